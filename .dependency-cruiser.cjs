@@ -1,0 +1,45 @@
+/** The import rules of ARCHITECTURE.md, so that nobody has to remember them. */
+const onlyIn = (name, vendor, folder) => ({
+  name,
+  comment: `${vendor} is named in ${folder} and nowhere else`,
+  severity: 'error',
+  from: { pathNot: folder },
+  to: { path: `node_modules/${vendor}(/|$)` },
+});
+
+module.exports = {
+  forbidden: [
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+    {
+      name: 'commands-are-the-top',
+      severity: 'error',
+      from: { pathNot: '^src/(main|run|cli|commands/)' },
+      to: { path: '^src/(main|run|cli|commands/)' },
+    },
+    {
+      name: 'only-main-builds-adapters',
+      comment: 'a feature sees ports; adapters are put together in src/main.ts and src/wiring/',
+      severity: 'error',
+      from: { pathNot: '^src/(main\\.ts|wiring/|discovery/mdns/|transport/(docker|ssh)/|image/[a-z]+/|ui/)' },
+      to: { path: '^src/(discovery/mdns|transport/docker|transport/ssh|image/(fat|drive|decode))/' },
+    },
+    {
+      name: 'core-knows-no-terminal',
+      severity: 'error',
+      from: { path: '^src/(discovery|transport|project|sync|build|push|image)/' },
+      to: { path: '^src/ui/' },
+    },
+    onlyIn('dockerode-in-one-adapter', 'dockerode', '^src/transport/docker/'),
+    onlyIn('ssh2-in-one-adapter', 'ssh2', '^src/transport/ssh/'),
+    onlyIn('bonjour-in-one-adapter', '(bonjour-service|multicast-dns)', '^src/discovery/mdns/'),
+    onlyIn('inquirer-in-one-adapter', 'inquirer', '^src/ui/'),
+    onlyIn('chokidar-in-one-adapter', 'chokidar', '^src/sync/watch/'),
+    onlyIn('yaml-in-one-adapter', '(yaml|js-yaml)', '^src/project/'),
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'require', 'node', 'default', 'types'] },
+  },
+};
