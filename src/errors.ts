@@ -1,0 +1,41 @@
+/**
+ * The exit codes of every command: a stable interface, listed in the README.
+ * `interrupted` is 128 + SIGINT, as shells report it.
+ */
+export const ExitCode = {
+  ok: 0,
+  failure: 1,
+  usage: 2,
+  noDevice: 3,
+  unreachable: 4,
+  buildFailed: 5,
+  appFailed: 6,
+  auth: 7,
+  locked: 8,
+  interrupted: 130,
+} as const;
+
+export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
+
+export interface RdtErrorOptions {
+  /** What the user can do about it: one or more full sentences or command lines. */
+  hint?: string;
+  exitCode?: ExitCode;
+  cause?: unknown;
+}
+
+/**
+ * A failure that a user can meet and act on. `message` is one line: what went wrong, with names and values, never a secret.
+ * Everything thrown that is not an `RdtError` (or the abort of a signal) is a bug and is shown with its stack.
+ */
+export class RdtError extends Error {
+  override readonly name: string = 'RdtError';
+  readonly hint: string | undefined;
+  readonly exitCode: ExitCode;
+
+  constructor(message: string, options: RdtErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.hint = options.hint;
+    this.exitCode = options.exitCode ?? ExitCode.failure;
+  }
+}

@@ -1,0 +1,14 @@
+import { RdtError, type RdtErrorOptions } from '../errors.js';
+
+/** The engine answered, and said no. `status` is its HTTP status, the message its own words. */
+export class EngineError extends RdtError {
+  override readonly name = 'EngineError';
+
+  constructor(
+    readonly status: number,
+    message: string,
+    options: RdtErrorOptions = {},
+  ) {
+    super(message, options);
+  }
+}

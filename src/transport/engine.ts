@@ -1,0 +1,202 @@
+import type { Readable, Writable } from 'node:stream';
+
+/**
+ * What rdt needs of the container engine of one device. Contract of every method:
+ * - `ref` is an id or a name. A missing container/image is `undefined` from `inspect*` and `EngineError` with status 404 elsewhere.
+ * - an answer of the engine that says no is an `EngineError` with the engine's own message; a connection that fails or drops is an
+ *   `RdtError` with exit code 4 (`unreachable`); an aborted signal rejects with the signal's reason.
+ * - nothing is retried.
+ */
+export interface Engine extends AsyncDisposable {
+  /** Where the engine is, for messages: `tcp://10.0.0.5:2375`. */
+  readonly description: string;
+
+  ping(signal?: AbortSignal): Promise<void>;
+  info(signal?: AbortSignal): Promise<EngineInfo>;
+  listContainers(
+    options: { all: boolean; label?: string },
+    signal?: AbortSignal,
+  ): Promise<ContainerSummary[]>;
+  inspectContainer(ref: string, signal?: AbortSignal): Promise<Container | undefined>;
+  inspectImage(ref: string, signal?: AbortSignal): Promise<Image | undefined>;
+
+  /** `HEAD /containers/{id}/archive`: lstat of a path in the container, undefined when it (or its parent) is missing. Works on stopped containers. */
+  statPath(container: string, path: string, signal?: AbortSignal): Promise<PathStat | undefined>;
+  /** `GET /containers/{id}/archive`: a tar whose first entry is the path's base name; undefined when missing. */
+  getArchive(container: string, path: string, signal?: AbortSignal): Promise<Readable | undefined>;
+  /** `PUT /containers/{id}/archive`: unpacks a tar (plain or gzip) below `directory`, which must exist. Resolves when the engine has unpacked all of it. */
+  putArchive(
+    container: string,
+    directory: string,
+    tar: Readable | Buffer,
+    signal?: AbortSignal,
+  ): Promise<void>;
+  /** Starts a command in a running container. Aborting the signal cuts the stream; the process sees EOF on its stdin. */
+  exec(container: string, options: ExecOptions, signal?: AbortSignal): Promise<ExecSession>;
+
+  startContainer(ref: string, signal?: AbortSignal): Promise<void>;
+  /** SIGTERM (or the image's stop signal), then SIGKILL after `graceSeconds`. No error when it is not running. */
+  stopContainer(ref: string, graceSeconds: number, signal?: AbortSignal): Promise<void>;
+  /** Sends a signal such as `SIGKILL`. Returns false when the container was not running. */
+  killContainer(ref: string, signalName: string, signal?: AbortSignal): Promise<boolean>;
+  /** Resolves with the exit code when the container is not running any more. */
+  waitContainer(ref: string, signal?: AbortSignal): Promise<number>;
+  createContainer(name: string, spec: ContainerSpec, signal?: AbortSignal): Promise<string>;
+  renameContainer(ref: string, name: string, signal?: AbortSignal): Promise<void>;
+  /** Removes a container, killing it when it runs; anonymous volumes of it go too when asked. No error when it is gone. */
+  removeContainer(
+    ref: string,
+    options: { removeAnonymousVolumes: boolean },
+    signal?: AbortSignal,
+  ): Promise<void>;
+  /** Output of a container. With `follow` it ends when the container stops or the signal is aborted (which ends the stream, it does not fail). */
+  logs(ref: string, options: LogOptions, signal?: AbortSignal): Promise<LogStream>;
+
+  tagImage(ref: string, repository: string, tag: string, signal?: AbortSignal): Promise<void>;
+  listImages(label: string, signal?: AbortSignal): Promise<Image[]>;
+  /** Never forces: an image in use or with other tags stays, and the answer is false. Also false when it is gone. */
+  removeImage(ref: string, signal?: AbortSignal): Promise<boolean>;
+
+  /** `created` is false when a volume of that name existed; then the answer holds the existing one (the engine never overwrites). */
+  createVolume(name: string, labels: Readonly<Record<string, string>>, signal?: AbortSignal): Promise<Volume>;
+  listVolumes(label: string, signal?: AbortSignal): Promise<{ volumes: Volume[]; deviceTimeMs: number }>;
+  removeVolume(name: string, signal?: AbortSignal): Promise<void>;
+}
+
+export interface EngineInfo {
+  /** Unique per data root; survives reboots. */
+  readonly id: string;
+  readonly version: string;
+  /** As `uname -m` on the device. */
+  readonly architecture: string;
+  readonly hostname: string;
+  readonly runningContainers: number;
+  readonly operatingSystem: string;
+}
+
+export interface ContainerSummary {
+  readonly id: string;
+  /** Without the leading slash. */
+  readonly name: string;
+  readonly image: string;
+  /** `running`, `exited`, `created`, `restarting`, `paused`, `dead`. */
+  readonly state: string;
+  /** As `docker ps` shows it: `Up 3 minutes`. */
+  readonly status: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export interface Container {
+  readonly id: string;
+  readonly name: string;
+  /** Id (`sha256:...`) of the image it was created from. */
+  readonly imageId: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly state: ContainerState;
+  /** `User` of the config: '' means root; may be a name, `uid`, `uid:gid`. */
+  readonly user: string;
+  readonly workingDir: string;
+  readonly env: readonly string[];
+  readonly tty: boolean;
+  readonly readonlyRootfs: boolean;
+  /** Bind mounts, named and anonymous volumes. */
+  readonly mounts: readonly Mount[];
+  /** Mount points of tmpfs file systems in the container. */
+  readonly tmpfs: readonly string[];
+}
+
+export interface ContainerState {
+  readonly status: string;
+  readonly running: boolean;
+  readonly restarting: boolean;
+  readonly paused: boolean;
+  readonly exitCode: number;
+  readonly error: string;
+  /** RFC 3339 with nanoseconds, on the device's clock. */
+  readonly startedAt: string;
+  readonly restartCount: number;
+}
+
+export interface Mount {
+  readonly destination: string;
+  readonly type: string;
+  readonly writable: boolean;
+}
+
+export interface Image {
+  /** `sha256:...` */
+  readonly id: string;
+  readonly tags: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export interface PathStat {
+  readonly name: string;
+  readonly sizeBytes: number;
+  /** Go's `os.FileMode` bits, as the engine sends them. */
+  readonly goMode: number;
+  /** Target of a symbolic link, '' for anything else. The engine resolves it against the container's root; read it as sent. */
+  readonly linkTarget: string;
+}
+
+export interface ExecOptions {
+  readonly argv: readonly string[];
+  readonly env?: readonly string[];
+  /** `uid[:gid]` or a name; default is the container's own user. */
+  readonly user?: string;
+  readonly workingDir?: string;
+  readonly terminal?: { readonly columns: number; readonly rows: number };
+}
+
+/**
+ * A running exec. With a terminal all output is in `stdout`. `stdin.end()` is delivered to the process as EOF.
+ * `exitCode` resolves after both outputs have ended; 126/127 when the engine could not start the program.
+ */
+export interface ExecSession {
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  readonly exitCode: Promise<number>;
+  resize(columns: number, rows: number): Promise<void>;
+}
+
+/** `HostConfig` and `Config` of `POST /containers/create`, in the engine's own words (API 1.22 to 1.44). */
+export interface ContainerSpec {
+  readonly Image: string;
+  readonly Cmd?: readonly string[];
+  readonly Env?: readonly string[];
+  readonly Labels: Readonly<Record<string, string>>;
+  readonly Tty?: boolean;
+  readonly OpenStdin?: boolean;
+  readonly ExposedPorts?: Readonly<Record<string, object>>;
+  readonly HostConfig: {
+    readonly Privileged?: boolean;
+    readonly NetworkMode?: string;
+    readonly RestartPolicy?: { readonly Name: string; readonly MaximumRetryCount?: number };
+    readonly Binds?: readonly string[];
+    readonly PortBindings?: Readonly<Record<string, readonly { HostIp?: string; HostPort: string }[]>>;
+    readonly Devices?: readonly { PathOnHost: string; PathInContainer: string; CgroupPermissions: string }[];
+  };
+}
+
+export interface LogOptions {
+  readonly follow: boolean;
+  /** Number of last lines; undefined for all. */
+  readonly tail?: number;
+  /** Unix seconds with fraction, device clock, or RFC 3339. */
+  readonly since?: string;
+  readonly until?: string;
+  /** Prefix each line with its RFC 3339 nanosecond time. */
+  readonly timestamps: boolean;
+}
+
+/** A container with a terminal has one stream, all in `stdout`. Both must be read (or destroyed) for either to go on. */
+export interface LogStream {
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+}
+
+export interface Volume {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
