@@ -2,6 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
+    fileParallelism: true,
     projects: [
       { test: { name: 'unit', include: ['test/unit/**/*.test.ts', 'test/contract/**/*.unit.test.ts'] } },
       {
@@ -10,7 +11,8 @@ export default defineConfig({
           include: ['test/e2e/**/*.test.ts', 'test/contract/**/*.e2e.test.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          fileParallelism: false,
+          poolOptions: { forks: { singleFork: true } },
+          isolate: true,
         },
       },
     ],

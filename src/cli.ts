@@ -1,0 +1,34 @@
+import { readFileSync } from 'node:fs';
+import { Command } from 'commander';
+import type { CommandDeps } from './commands/command-deps.js';
+
+/** The whole command line. Commands declare their options here; what they do is imported when they run. */
+export function buildProgram(deps: CommandDeps): Command {
+  const program = new Command('rdt')
+    .description('Flash, configure, push to, and look into container devices on your own network.')
+    .version(packageVersion(), '-V, --version')
+    .showHelpAfterError('(rdt --help and rdt <command> --help list what there is)')
+    .enablePositionalOptions();
+  for (const command of commands(deps)) program.addCommand(command);
+  return quietExits(program, deps);
+}
+
+function commands(_deps: CommandDeps): Command[] {
+  return [];
+}
+
+/** commander ends the process by itself unless told otherwise, for each command anew. */
+function quietExits(command: Command, deps: CommandDeps): Command {
+  command.exitOverride().configureOutput({
+    writeOut: (text) => deps.runtime.stdout.write(text),
+    writeErr: (text) => deps.runtime.stderr.write(text),
+  });
+  for (const child of command.commands) quietExits(child, deps);
+  return command;
+}
+
+function packageVersion(): string {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  const { version } = JSON.parse(text) as { version: string };
+  return version;
+}

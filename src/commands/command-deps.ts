@@ -1,0 +1,13 @@
+import type { ExitCode } from '../errors.js';
+import type { Runtime } from '../runtime.js';
+
+/** Loaders of the wired adapters. Each is imported when its command runs, so that `rdt --help` loads none of them. */
+export interface Wiring {}
+
+/** What a command is given: the process, the wired adapters, and a place for an exit code that is not an error. */
+export interface CommandDeps {
+  readonly runtime: Runtime;
+  readonly wiring: Wiring;
+  /** For results that are not failures but still not 0, such as a remote command's own exit code. */
+  setExitCode(code: ExitCode | number): void;
+}

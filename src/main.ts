@@ -1,0 +1,45 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Wiring } from './commands/command-deps.js';
+import { run } from './run.js';
+import type { Runtime } from './runtime.js';
+
+/** The first signal asks the command to end in good order, the second one ends it at once. */
+function signalOfInterrupts(): AbortSignal {
+  const controller = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(name, () => {
+      if (controller.signal.aborted) process.exit(130);
+      controller.abort(new Error(`interrupted by ${name}`));
+    });
+  }
+  return controller.signal;
+}
+
+/** `rdt logs | head` closes our stdout: that ends us quietly, as it ends every tool in a pipe. */
+function endWithClosedPipe(stream: NodeJS.WriteStream): void {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0);
+    throw error;
+  });
+}
+
+const runtime: Runtime = {
+  env: process.env,
+  cwd: process.cwd(),
+  platform: process.platform,
+  stdin: process.stdin,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  signal: signalOfInterrupts(),
+  clock: {
+    monotonicMs: () => performance.now(),
+    wallMs: () => Date.now(),
+    sleep: (ms, signal) => delay(ms, undefined, signal ? { signal } : {}),
+  },
+};
+
+const wiring: Wiring = {};
+
+endWithClosedPipe(process.stdout);
+endWithClosedPipe(process.stderr);
+process.exitCode = await run(process.argv.slice(2), runtime, wiring);

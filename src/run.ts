@@ -1,0 +1,48 @@
+import { CommanderError } from 'commander';
+import { buildProgram } from './cli.js';
+import type { Wiring } from './commands/command-deps.js';
+import { ExitCode, RdtError } from './errors.js';
+import type { Runtime } from './runtime.js';
+
+/** Runs one command line and answers its exit code. The one place where errors become text. */
+export async function run(args: readonly string[], runtime: Runtime, wiring: Wiring): Promise<number> {
+  let exitCode: number = ExitCode.ok;
+  const program = buildProgram({ runtime, wiring, setExitCode: (code) => (exitCode = code) });
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    return report(error, runtime);
+  }
+}
+
+function report(error: unknown, runtime: Runtime): number {
+  if (error instanceof CommanderError) return commanderExitCode(error);
+  if (runtime.signal.aborted && !(error instanceof RdtError && error.exitCode !== ExitCode.interrupted)) {
+    runtime.stderr.write('rdt: interrupted\n');
+    return ExitCode.interrupted;
+  }
+  if (error instanceof RdtError) {
+    runtime.stderr.write(describe(error, runtime.env['RDT_DEBUG'] !== undefined));
+    return error.exitCode;
+  }
+  runtime.stderr.write(`rdt: this is a bug in rdt, please report it with the lines below\n${stack(error)}\n`);
+  return ExitCode.failure;
+}
+
+/** commander has printed its own message; `--help` and `--version` are not failures. */
+const commanderExitCode = (error: CommanderError): number =>
+  error.exitCode === 0 ? ExitCode.ok : ExitCode.usage;
+
+function describe(error: RdtError, withStack: boolean): string {
+  const lines = [`rdt: ${error.message}`];
+  if (error.hint !== undefined) lines.push(...error.hint.split('\n').map((line) => `  ${line}`));
+  if (withStack) lines.push(stack(error));
+  return `${lines.join('\n')}\n`;
+}
+
+function stack(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const own = error.stack ?? error.message;
+  return error.cause === undefined ? own : `${own}\ncaused by: ${stack(error.cause)}`;
+}
