@@ -1,0 +1,228 @@
+import { createHash } from 'node:crypto';
+import { createReadStream, lstatSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Header, type Pack, pack as createPack } from 'tar-stream';
+import { RdtError } from '../errors.js';
+import type { Owner } from './deployment.js';
+import { type Deletion } from './sync-plan.js';
+import { type LocalEntry, type LocalTree, parentsOf } from './tree.js';
+
+/** Symbolic link whose target is the id of the last whole sync, or `dirty` while one is under way. */
+export const STATE_LINK = '.rdt-state';
+/** New contents wait here until all of them have arrived. Its files carry no extension, so that no watcher in the container fires on them. */
+export const STAGE = '.rdt-stage';
+export const DIRTY = 'dirty';
+
+/** Larger files are streamed into the archive. */
+const IN_MEMORY_BYTES = 4 << 20;
+
+/**
+ * One sync as one tar: contents into the stage, then hard links that put them in place, then the state. Whoever unpacks it
+ * never writes into a file that is in use, and a connection that is cut while contents arrive has changed nothing but the
+ * state, which says `dirty` (SYNC.md: the one-PUT commit).
+ */
+export interface CommitArchive {
+  readonly source: string;
+  /** Path below `source` that the archive is unpacked at; '' for the whole folder. All paths below are below it. */
+  readonly below: string;
+  readonly uploads: readonly string[];
+  readonly local: LocalTree;
+  readonly owner: Owner;
+  /** Paths that nothing exists at yet: written in place instead of staged. Only right while no process can look. */
+  readonly unstaged: ReadonlySet<string>;
+  readonly finish:
+    | { readonly by: 'engine'; readonly token: string | undefined }
+    | { readonly by: 'script'; readonly deletions: readonly Deletion[] };
+}
+
+/** What went into the archive, as it was when it was read; `changing` files were different after they had been read, and were left out. */
+export interface PackedFiles {
+  readonly sent: Map<string, LocalEntry>;
+  readonly changing: string[];
+  contentBytes: number;
+}
+
+export const newPackedFiles = (): PackedFiles => ({ sent: new Map(), changing: [], contentBytes: 0 });
+
+/** The archive as a stream. `packed` is complete when the stream has ended. */
+export function packCommit(archive: CommitArchive, packed: PackedFiles): Pack {
+  const tar = createPack();
+  new CommitWriter(tar, archive, packed).write().then(
+    () => tar.finalize(),
+    (error: unknown) => tar.destroy(error instanceof Error ? error : new Error(String(error))),
+  );
+  return tar;
+}
+
+class CommitWriter {
+  private readonly links: Header[] = [];
+  private nextStaged = 0;
+
+  constructor(
+    private readonly tar: Pack,
+    private readonly archive: CommitArchive,
+    private readonly packed: PackedFiles,
+  ) {}
+
+  async write(): Promise<void> {
+    const { finish } = this.archive;
+    if (finish.by === 'engine') await this.openEngineStage(finish.token !== undefined);
+    else await this.writeDeletionLists(finish.deletions);
+    await this.writeParents();
+    for (const path of this.archive.uploads) await this.writeUpload(path);
+    for (const link of this.links) await this.entry(link);
+    if (finish.by === 'engine') await this.closeEngineStage(finish.token);
+  }
+
+  /** A file in the place of a folder makes the engine remove the whole folder: that wipes what a cut connection left. */
+  private async openEngineStage(withState: boolean): Promise<void> {
+    if (withState) await this.entry({ name: STATE_LINK, type: 'symlink', linkname: DIRTY });
+    await this.entry({ name: STAGE, type: 'file' }, Buffer.alloc(0));
+    await this.entry({ name: STAGE, type: 'directory', mode: 0o700 });
+  }
+
+  private async closeEngineStage(token: string | undefined): Promise<void> {
+    await this.entry({ name: STAGE, type: 'file' }, Buffer.alloc(0));
+    if (token !== undefined) await this.entry({ name: STATE_LINK, type: 'symlink', linkname: token });
+  }
+
+  /** NUL-separated, each path with `./` before it, as the stage script's `xargs -0` reads them. */
+  private async writeDeletionLists(deletions: readonly Deletion[]): Promise<void> {
+    await this.entry({ name: STAGE, type: 'directory', mode: 0o700 });
+    const list = (kinds: (kind: Deletion['kind']) => boolean): Buffer =>
+      Buffer.from(
+        deletions
+          .filter(({ kind }) => kinds(kind))
+          .map(({ path }) => `./${path}\0`)
+          .join(''),
+      );
+    await this.entry(
+      { name: `${STAGE}/remove`, type: 'file' },
+      list((kind) => kind !== 'directory'),
+    );
+    await this.entry(
+      { name: `${STAGE}/rmdir`, type: 'file' },
+      list((kind) => kind === 'directory'),
+    );
+  }
+
+  /** Says again that each parent is a folder: a link that something put in its place is not followed. */
+  private async writeParents(): Promise<void> {
+    const uploads = new Set(this.archive.uploads);
+    const parents = new Set<string>();
+    for (const path of uploads)
+      for (const parent of parentsOf(path)) if (!uploads.has(parent)) parents.add(parent);
+    for (const path of [...parents].sort()) await this.writeUpload(path);
+  }
+
+  private async writeUpload(path: string): Promise<void> {
+    const entry = this.archive.local.get(this.fullPath(path));
+    switch (entry?.kind) {
+      case 'directory':
+        return this.inPlace(path, entry, { name: path, type: 'directory', mode: entry.mode });
+      case 'symlink':
+        return this.inPlace(path, entry, { name: path, type: 'symlink', linkname: entry.target });
+      case 'file':
+        return entry.sizeBytes <= IN_MEMORY_BYTES ? this.smallFile(path, entry) : this.largeFile(path, entry);
+      case undefined:
+        throw new Error(`${path} is to be sent but not in the tree`);
+    }
+  }
+
+  private async inPlace(path: string, entry: LocalEntry, header: Header): Promise<void> {
+    await this.entry(header);
+    this.packed.sent.set(this.fullPath(path), entry);
+  }
+
+  /** What is sent is what was read, whatever the scan saw: its size and hash are taken from the bytes. */
+  private async smallFile(path: string, entry: LocalEntry & { kind: 'file' }): Promise<void> {
+    const absolute = join(this.archive.source, this.fullPath(path));
+    const stats = lstatSync(absolute, { throwIfNoEntry: false });
+    if (stats?.isFile() !== true) return void this.packed.changing.push(this.fullPath(path));
+    const bytes = readFileSync(absolute);
+    await this.entry(this.contentHeader(path, entry, bytes.length, stats.mtimeMs), bytes);
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    const stamp = { mtimeMs: stats.mtimeMs, ctimeMs: stats.ctimeMs, inode: stats.ino };
+    this.fileSent(path, { ...entry, sizeBytes: bytes.length, sha256, stamp });
+  }
+
+  /** The tar's header has promised a size before the first byte; a file that turns out different never gets its link. */
+  private async largeFile(path: string, entry: LocalEntry & { kind: 'file' }): Promise<void> {
+    const hash = createHash('sha256');
+    const header = this.contentHeader(path, entry, entry.sizeBytes, entry.stamp.mtimeMs);
+    const sink = this.tar.entry({ ...header, ...this.ownership(), size: entry.sizeBytes });
+    let bytes = 0;
+    const absolute = join(this.archive.source, this.fullPath(path));
+    for await (const chunk of createReadStream(absolute, {
+      highWaterMark: 1 << 20,
+      end: entry.sizeBytes - 1,
+    })) {
+      const data = chunk as Buffer;
+      hash.update(data);
+      bytes += data.length;
+      if (!sink.write(data)) await new Promise((resolve) => sink.once('drain', () => resolve(undefined)));
+    }
+    for (; bytes < entry.sizeBytes; bytes += 1 << 20)
+      sink.write(Buffer.alloc(Math.min(1 << 20, entry.sizeBytes - bytes)));
+    await new Promise<void>((resolve) => sink.end(resolve));
+    if (hash.digest('hex') === entry.sha256) this.fileSent(path, entry);
+    else this.leaveOut(path);
+  }
+
+  private fileSent(path: string, entry: LocalEntry & { kind: 'file' }): void {
+    this.packed.sent.set(this.fullPath(path), entry);
+    this.packed.contentBytes += entry.sizeBytes;
+  }
+
+  private leaveOut(path: string): void {
+    if (this.archive.unstaged.has(path)) {
+      throw new RdtError(`${this.fullPath(path)} changed while it was being sent`, {
+        hint: 'Push again when it is at rest.',
+      });
+    }
+    this.links.pop();
+    this.packed.changing.push(this.fullPath(path));
+  }
+
+  private contentHeader(
+    path: string,
+    entry: LocalEntry & { kind: 'file' },
+    sizeBytes: number,
+    mtimeMs: number,
+  ): Header {
+    const header: Header = {
+      name: path,
+      type: 'file',
+      mode: entry.mode,
+      size: sizeBytes,
+      mtime: new Date(mtimeMs),
+    };
+    if (this.archive.unstaged.has(path)) return header;
+    const staged = `${STAGE}/${this.nextStaged++}`;
+    this.links.push({
+      name: path,
+      type: 'link',
+      linkname: staged,
+      mode: entry.mode,
+      mtime: new Date(mtimeMs),
+    });
+    return { ...header, name: staged };
+  }
+
+  private fullPath(path: string): string {
+    return this.archive.below === '' ? path : `${this.archive.below}/${path}`;
+  }
+
+  private ownership(): { uid: number; gid: number } {
+    return this.archive.owner;
+  }
+
+  private entry(header: Header, bytes?: Buffer): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const done = (error?: Error | null): void => (error ? reject(error) : resolve());
+      const full = { ...header, ...this.ownership() };
+      if (bytes === undefined) this.tar.entry(full, done);
+      else this.tar.entry({ ...full, size: bytes.length }, bytes, done);
+    });
+  }
+}

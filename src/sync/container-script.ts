@@ -1,0 +1,92 @@
+import type { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { pipeline } from 'node:stream/promises';
+import { RdtError } from '../errors.js';
+import type { Engine } from '../transport/engine.js';
+
+/** A script's last line: without it the output is not whole, whatever the engine says (SYNC.md, section 8, rule 9). */
+const END_MARK = /(?:^|\n)rdt:(\d+)\n?$/;
+
+/**
+ * Unpacks a commit archive from its standard input below `$1` and removes what its lists name; `$2` is the new state token.
+ * A folder that holds files which are not ours stays, unless `$3` is `strict`: then that is a failure.
+ */
+export const STAGE_SCRIPT = `
+(
+  set -e
+  mkdir -p "$1"
+  cd "$1"
+  rm -rf .rdt-stage
+  ln -sfn dirty .rdt-state
+  tar -xf -
+  if [ -s .rdt-stage/remove ]; then xargs -0 rm -f -- <.rdt-stage/remove; fi
+  if [ -s .rdt-stage/rmdir ]; then
+    if [ "$3" = strict ]; then xargs -0 rmdir -- <.rdt-stage/rmdir
+    else xargs -0 -n 1 rmdir -- <.rdt-stage/rmdir 2>/dev/null || true
+    fi
+  fi
+  rm -rf .rdt-stage
+  ln -sfn "$2" .rdt-state
+)
+echo "rdt:$?"
+`;
+
+/**
+ * Reads NUL-separated paths below \`$1\` and prints, for those that exist, \`s <mode in hex> <path>\` and for regular files
+ * \`<sha256>  <path>\`. \`stat\` does not follow links; \`sha256sum\` is only given what is a file itself.
+ */
+export const LIST_SCRIPT = `
+(
+  cd "$1" 2>/dev/null || exit 0
+  xargs -0 -n 200 sh -c '
+    stat -c "s %f %n" -- "$@" 2>/dev/null
+    for path do
+      shift
+      if [ -f "$path" ] && [ ! -L "$path" ]; then set -- "$@" "$path"; fi
+    done
+    if [ $# -gt 0 ]; then sha256sum -- "$@"; fi
+    exit 0
+  ' sh
+)
+echo "rdt:$?"
+`;
+
+export type ScriptResult =
+  | { readonly kind: 'done'; readonly output: string }
+  /** The container has no shell, or the shell lacks a program that the script needs. */
+  | { readonly kind: 'no-shell' }
+  | { readonly kind: 'failed'; readonly status: number; readonly errors: string };
+
+/** Runs one of the scripts above as root in a running container, with `input` as its standard input. */
+export async function runScript(
+  engine: Engine,
+  container: string,
+  script: string,
+  args: readonly string[],
+  input: Readable,
+  signal: AbortSignal,
+): Promise<ScriptResult> {
+  const argv = ['sh', '-c', script, 'sh', ...args];
+  const session = await engine.exec(container, { argv, user: '0:0' }, signal);
+  const [output, errors, sent] = await Promise.all([
+    text(session.stdout),
+    text(session.stderr),
+    pipeline(input, session.stdin, { signal }).then(
+      () => undefined,
+      // A script that fails early closes its input; its own words explain more than our broken pipe.
+      (error: unknown) => ({ error }),
+    ),
+  ]);
+  const exitCode = await session.exitCode;
+  signal.throwIfAborted();
+  const mark = END_MARK.exec(output);
+  if (mark?.[1] === '0' && sent !== undefined) throw sent.error;
+  if (mark?.[1] === '0') return { kind: 'done', output: output.slice(0, mark.index + 1) };
+  if (mark?.[1] === '127' || exitCode === 126 || exitCode === 127) return { kind: 'no-shell' };
+  if (mark === null && sent !== undefined && sent.error instanceof RdtError) throw sent.error;
+  return {
+    kind: 'failed',
+    status: mark?.[1] === undefined ? exitCode : Number(mark[1]),
+    errors: errors.trim(),
+  };
+}

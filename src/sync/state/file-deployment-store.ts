@@ -1,0 +1,66 @@
+import { mkdir, open, readdir, readFile, rename, stat, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  type Deployment,
+  type DeploymentStore,
+  parseDeployment,
+  serializeDeployment,
+} from '../deployment.js';
+
+/** Containers come and go with every rebuild; only so many deployments are kept. */
+const KEPT = 64;
+
+/** One JSON file for each container, named by its id, in rdt's state folder. */
+export class FileDeploymentStore implements DeploymentStore {
+  constructor(private readonly folder: string) {}
+
+  async load(containerId: string): Promise<Deployment | undefined> {
+    try {
+      return parseDeployment(await readFile(this.fileOf(containerId), 'utf8'));
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw error;
+    }
+  }
+
+  async save(deployment: Deployment): Promise<void> {
+    await mkdir(this.folder, { recursive: true, mode: 0o700 });
+    const file = this.fileOf(deployment.containerId);
+    const isNew = (await this.ageOf(file)) === undefined;
+    const temporary = `${file}.${process.pid}.tmp`;
+    const handle = await open(temporary, 'w', 0o600);
+    try {
+      await handle.writeFile(serializeDeployment(deployment));
+    } finally {
+      await handle.close();
+    }
+    await rename(temporary, file);
+    if (isNew) await this.forgetOldest();
+  }
+
+  private fileOf(containerId: string): string {
+    return join(this.folder, `${containerId.slice(0, 32)}.json`);
+  }
+
+  private async forgetOldest(): Promise<void> {
+    const files = (await readdir(this.folder)).map((name) => join(this.folder, name));
+    if (files.length <= KEPT) return;
+    const aged = await Promise.all(
+      files.map(async (file) => ({ file, modifiedMs: (await this.ageOf(file)) ?? 0 })),
+    );
+    aged.sort((a, b) => b.modifiedMs - a.modifiedMs);
+    for (const { file } of aged.slice(KEPT)) await unlink(file).catch(ignoreMissing);
+  }
+
+  private async ageOf(file: string): Promise<number | undefined> {
+    return stat(file).then(({ mtimeMs }) => mtimeMs, ignoreMissing);
+  }
+}
+
+const isMissing = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && error.code === 'ENOENT';
+
+/** Another rdt may tidy up at the same time. */
+function ignoreMissing(error: unknown): undefined {
+  if (!isMissing(error)) throw error;
+}

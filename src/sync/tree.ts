@@ -1,0 +1,35 @@
+/** What one path holds, as far as a container can tell it apart. Modes are the permission bits (07777) without the type. */
+export type TreeEntry =
+  | { readonly kind: 'file'; readonly mode: number; readonly sizeBytes: number; readonly sha256: string }
+  | { readonly kind: 'directory'; readonly mode: number }
+  | { readonly kind: 'symlink'; readonly target: string };
+
+/** POSIX paths relative to the synced folder, without `./` and without a trailing slash. A parent comes before its children. */
+export type Tree<E extends TreeEntry = TreeEntry> = ReadonlyMap<string, E>;
+
+/** How the file system tells that a file has not changed since it was hashed (git's rule: any difference means "read it again"). */
+export interface Stamp {
+  readonly mtimeMs: number;
+  readonly ctimeMs: number;
+  readonly inode: number;
+}
+
+export type LocalEntry = TreeEntry & { readonly stamp: Stamp };
+export type LocalTree = Tree<LocalEntry>;
+
+export function sameEntry(a: TreeEntry, b: TreeEntry): boolean {
+  switch (a.kind) {
+    case 'file':
+      return b.kind === 'file' && a.mode === b.mode && a.sha256 === b.sha256;
+    case 'directory':
+      return b.kind === 'directory' && a.mode === b.mode;
+    case 'symlink':
+      return b.kind === 'symlink' && a.target === b.target;
+  }
+}
+
+/** `a/b/c` -> `a`, `a/b`. */
+export function* parentsOf(path: string): Generator<string> {
+  for (let slash = path.indexOf('/'); slash !== -1; slash = path.indexOf('/', slash + 1))
+    yield path.slice(0, slash);
+}
