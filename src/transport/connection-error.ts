@@ -1,0 +1,80 @@
+import { ExitCode, RdtError } from '../errors.js';
+
+interface Explanation {
+  readonly reason: string;
+  readonly hint: string;
+}
+
+const CHECK_THE_DEVICE =
+  'Check that the device is on and in this network; `rdt scan` lists the ones that answer.';
+const CONNECTION_CUT: Explanation = {
+  reason: 'the connection was cut',
+  hint: 'The device may have rebooted or left the network; try again when `rdt scan` shows it.',
+};
+const NOT_AN_ENGINE: Explanation = {
+  reason: 'what answers there is not a container engine',
+  hint: 'Check the port: the engine of a development image listens on 2375, ssh on 22222.',
+};
+const NO_ANSWER: Explanation = { reason: 'no answer', hint: CHECK_THE_DEVICE };
+
+const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
+  ECONNREFUSED: {
+    reason: 'connection refused',
+    hint: 'The host is there but nothing listens on that port. Production images offer ssh (port 22222) only.',
+  },
+  ETIMEDOUT: NO_ANSWER,
+  EHOSTUNREACH: { reason: 'no route to the host', hint: CHECK_THE_DEVICE },
+  ENETUNREACH: {
+    reason: 'the network is unreachable',
+    hint: 'Check the network connection of this computer.',
+  },
+  EHOSTDOWN: { reason: 'the host is down', hint: CHECK_THE_DEVICE },
+  ENOTFOUND: { reason: 'the name is unknown', hint: CHECK_THE_DEVICE },
+  EAI_AGAIN: { reason: 'the name cannot be resolved', hint: CHECK_THE_DEVICE },
+  EINVAL: {
+    reason: 'the address cannot be used',
+    hint: 'A link-local IPv6 address needs its interface: fe80::1%eth0.',
+  },
+  ECONNRESET: CONNECTION_CUT,
+  ECONNABORTED: CONNECTION_CUT,
+  EPIPE: CONNECTION_CUT,
+};
+
+/** The `code` of a system or parser error, undefined for anything else. */
+export const errorCode = (error: unknown): string | undefined =>
+  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+
+const explain = (error: unknown): Explanation => {
+  const code = errorCode(error);
+  if (code === undefined)
+    return { reason: error instanceof Error ? error.message : String(error), hint: CHECK_THE_DEVICE };
+  // llhttp, Node's parser, names all its errors HPE_*.
+  if (code.startsWith('HPE_')) return NOT_AN_ENGINE;
+  return EXPLANATIONS[code] ?? { reason: code, hint: CHECK_THE_DEVICE };
+};
+
+/** The failure of a connection (not an answer that says no) as an `RdtError` with exit code 4. An `RdtError` is passed through. */
+export const unreachable = (where: string, error: unknown): RdtError => {
+  if (error instanceof RdtError) return error;
+  const { reason, hint } = explain(error);
+  return new RdtError(`Cannot reach ${where}: ${reason}.`, {
+    exitCode: ExitCode.unreachable,
+    hint,
+    cause: error,
+  });
+};
+
+/** Nothing came for `silenceMs`: exit code 4. */
+export const noAnswer = (where: string, silenceMs: number): RdtError =>
+  new RdtError(`Cannot reach ${where}: no answer within ${silenceMs / 1000} s.`, {
+    exitCode: ExitCode.unreachable,
+    hint: CHECK_THE_DEVICE,
+  });
+
+/** An established stream ended before it was complete: exit code 4. */
+export const connectionCut = (where: string, cause?: unknown): RdtError =>
+  new RdtError(`Lost ${where}: ${CONNECTION_CUT.reason}.`, {
+    exitCode: ExitCode.unreachable,
+    hint: CONNECTION_CUT.hint,
+    cause,
+  });

@@ -1,0 +1,49 @@
+import { Agent } from 'node:http';
+import { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { Dialer } from '../dialer.js';
+
+/** What node:http really expects: its type wants a stream even beside an error. */
+type Dialled = (error: unknown, stream?: Duplex) => void;
+
+const MAX_IDLE_CONNECTIONS = 4;
+
+/** Keep-alive connections for node:http that come from a `Dialer`; they may be ssh channels, which know no socket options. */
+export class DialingAgent extends Agent {
+  private readonly disposal = new AbortController();
+
+  constructor(private readonly dialer: Dialer) {
+    super({ keepAlive: true, maxFreeSockets: MAX_IDLE_CONNECTIONS, scheduling: 'lifo' });
+  }
+
+  override createConnection(
+    _options: unknown,
+    callback?: (error: Error | null, stream: Duplex) => void,
+  ): undefined {
+    void this.dial(callback as Dialled | undefined);
+  }
+
+  /** Called by node:http when an answer is complete: true keeps the connection for the next request. */
+  override keepSocketAlive(socket: Duplex): boolean {
+    // An idle connection alone must not keep the process running.
+    if (socket instanceof Socket) socket.unref();
+    return !socket.readableEnded;
+  }
+
+  override reuseSocket(socket: Duplex): void {
+    if (socket instanceof Socket) socket.ref();
+  }
+
+  override destroy(): void {
+    this.disposal.abort(new Error('The connection to the engine was closed by rdt.'));
+    super.destroy();
+  }
+
+  private async dial(dialled: Dialled | undefined): Promise<void> {
+    try {
+      dialled?.(null, await this.dialer.dial(this.disposal.signal));
+    } catch (error) {
+      dialled?.(error);
+    }
+  }
+}
