@@ -1,0 +1,59 @@
+#!/bin/sh
+# PID 1 of a virtual device. Called inside fresh mount, host name and pid namespaces: device-init.sh FOLDER HOSTNAME RUNC
+# Gives the device a root of its own (the host's files below, a memory layer on top: lost at a reboot, as on a real
+# device), says "booted" on stdout, and then only buries orphans. Services are started from outside.
+set -eu
+folder=$1
+hostname=$2
+runc=$3 # what the engine is to run instead of the host's runc
+
+hostname "$hostname"
+mount --make-rprivate /
+
+# A tmpfs is needed for the upper layer: overlayfs refuses one that lies beneath its own lower layer.
+mount -t tmpfs -o mode=755 tmpfs "$folder/layer"
+mkdir "$folder/layer/upper" "$folder/layer/work" "$folder/layer/root"
+root=$folder/layer/root
+mount -t overlay overlay -o "lowerdir=/,upperdir=$folder/layer/upper,workdir=$folder/layer/work" "$root"
+
+mount --rbind /dev "$root/dev"
+mount -t proc proc "$root/proc"
+# A new sysfs shows this network namespace's devices; the cgroup mounts on the host's must stay reachable below it.
+mount -t sysfs sysfs "$root/sys"
+mount --rbind /sys/fs/cgroup "$root/sys/fs/cgroup"
+mount -t tmpfs -o mode=755 tmpfs "$root/run"
+mount -t tmpfs -o mode=1777 tmpfs "$root/tmp"
+mount -t tmpfs -o mode=755 tmpfs "$root/mnt"
+
+mkdir -p "$root$folder" "$root/run/host"
+mount --bind "$folder" "$root$folder"
+cd "$root"
+pivot_root . run/host
+umount -l /run/host
+rmdir /run/host
+
+mkdir -p /run/sshd /run/dbus /run/avahi-daemon /mnt/data /lib/modules /lib/firmware
+mkdir -p "$folder/data"
+mount --bind "$folder/data" /mnt/data
+if [ -e "$folder/disk.img" ]; then
+  mount -o loop "$folder/disk.img" "$folder/docker"
+fi
+
+sed "s|^root:[^:]*:|root:$(cat "$folder/etc/root-password"):|" /etc/shadow > /run/shadow
+cat /run/shadow > /etc/shadow
+rm /run/shadow
+mkdir -p /etc/avahi/services
+mount --bind "$folder/etc/services" /etc/avahi/services
+rm -rf /etc/docker /root/.docker /root/.ssh
+
+if [ -s "$folder/etc/missing-capabilities" ]; then
+  cp "$folder/etc/missing-capabilities" /run/missing-capabilities
+  ln -s "$(command -v runc)" /run/runc-of-host
+  install -D -m 755 "$runc" /usr/local/sbin/runc # first in the engine's PATH
+fi
+
+echo booted
+exec > /dev/null 2>&1 < /dev/null
+sleep infinity &
+# `wait` reaps every child that dies, also those it inherited.
+wait $!
