@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, lstatSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { type Header, type Pack, pack as createPack } from 'tar-stream';
 import { RdtError } from '../errors.js';
 import type { Owner } from './deployment.js';
@@ -45,17 +46,19 @@ export interface PackedFiles {
 export const newPackedFiles = (): PackedFiles => ({ sent: new Map(), changing: [], contentBytes: 0 });
 
 /** The archive as a stream. `packed` is complete when the stream has ended. */
-export function packCommit(archive: CommitArchive, packed: PackedFiles): Pack {
+export function packCommit(archive: CommitArchive, packed: PackedFiles): Readable {
   const tar = createPack();
   new CommitWriter(tar, archive, packed).write().then(
     () => tar.finalize(),
     (error: unknown) => tar.destroy(error instanceof Error ? error : new Error(String(error))),
   );
-  return tar;
+  return Readable.from(tar, { objectMode: false });
 }
 
+type TarHeader = Partial<Header> & { readonly name: string };
+
 class CommitWriter {
-  private readonly links: Header[] = [];
+  private readonly links: TarHeader[] = [];
   private nextStaged = 0;
 
   constructor(
@@ -129,7 +132,7 @@ class CommitWriter {
     }
   }
 
-  private async inPlace(path: string, entry: LocalEntry, header: Header): Promise<void> {
+  private async inPlace(path: string, entry: LocalEntry, header: TarHeader): Promise<void> {
     await this.entry(header);
     this.packed.sent.set(this.fullPath(path), entry);
   }
@@ -189,8 +192,8 @@ class CommitWriter {
     entry: LocalEntry & { kind: 'file' },
     sizeBytes: number,
     mtimeMs: number,
-  ): Header {
-    const header: Header = {
+  ): TarHeader {
+    const header: TarHeader = {
       name: path,
       type: 'file',
       mode: entry.mode,
@@ -217,7 +220,7 @@ class CommitWriter {
     return this.archive.owner;
   }
 
-  private entry(header: Header, bytes?: Buffer): Promise<void> {
+  private entry(header: TarHeader, bytes?: Buffer): Promise<void> {
     return new Promise((resolve, reject) => {
       const done = (error?: Error | null): void => (error ? reject(error) : resolve());
       const full = { ...header, ...this.ownership() };

@@ -8,7 +8,7 @@ import type { Engine } from '../transport/engine.js';
 const END_MARK = /(?:^|\n)rdt:(\d+)\n?$/;
 
 /**
- * Unpacks a commit archive from its standard input below `$1` and removes what its lists name; `$2` is the new state token.
+ * Unpacks a commit archive from its standard input below `$1` and removes what its lists name; `$2` is the new state token, or '' where another commit carries it.
  * A folder that holds files which are not ours stays, unless `$3` is `strict`: then that is a failure.
  */
 export const STAGE_SCRIPT = `
@@ -17,7 +17,7 @@ export const STAGE_SCRIPT = `
   mkdir -p "$1"
   cd "$1"
   rm -rf .rdt-stage
-  ln -sfn dirty .rdt-state
+  if [ -n "$2" ]; then ln -sfn dirty .rdt-state; fi
   tar -xf -
   if [ -s .rdt-stage/remove ]; then xargs -0 rm -f -- <.rdt-stage/remove; fi
   if [ -s .rdt-stage/rmdir ]; then
@@ -26,7 +26,7 @@ export const STAGE_SCRIPT = `
     fi
   fi
   rm -rf .rdt-stage
-  ln -sfn "$2" .rdt-state
+  if [ -n "$2" ]; then ln -sfn "$2" .rdt-state; fi
 )
 echo "rdt:$?"
 `;

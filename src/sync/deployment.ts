@@ -23,6 +23,18 @@ export interface Owner {
   readonly gid: number;
 }
 
+/** How rdt knows what the container holds: by the state token, by asking the container, or not at all. */
+export type Knowledge = 'token' | 'verified' | 'none';
+
+export interface Deployed {
+  readonly tree: Tree;
+  readonly knowledge: Knowledge;
+  /** What the laptop remembers of this container, true or not. */
+  readonly remembered: Deployment | undefined;
+  /** The container carries the token of somebody else's push. */
+  readonly foreignToken: string | undefined;
+}
+
 /** Where deployments are kept. A lost or damaged one is no error: it only costs a verification. */
 export interface DeploymentStore {
   load(containerId: string): Promise<Deployment | undefined>;

@@ -1,0 +1,177 @@
+import { posix } from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import type { Readable } from 'node:stream';
+import { createGzip } from 'node:zlib';
+import { RdtError } from '../errors.js';
+import type { Container, Engine } from '../transport/engine.js';
+import { EngineError } from '../transport/engine-error.js';
+import { newPackedFiles, type PackedFiles, packCommit } from './commit-archive.js';
+import { runScript, STAGE_SCRIPT } from './container-script.js';
+import { makeDestination } from './destination.js';
+import type { Deployed, Owner } from './deployment.js';
+import { isReadOnly, type MountPart, splitByMount, touchesTmpfs } from './mounts.js';
+import type { Deletion, SyncPlan } from './sync-plan.js';
+import type { LocalTree } from './tree.js';
+
+/** Archives up to this size go as one buffer with a known length; larger ones are streamed. */
+const BUFFERED_BYTES = 4 << 20;
+/** Below this round trip the link is no bottleneck, and gzip would be one (SYNC.md, section 1, "first sync"). */
+const FAST_LINK_MS = 1;
+
+export interface Commit {
+  readonly engine: Engine;
+  readonly container: Container;
+  readonly source: string;
+  readonly destination: string;
+  readonly local: LocalTree;
+  readonly deployed: Deployed;
+  readonly plan: SyncPlan;
+  readonly unobserved: boolean;
+  readonly owner: Owner;
+  readonly token: string;
+  readonly hasShell: boolean | undefined;
+  readonly signal: AbortSignal;
+}
+
+export type CommitOutcome =
+  | {
+      readonly kind: 'committed';
+      readonly channel: 'archive' | 'script';
+      readonly packed: PackedFiles;
+      readonly hasShell: boolean | undefined;
+    }
+  /** The container cannot be changed the way the plan wants it; a new one can. */
+  | { readonly kind: 'needs-rebuild'; readonly reason: string };
+
+/** Brings a plan into the container through the first channel that can do it. Old or new content, never half of one. */
+export async function commit(request: Commit): Promise<CommitOutcome> {
+  const { container, destination, plan } = request;
+  if (isReadOnly(container, destination)) return rebuild(`${destination} is read-only in the container`);
+  const mustDelete = plan.deletions.length > 0 || plan.obstacles.some(({ kind }) => kind === 'directory');
+  if (!mustDelete && !touchesTmpfs(container, destination)) return commitByArchive(request);
+  if (request.hasShell === false)
+    return rebuild('files were deleted, and the container has no shell to delete them');
+  return commitByScript(request);
+}
+
+const rebuild = (reason: string): CommitOutcome => ({ kind: 'needs-rebuild', reason });
+
+async function commitByArchive(request: Commit): Promise<CommitOutcome> {
+  const packed = newPackedFiles();
+  for (const part of splitByMount(request.plan.uploads, request.container, request.destination)) {
+    const sent = await putPart(request, part).catch(async (error: unknown) => {
+      if (!(error instanceof EngineError) || error.status !== 404) throw error;
+      await makeDestination(request);
+      return putPart(request, part);
+    });
+    addPacked(packed, sent);
+  }
+  return { kind: 'committed', channel: 'archive', packed, hasShell: request.hasShell };
+}
+
+function addPacked(total: PackedFiles, part: PackedFiles): void {
+  for (const [path, entry] of part.sent) total.sent.set(path, entry);
+  total.changing.push(...part.changing);
+  total.contentBytes += part.contentBytes;
+}
+
+async function putPart(request: Commit, part: MountPart): Promise<PackedFiles> {
+  const packed = newPackedFiles();
+  const { engine, container, destination, signal, token } = request;
+  const tar = packCommit(
+    { ...archiveOf(request, part), finish: { by: 'engine', token: part.below === '' ? token : undefined } },
+    packed,
+  );
+  const sizeBytes = contentBytes(request, part);
+  const body = sizeBytes <= BUFFERED_BYTES ? await buffer(tar) : await streamed(request, tar);
+  await engine.putArchive(container.id, posix.join(destination, part.below), body, signal);
+  return packed;
+}
+
+/** Plain tar where it is small or the link fast: an engine that unpacks gzip runs a program for it. */
+async function streamed({ engine, signal }: Commit, tar: Readable): Promise<Readable> {
+  const start = performance.now();
+  await engine.ping(signal);
+  if (performance.now() - start < FAST_LINK_MS) return tar;
+  const gzip = createGzip({ level: 1, chunkSize: 1 << 18 });
+  tar.on('error', (error) => gzip.destroy(error)).pipe(gzip);
+  return gzip;
+}
+
+function contentBytes({ local }: Commit, part: MountPart): number {
+  let total = 0;
+  for (const path of part.uploads) {
+    const entry = local.get(posix.join(part.below, path));
+    if (entry?.kind === 'file') total += entry.sizeBytes;
+  }
+  return total;
+}
+
+async function commitByScript(request: Commit): Promise<CommitOutcome> {
+  const { plan, token } = request;
+  const packed = newPackedFiles();
+  if (plan.obstacles.length > 0) {
+    const cleared = await stage(
+      request,
+      { below: '', uploads: [] },
+      plan.obstacles,
+      ['dirty', 'strict'],
+      packed,
+    );
+    if (cleared !== undefined) return cleared;
+  }
+  for (const part of splitByMount(plan.uploads, request.container, request.destination)) {
+    const isLast = part.below === '';
+    const failed = await stage(
+      request,
+      part,
+      isLast ? plan.deletions : [],
+      [isLast ? token : '', 'lenient'],
+      packed,
+    );
+    if (failed !== undefined) return failed;
+  }
+  return { kind: 'committed', channel: 'script', packed, hasShell: true };
+}
+
+/** Undefined when the script has done all of it. */
+async function stage(
+  request: Commit,
+  part: MountPart,
+  deletions: readonly Deletion[],
+  args: readonly [token: string, mode: 'strict' | 'lenient'],
+  packed: PackedFiles,
+): Promise<CommitOutcome | undefined> {
+  const { engine, container, destination, signal } = request;
+  const tar = packCommit({ ...archiveOf(request, part), finish: { by: 'script', deletions } }, packed);
+  const folder = posix.join(destination, part.below);
+  try {
+    const result = await runScript(engine, container.id, STAGE_SCRIPT, [folder, ...args], tar, signal);
+    switch (result.kind) {
+      case 'done':
+        return undefined;
+      case 'no-shell':
+        return rebuild('files were deleted, and the container has no shell, tar or xargs to delete them');
+      case 'failed':
+        throw scriptFailed(destination, result.errors);
+    }
+  } catch (error) {
+    if (!(error instanceof EngineError) || error.status !== 409) throw error;
+    return rebuild('files were deleted, and the container does not run long enough to delete them');
+  } finally {
+    tar.destroy();
+  }
+}
+
+function scriptFailed(destination: string, errors: string): RdtError {
+  return new RdtError(`the container refused the sync to ${destination}: ${errors || 'no message'}`, {
+    hint: 'A folder that a file is to replace may hold files that rdt does not manage. `rdt push --force-build` starts from a new container.',
+  });
+}
+
+function archiveOf(request: Commit, part: MountPart) {
+  const { source, local, owner, deployed, unobserved } = request;
+  const { below, uploads } = part;
+  const unstaged = new Set(unobserved && deployed.knowledge === 'none' ? uploads : []);
+  return { source, below, uploads, local, owner, unstaged };
+}

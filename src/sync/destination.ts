@@ -1,0 +1,46 @@
+import { buffer } from 'node:stream/consumers';
+import { pack } from 'tar-stream';
+import { RdtError } from '../errors.js';
+import type { Container, Engine } from '../transport/engine.js';
+import type { Owner } from './deployment.js';
+import { parentsOf } from './tree.js';
+
+/** Go's `os.ModeDir`, as the engine sends it. */
+const GO_MODE_DIRECTORY = 2 ** 31;
+
+export interface Destination {
+  readonly engine: Engine;
+  readonly container: Container;
+  readonly destination: string;
+  readonly owner: Owner;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Makes the destination folder, and only those of its parents that are missing: an existing one keeps its mode and owner.
+ * @throws RdtError when one of them is not a folder.
+ */
+export async function makeDestination({
+  engine,
+  container,
+  destination,
+  owner,
+  signal,
+}: Destination): Promise<void> {
+  const path = destination.slice(1);
+  const missing: string[] = [];
+  for (const folder of [...parentsOf(path), path]) {
+    const stat = await engine.statPath(container.id, `/${folder}`, signal);
+    if (stat === undefined) missing.push(folder);
+    else if (stat.linkTarget === '' && stat.goMode < GO_MODE_DIRECTORY) {
+      throw new RdtError(`/${folder} in the container is not a folder`, {
+        hint: 'Choose another --destination.',
+      });
+    }
+  }
+  if (missing.length === 0) return;
+  const tar = pack();
+  for (const name of missing) tar.entry({ name, type: 'directory', mode: 0o755, ...owner });
+  tar.finalize();
+  await engine.putArchive(container.id, '/', await buffer(tar), signal);
+}

@@ -1,0 +1,99 @@
+import { randomBytes } from 'node:crypto';
+import { posix } from 'node:path';
+import type { Container, Engine } from '../transport/engine.js';
+import { type CommitOutcome, commit } from './commit.js';
+import { DIRTY, STATE_LINK } from './commit-archive.js';
+import { amend, type Deployed, type DeploymentStore, withoutRacyStamps } from './deployment.js';
+import { ownerOf } from './owner.js';
+import type { SyncPlan } from './sync-plan.js';
+import type { LocalEntry, LocalTree, TreeEntry } from './tree.js';
+import { verifyContainer } from './verify.js';
+
+/** One folder on the laptop, one folder in a container. */
+export interface SyncTarget {
+  readonly engine: Engine;
+  readonly container: Container;
+  readonly source: string;
+  readonly destination: string;
+  readonly store: DeploymentStore;
+  readonly signal: AbortSignal;
+}
+
+/** `HEAD` of the state link: one round trip, no program in the container (SYNC.md, section 1). `ref` is an id or a name. */
+export async function readToken(
+  engine: Engine,
+  ref: string,
+  destination: string,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const stat = await engine.statPath(ref, posix.join(destination, STATE_LINK), signal);
+  return stat === undefined || stat.linkTarget === '' ? undefined : posix.basename(stat.linkTarget);
+}
+
+/** What of `local` the container holds already, plus what an earlier push of ours left there. */
+export async function readDeployed(
+  target: SyncTarget,
+  local: LocalTree,
+  token: string | undefined,
+): Promise<Deployed> {
+  const { engine, container, destination, source, signal } = target;
+  const stored = await target.store.load(container.id);
+  const remembered = stored?.source === source && stored.destination === destination ? stored : undefined;
+  if (remembered !== undefined && token === remembered.token) {
+    return { tree: remembered.tree, knowledge: 'token', remembered, foreignToken: undefined };
+  }
+  const foreignToken = token === undefined || token === DIRTY ? undefined : token;
+  const vanished = entriesNotIn(remembered?.tree ?? new Map<string, LocalEntry>(), local);
+  const canAsk = container.state.running && !container.state.restarting && remembered?.hasShell !== false;
+  const found = canAsk ? await verifyContainer(engine, container.id, destination, local, signal) : undefined;
+  const tree = new Map<string, TreeEntry>([...(found ?? []), ...vanished]);
+  return { tree, knowledge: found === undefined ? 'none' : 'verified', remembered, foreignToken };
+}
+
+function entriesNotIn(tree: LocalTree, other: LocalTree): [string, LocalEntry][] {
+  return [...tree].filter(([path]) => !other.has(path));
+}
+
+export interface SyncOptions {
+  readonly local: LocalTree;
+  readonly deployed: Deployed;
+  readonly plan: SyncPlan;
+  /** No process can look at the container's files: nothing needs to be staged. */
+  readonly unobserved: boolean;
+  /** Wall clock when the scan began, ms since 1970: younger files are read again by the next scan. */
+  readonly scannedAtMs: number;
+}
+
+/** Carries out a plan and remembers the result. Paths in `changing` were not at rest and are still as they were. */
+export async function syncContainer(target: SyncTarget, options: SyncOptions): Promise<CommitOutcome> {
+  const { deployed, plan, local } = options;
+  const token = `v1.${randomBytes(8).toString('hex')}`;
+  const owner = deployed.remembered?.owner ?? (await ownerOf(target.engine, target.container, target.signal));
+  const outcome = await commit({
+    ...target,
+    ...options,
+    owner,
+    token,
+    hasShell: deployed.remembered?.hasShell,
+  });
+  if (outcome.kind !== 'committed') return outcome;
+  const changing = new Set(outcome.packed.changing);
+  const deleted = [...plan.deletions, ...plan.obstacles].map(({ path }) => path);
+  const unchanged = new Map([...local].filter(([path]) => !changing.has(path)));
+  const kept = new Map([...(deployed.remembered?.tree ?? [])].filter(([path]) => changing.has(path)));
+  const tree = amend(
+    amend(kept, unchanged, []),
+    outcome.packed.sent,
+    deleted.filter((path) => !local.has(path)),
+  );
+  await target.store.save({
+    containerId: target.container.id,
+    source: target.source,
+    destination: target.destination,
+    token,
+    hasShell: outcome.hasShell,
+    owner,
+    tree: withoutRacyStamps(tree, options.scannedAtMs),
+  });
+  return outcome;
+}
