@@ -39,8 +39,11 @@ export interface Engine extends AsyncDisposable {
   stopContainer(ref: string, graceSeconds: number, signal?: AbortSignal): Promise<void>;
   /** Sends a signal such as `SIGKILL`. Returns false when the container was not running. */
   killContainer(ref: string, signalName: string, signal?: AbortSignal): Promise<boolean>;
-  /** Resolves with the exit code when the container is not running any more. */
-  waitContainer(ref: string, signal?: AbortSignal): Promise<number>;
+  /**
+   * Resolves with the exit code: `not-running` at once when it does not run, `next-exit` at the next exit even when the
+   * restart policy starts it again (API 1.30; an older engine answers such a wait when the container stays down).
+   */
+  waitContainer(ref: string, until: 'not-running' | 'next-exit', signal?: AbortSignal): Promise<number>;
   createContainer(name: string, spec: ContainerSpec, signal?: AbortSignal): Promise<string>;
   renameContainer(ref: string, name: string, signal?: AbortSignal): Promise<void>;
   /** Removes a container, killing it when it runs; anonymous volumes of it go too when asked. No error when it is gone. */
@@ -93,6 +96,8 @@ export interface Container {
   readonly imageId: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly state: ContainerState;
+  /** The image's STOPSIGNAL; `SIGTERM` when it has none. */
+  readonly stopSignal: string;
   /** `User` of the config: '' means root; may be a name, `uid`, `uid:gid`. */
   readonly user: string;
   readonly workingDir: string;
