@@ -1,0 +1,105 @@
+import type {
+  Container,
+  ContainerState,
+  ContainerSummary,
+  EngineInfo,
+  Image,
+  Mount,
+  PathStat,
+  Volume,
+} from '../engine.js';
+import { AnswerFields } from './answer-fields.js';
+
+/** `GET /info` */
+export const toEngineInfo = (answer: AnswerFields): EngineInfo => ({
+  id: answer.text('ID'),
+  version: answer.text('ServerVersion'),
+  architecture: answer.text('Architecture'),
+  hostname: answer.text('Name'),
+  runningContainers: answer.number('ContainersRunning'),
+  operatingSystem: answer.text('OperatingSystem'),
+});
+
+/** An item of `GET /containers/json`. */
+export const toContainerSummary = (answer: AnswerFields): ContainerSummary => ({
+  id: answer.text('Id'),
+  name: ownName(answer.texts('Names')),
+  image: answer.text('Image'),
+  state: answer.text('State'),
+  status: answer.text('Status'),
+  labels: answer.map('Labels'),
+});
+
+/** A linked container also lists the names that others call it by: `/other/alias`. */
+const ownName = (names: readonly string[]): string =>
+  (names.find((name) => name.lastIndexOf('/') === 0) ?? names[0] ?? '').replace(/^\//, '');
+
+/** `GET /containers/{id}/json` */
+export const toContainer = (answer: AnswerFields): Container => {
+  const config = answer.fields('Config');
+  const mounts = answer.list('Mounts').map(toMount);
+  return {
+    id: answer.text('Id'),
+    name: answer.text('Name').replace(/^\//, ''),
+    imageId: answer.text('Image'),
+    labels: config.map('Labels'),
+    state: toState(answer),
+    stopSignal: config.text('StopSignal') || 'SIGTERM',
+    user: config.text('User'),
+    workingDir: config.text('WorkingDir'),
+    env: config.texts('Env'),
+    tty: config.flag('Tty'),
+    readonlyRootfs: answer.fields('HostConfig').flag('ReadonlyRootfs'),
+    mounts: mounts.filter((mount) => mount.type !== 'tmpfs'),
+    tmpfs: [
+      ...answer.fields('HostConfig').keys('Tmpfs'),
+      ...mounts.filter((mount) => mount.type === 'tmpfs').map((mount) => mount.destination),
+    ],
+  };
+};
+
+const toState = (answer: AnswerFields): ContainerState => {
+  const state = answer.fields('State');
+  return {
+    status: state.text('Status'),
+    running: state.flag('Running'),
+    restarting: state.flag('Restarting'),
+    paused: state.flag('Paused'),
+    exitCode: state.number('ExitCode'),
+    error: state.text('Error'),
+    startedAt: state.text('StartedAt'),
+    restartCount: answer.number('RestartCount'),
+  };
+};
+
+/** Engines before 1.13 tell no type: what has a name is a volume. */
+const toMount = (answer: AnswerFields): Mount => ({
+  destination: answer.text('Destination'),
+  type: answer.text('Type') || (answer.text('Name') === '' ? 'bind' : 'volume'),
+  writable: answer.flag('RW'),
+});
+
+const UNTAGGED = '<none>:<none>';
+
+/** `GET /images/{name}/json`, whose labels lie in its config, and an item of `GET /images/json`, which has them on top. */
+export const toImage = (answer: AnswerFields): Image => ({
+  id: answer.text('Id'),
+  tags: answer.texts('RepoTags').filter((tag) => tag !== UNTAGGED),
+  labels: { ...answer.fields('Config').map('Labels'), ...answer.map('Labels') },
+});
+
+/** The `X-Docker-Container-Path-Stat` header: JSON in base64. */
+export const toPathStat = (header: string): PathStat => {
+  const answer = AnswerFields.parse(Buffer.from(header, 'base64').toString('utf8'));
+  return {
+    name: answer.text('name'),
+    sizeBytes: answer.number('size'),
+    goMode: answer.number('mode'),
+    linkTarget: answer.text('linkTarget'),
+  };
+};
+
+export const toVolume = (answer: AnswerFields): Volume => ({
+  name: answer.text('Name'),
+  labels: answer.map('Labels'),
+});
