@@ -1,0 +1,30 @@
+/** Something of the source folder that goes into the build context. */
+export type ContextEntry = ContextFile | ContextFolder | ContextSymlink;
+
+export interface ContextFile extends EntryBase {
+  readonly type: 'file';
+  readonly sizeBytes: number;
+}
+
+export interface ContextFolder extends EntryBase {
+  readonly type: 'folder';
+}
+
+export interface ContextSymlink extends EntryBase {
+  readonly type: 'symlink';
+  /** As it is on the disk, never resolved. */
+  readonly target: Buffer;
+}
+
+interface EntryBase {
+  /** Relative to the source, with forward slashes, no slash at the end; U+FFFD where a name is not UTF-8. */
+  readonly path: string;
+  /** The bytes of the path where it is not UTF-8: file names are bytes on Linux, and must arrive as those bytes. */
+  readonly rawPath: Buffer | undefined;
+  /** Permission bits with setuid, setgid and sticky: 0 to 0o7777. */
+  readonly mode: number;
+  readonly mtimeSeconds: number;
+}
+
+/** The bytes under which an entry is sent. */
+export const pathBytes = (entry: ContextEntry): Buffer => entry.rawPath ?? Buffer.from(entry.path);

@@ -1,0 +1,22 @@
+import { ExitCode, RdtError } from '../../errors.js';
+
+const errorCode = (error: unknown): string | undefined =>
+  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+
+/** The path has gone, or a part of it is no folder any more. */
+export const isMissing = (error: unknown): boolean => ['ENOENT', 'ENOTDIR'].includes(errorCode(error) ?? '');
+
+/** `O_NOFOLLOW` met a link: the file was replaced by one. */
+export const isLinkNow = (error: unknown): boolean => ['ELOOP', 'EMLINK'].includes(errorCode(error) ?? '');
+
+export const unreadable = (path: string, cause: unknown): RdtError =>
+  new RdtError(`cannot read ${path}, which belongs to the build context (${errorCode(cause) ?? 'unknown error'})`, {
+    exitCode: ExitCode.failure,
+    hint: 'Give yourself the right to read it, or name it in .dockerignore.',
+    cause,
+  });
+
+export const changedWhileRead = (path: string): RdtError =>
+  new RdtError(`${path} changed while it was read for the build, so the build was stopped`, {
+    hint: 'Push again when it is at rest; a file that is written all the time, such as a log, belongs in .dockerignore.',
+  });

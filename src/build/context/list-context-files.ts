@@ -1,0 +1,152 @@
+import { accessSync, constants, lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
+import { setImmediate } from 'node:timers/promises';
+import type { DockerIgnore } from '../docker-ignore.js';
+import type { EmitBuildEvent } from '../build-event.js';
+import type { ContextEntry } from './context-entry.js';
+import { isMissing, unreadable } from './context-error.js';
+
+export interface ContextListing {
+  readonly source: string;
+  readonly ignore: DockerIgnore;
+  /** Windows keeps no permission bits. */
+  readonly platform: NodeJS.Platform;
+}
+
+/** So that a large tree does not hold up the interrupt key or the progress line. */
+const FOLDERS_BETWEEN_BREATHS = 100;
+
+/**
+ * Everything that the build context is made of: parents before their content, names in byte order. Links are not
+ * followed; sockets, pipes and devices are left out with a warning.
+ * @throws RdtError for a file or folder that may not be read, before anything is sent.
+ */
+export async function listContextFiles(
+  listing: ContextListing,
+  emit: EmitBuildEvent,
+  signal?: AbortSignal,
+): Promise<ContextEntry[]> {
+  const walk = new ContextWalk(listing, emit, signal);
+  await walk.folder(TOP);
+  return walk.entries;
+}
+
+/** A path below the source: for the rules and for people, for the tar, and for the file system. */
+interface Place {
+  readonly path: string;
+  readonly rawPath: Buffer | undefined;
+}
+
+const TOP: Place = { path: '', rawPath: undefined };
+
+class ContextWalk {
+  readonly entries: ContextEntry[] = [];
+  private foldersRead = 0;
+
+  constructor(
+    private readonly listing: ContextListing,
+    private readonly emit: EmitBuildEvent,
+    private readonly signal: AbortSignal | undefined,
+  ) {}
+
+  async folder(folder: Place): Promise<void> {
+    this.signal?.throwIfAborted();
+    if (++this.foldersRead % FOLDERS_BETWEEN_BREATHS === 0) await setImmediate();
+    for (const place of this.placesIn(folder)) await this.visit(place);
+  }
+
+  private async visit(place: Place): Promise<void> {
+    const { ignore } = this.listing;
+    const excluded = ignore.excludes(place.path);
+    if (excluded && !ignore.mayReincludeBelow(place.path)) return;
+    const stats = this.stat(place);
+    if (stats?.isDirectory() === true) await this.visitFolder(place, stats, excluded);
+    else if (stats !== undefined && !excluded) this.addLeaf(place, stats);
+  }
+
+  /** An excluded folder is sent only as the parent of something that is re-included. */
+  private async visitFolder(place: Place, stats: Stats, excluded: boolean): Promise<void> {
+    const before = this.entries.push({ ...this.common(place, stats), type: 'folder' });
+    await this.folder(place);
+    if (excluded && this.entries.length === before) this.entries.pop();
+  }
+
+  private addLeaf(place: Place, stats: Stats): void {
+    const common = this.common(place, stats);
+    if (stats.isFile()) {
+      this.assertReadable(place, stats);
+      this.entries.push({ ...common, type: 'file', sizeBytes: stats.size });
+    } else if (stats.isSymbolicLink()) {
+      const target = readlinkSync(fsPath(this.listing.source, place), { encoding: 'buffer' });
+      this.entries.push({ ...common, type: 'symlink', target });
+    } else {
+      this.emit({ type: 'warning', message: `left out of the build: ${place.path} is ${specialKind(stats)}` });
+    }
+  }
+
+  private common(place: Place, stats: Stats) {
+    // Docker's own client marks everything from Windows as executable: a script without its bit would not start.
+    const mode = this.listing.platform === 'win32' ? 0o755 : stats.mode & 0o7777;
+    return { path: place.path, rawPath: place.rawPath, mode, mtimeSeconds: Math.floor(stats.mtimeMs / 1000) };
+  }
+
+  /** Undefined when the path has gone since its folder was read. */
+  private stat(place: Place): Stats | undefined {
+    try {
+      return lstatSync(fsPath(this.listing.source, place));
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw unreadable(place.path, error);
+    }
+  }
+
+  /** Asks the system only where the bits leave a doubt, which spares a call for nearly every file. */
+  private assertReadable(place: Place, stats: Stats): void {
+    if ((stats.mode & 0o444) === 0o444) return;
+    try {
+      accessSync(fsPath(this.listing.source, place), constants.R_OK);
+    } catch (error) {
+      throw unreadable(place.path, error);
+    }
+  }
+
+  private placesIn(folder: Place): Place[] {
+    const at = fsPath(this.listing.source, folder);
+    try {
+      const names = readdirSync(at);
+      if (typeof at === 'string' && !names.some((name) => name.includes('\uFFFD'))) {
+        return names.sort(byBytes).map((name) => ({ path: joined(folder.path, name), rawPath: undefined }));
+      }
+      return readdirSync(at, { encoding: 'buffer' })
+        .sort(Buffer.compare)
+        .map((name) => rawPlace(folder, name));
+    } catch (error) {
+      if (isMissing(error) && folder !== TOP) return [];
+      throw unreadable(folder.path === '' ? this.listing.source : folder.path, error);
+    }
+  }
+}
+
+const joined = (folder: string, name: string): string => (folder === '' ? name : `${folder}/${name}`);
+
+/** A name that does not survive the way through a string makes the whole path raw. */
+function rawPlace(folder: Place, name: Buffer): Place {
+  const path = joined(folder.path, name.toString());
+  const parent = folder.rawPath ?? Buffer.from(folder.path);
+  const rawPath = parent.length === 0 ? name : Buffer.concat([parent, Buffer.from('/'), name]);
+  return { path, rawPath: rawPath.equals(Buffer.from(path)) ? undefined : rawPath };
+}
+
+/** Where an entry is on this machine. */
+export function fsPath(source: string, { path, rawPath }: Place): string | Buffer {
+  if (rawPath !== undefined) return Buffer.concat([Buffer.from(`${source}/`), rawPath]);
+  return path === '' ? source : `${source}/${path}`;
+}
+
+/** UTF-16 order differs from byte order beyond the basic plane only; the order has to be the same everywhere, not pretty. */
+const byBytes = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+function specialKind(stats: Stats): string {
+  if (stats.isSocket()) return 'a socket';
+  if (stats.isFIFO()) return 'a pipe';
+  return 'a device';
+}

@@ -1,0 +1,53 @@
+import type { Readable } from 'node:stream';
+import type { BuilderKind, BuildStep, EmitBuildEvent } from './build-event.js';
+
+/**
+ * Builds an image on the device. Contract of `build`:
+ * - a Dockerfile that does not build is a `failed` outcome, not an error; nothing of the attempt is left but cached layers.
+ * - an engine that cannot be reached, or is lost on the way, is an `RdtError` with exit code 4; an error of the context
+ *   stream rejects with that error; an aborted signal cuts the build on the device and rejects with the signal's reason.
+ * - `step-started` of a step comes before everything else of it; `step-finished` or `step-failed` ends it.
+ */
+export interface ImageBuilder {
+  build(request: ImageBuildRequest, emit: EmitBuildEvent, signal?: AbortSignal): Promise<BuildOutcome>;
+}
+
+export interface ImageBuildRequest {
+  /** A fresh tar of the context (plain or gzip) at every call: an engine without BuildKit needs a second one. */
+  readonly openContext: () => Readable;
+  /** Path in the context, with forward slashes. */
+  readonly dockerfile: string;
+  /** `repository:tag` that the image gets when all of it is built. */
+  readonly tag: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly buildArgs: Readonly<Record<string, string>>;
+  /** Secrets: never shown, never logged. */
+  readonly credentials: RegistryCredentials;
+  /** BuildKit takes no credentials without a session, so that a private base image is left to the classic builder. */
+  readonly preferred: BuilderKind;
+}
+
+/** By registry, as `docker login` names it: `https://index.docker.io/v1/`, `registry.example.com:5000`. */
+export type RegistryCredentials = Readonly<Record<string, RegistryCredential>>;
+
+export type RegistryCredential =
+  | { readonly username: string; readonly password: string }
+  | { readonly identitytoken: string };
+
+export type BuildOutcome =
+  | { readonly type: 'built'; readonly imageId: string; readonly builder: BuilderKind }
+  | { readonly type: 'failed'; readonly failure: BuildFailure };
+
+export interface BuildFailure {
+  readonly builder: BuilderKind;
+  /** The engine's own words. */
+  readonly message: string;
+  /** Undefined when no step had begun: a Dockerfile that does not parse, a base image that cannot be found. */
+  readonly step: BuildStep | undefined;
+  /** Exit code of the `RUN` that failed. */
+  readonly runExitCode: number | undefined;
+  /** The last lines that the failing step put out, at most `FAILURE_OUTPUT_LINES`. */
+  readonly output: readonly string[];
+}
+
+export const FAILURE_OUTPUT_LINES = 40;
