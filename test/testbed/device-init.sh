@@ -1,11 +1,13 @@
 #!/bin/sh
-# PID 1 of a virtual device. Called inside fresh mount, host name and pid namespaces: device-init.sh FOLDER HOSTNAME RUNC
+# PID 1 of a virtual device. Called inside fresh mount, host name and pid namespaces:
+#   device-init.sh FOLDER HOSTNAME ENGINE_SOCKET_NAME RUNC
 # Gives the device a root of its own (the host's files below, a memory layer on top: lost at a reboot, as on a real
 # device), says "booted" on stdout, and then only buries orphans. Services are started from outside.
 set -eu
 folder=$1
 hostname=$2
-runc=$3 # what the engine is to run instead of the host's runc
+socket=$3
+runc=$4 # what the engine is to run instead of the host's runc
 
 hostname "$hostname"
 mount --make-rprivate /
@@ -45,6 +47,16 @@ rm /run/shadow
 mkdir -p /etc/avahi/services
 mount --bind "$folder/etc/services" /etc/avahi/services
 rm -rf /etc/docker /root/.docker /root/.ssh
+
+# Later systems name the engine's client like its socket, and have no `docker`.
+if [ "$socket" != docker.sock ]; then
+  touch /run/engine-client
+  mount --bind "$(command -v docker)" /run/engine-client
+  rm -f /usr/local/bin/docker /usr/bin/docker
+  client=/usr/bin/${socket%.sock}
+  printf '#!/bin/sh\nexec /run/engine-client --host unix:///run/%s "$@"\n' "$socket" > "$client"
+  chmod 755 "$client"
+fi
 
 if [ -s "$folder/etc/missing-capabilities" ]; then
   cp "$folder/etc/missing-capabilities" /run/missing-capabilities

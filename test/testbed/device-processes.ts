@@ -1,30 +1,44 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type DeviceRecord, deviceFile, deviceFolder, isMissing } from './device-record.js';
+import {
+  type DeviceRecord,
+  type ProcessIdentity,
+  deviceFile,
+  deviceFolder,
+  identify,
+  isMissing,
+} from './device-record.js';
 import { eventually } from './eventually.js';
+import { DEFAULT_ENGINE_SOCKET } from './virtual-device-options.js';
 import { devicePids, networkOf } from './host-network.js';
 import { mustRun } from './program.js';
 import { TestbedError } from './testbed-error.js';
 
 const INIT_SCRIPT = fileURLToPath(new URL('device-init.sh', import.meta.url));
 const RUNC_SCRIPT = fileURLToPath(new URL('device-runc.sh', import.meta.url));
+/** What programs inside the device get; nothing of the tester's environment. */
+export const DEVICE_ENV = {
+  PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+  HOME: '/root',
+};
 /** Constant text: the log's path and the program's words come as arguments. */
 const START_IN_BACKGROUND = 'log=$1; shift; "$@" >> "$log" 2>&1 < /dev/null &';
 
-/** Switches the device on: its own root, host name and processes. Returns the host's number of its PID 1. */
-export async function bootInit(record: DeviceRecord): Promise<number> {
-  const { name, hostname = name } = record.options;
+/** Switches the device on: its own root, host name and processes. Returns its PID 1. */
+export async function bootInit(record: DeviceRecord): Promise<ProcessIdentity> {
+  const { name, hostname = name, engineSocket = DEFAULT_ENGINE_SOCKET } = record.options;
   const { namespaceFile } = networkOf(record);
   const unshare = ['unshare', '--mount', '--uts', '--pid', '--fork', '--mount-proc'];
-  const init = ['sh', INIT_SCRIPT, deviceFolder(name), hostname, RUNC_SCRIPT];
+  const init = ['sh', INIT_SCRIPT, deviceFolder(name), hostname, basename(engineSocket), RUNC_SCRIPT];
   // Not `ip netns exec`: that mounts a new /sys without the cgroup hierarchies, and dockerd ends at once.
   await startDetached(
     ['nsenter', `--net=${namespaceFile}`, ...unshare, ...init],
     deviceFile(name, 'log/init.log'),
   );
-  return findInit(name);
+  return identify(await findInit(name));
 }
 
 /**
@@ -58,15 +72,26 @@ async function findInit(name: string): Promise<number> {
 
 /** The words that run `argv` inside all namespaces of the device. */
 export function insideDevice(record: DeviceRecord, argv: readonly string[]): string[] {
-  if (record.initPid === undefined) throw new TestbedError(`${record.options.name} is switched off.`);
-  return ['nsenter', '--target', String(record.initPid), '--mount', '--uts', '--net', '--pid', '--', ...argv];
+  if (record.init === undefined) throw new TestbedError(`${record.options.name} is switched off.`);
+  return [
+    'nsenter',
+    '--target',
+    String(record.init.pid),
+    '--mount',
+    '--uts',
+    '--net',
+    '--pid',
+    '--',
+    ...argv,
+  ];
 }
 
 /** Starts a program in the device that goes on when we end, child of the device's PID 1; its output goes to log/LOG. */
 export async function startDaemon(record: DeviceRecord, log: string, argv: readonly string[]): Promise<void> {
   const file = deviceFile(record.options.name, 'log', log);
-  const env = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', HOME: '/root' };
-  await mustRun(insideDevice(record, ['sh', '-c', START_IN_BACKGROUND, 'sh', file, ...argv]), { env });
+  await mustRun(insideDevice(record, ['sh', '-c', START_IN_BACKGROUND, 'sh', file, ...argv]), {
+    env: DEVICE_ENV,
+  });
 }
 
 /** The host's numbers of the device's processes with this program name that are not inside a container. */

@@ -6,22 +6,23 @@ import type { VirtualDeviceOptions } from './virtual-device-options.js';
 /** Everything of the test bed on this host lies here: one folder a device, and the lock. */
 export const TESTBED_FOLDER = '/tmp/rdt-testbed';
 
-/** Who has to take the device down: a process, or (null) whoever comes. */
-export interface Owner {
+/** A process of this host that cannot be mistaken for a later one with the same number. */
+export interface ProcessIdentity {
   readonly pid: number;
-  /** From /proc/PID/stat, so that a later process with the same number is not taken for it. */
+  /** When it was started, in the kernel's ticks (/proc/PID/stat). */
   readonly startTicks: string;
 }
 
 /** What a later process has to know to find and to remove a device. Written before anything else of the device exists. */
 export interface DeviceRecord {
   readonly options: VirtualDeviceOptions;
-  readonly owner: Owner | null;
+  /** Who has to take the device down; null: whoever comes. */
+  readonly owner: ProcessIdentity | null;
   /** The device's number on this host: last byte of its addresses, and part of the names of its interfaces. */
   readonly index: number;
   readonly bridgeNumber: number;
-  /** The host's number of the device's PID 1; undefined until it has booted. */
-  readonly initPid?: number;
+  /** The device's PID 1, as the host sees it; missing until it has booted. */
+  readonly init?: ProcessIdentity;
 }
 
 export function deviceFolder(name: string): string {
@@ -67,14 +68,17 @@ export function deviceNames(): string[] {
   }
 }
 
-export function ownerOfThisProcess(): Owner {
-  return { pid: process.pid, startTicks: startTicks(process.pid) ?? '' };
+/** @throws TestbedError when the process has ended. */
+export function identify(pid: number): ProcessIdentity {
+  const ticks = startTicks(pid);
+  if (ticks === undefined) throw new TestbedError(`Process ${pid} has ended.`);
+  return { pid, startTicks: ticks };
 }
 
 /** A device lives as long as the process that has to take it down, or, when that is nobody, as its own PID 1. */
 export function isAlive(record: DeviceRecord): boolean {
-  if (record.owner !== null) return startTicks(record.owner.pid) === record.owner.startTicks;
-  return record.initPid !== undefined && startTicks(record.initPid) !== undefined;
+  const keeper = record.owner ?? record.init;
+  return keeper !== undefined && startTicks(keeper.pid) === keeper.startTicks;
 }
 
 function startTicks(pid: number): string | undefined {

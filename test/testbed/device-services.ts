@@ -4,10 +4,13 @@ import { basename } from 'node:path';
 import { deviceFile } from './device-record.js';
 import { missingCapabilities } from './host-capabilities.js';
 import { mustRun } from './program.js';
-import type { VirtualDeviceOptions } from './virtual-device-options.js';
+import {
+  DEFAULT_ENGINE_PORT,
+  DEFAULT_ENGINE_SOCKET,
+  type VirtualDeviceOptions,
+} from './virtual-device-options.js';
 
 export const SSH_PORT = 22222;
-export const DEFAULT_ENGINE_PORT = 2375;
 
 /** The engine's socket that the test bed itself uses: in the device's folder, so the host reaches it at any time. */
 export function engineDoor(name: string): string {
@@ -15,13 +18,14 @@ export function engineDoor(name: string): string {
 }
 
 /** Writes what sshd, avahi and the engine are started with. */
-export function writeConfiguration(options: VirtualDeviceOptions): void {
+export async function writeConfiguration(options: VirtualDeviceOptions): Promise<void> {
   const { name } = options;
   for (const folder of ['etc/services', 'log', 'layer', 'docker', 'data']) {
     mkdirSync(deviceFile(name, folder), { recursive: true });
   }
   writeFileSync(deviceFile(name, 'etc/root-password'), acceptsEmptyPassword(options) ? '' : '*');
-  writeFileSync(deviceFile(name, 'etc/authorized_keys'), `${(options.authorizedKeys ?? []).join('\n')}\n`);
+  await makeKey(testerKeyFile(name), 'tester');
+  writeFileSync(deviceFile(name, 'etc/authorized_keys'), authorizedKeys(options));
   writeFileSync(deviceFile(name, 'etc/sshd_config'), sshdConfiguration(options));
   writeFileSync(deviceFile(name, 'etc/avahi.conf'), avahiConfiguration(options));
   writeFileSync(deviceFile(name, 'etc/services/ssh.service'), serviceAnnouncement(options));
@@ -31,11 +35,19 @@ export function writeConfiguration(options: VirtualDeviceOptions): void {
 }
 
 /** A new identity, as a device gets it at each flash. */
-export async function makeHostKey(name: string): Promise<void> {
-  const file = deviceFile(name, 'etc/host_key');
+export function makeHostKey(name: string): Promise<void> {
+  return makeKey(deviceFile(name, 'etc/host_key'), name);
+}
+
+/** A private key that every device takes that takes keys at all: for testers without one of their own. */
+export function testerKeyFile(name: string): string {
+  return deviceFile(name, 'etc/tester_key');
+}
+
+async function makeKey(file: string, comment: string): Promise<void> {
   rmSync(file, { force: true });
   rmSync(`${file}.pub`, { force: true });
-  await mustRun(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-C', name, '-f', file]);
+  await mustRun(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-C', comment, '-f', file]);
 }
 
 /** As OpenSSH prints it: `SHA256:` and base64 without padding. */
@@ -68,7 +80,7 @@ export function avahiCommand({ name }: VirtualDeviceOptions): string[] {
 
 export function dockerdCommand(options: VirtualDeviceOptions): string[] {
   const { name, production = false, enginePort = DEFAULT_ENGINE_PORT } = options;
-  const socket = `/run/${basename(options.engineSocket ?? 'docker.sock')}`;
+  const socket = `/run/${basename(options.engineSocket ?? DEFAULT_ENGINE_SOCKET)}`;
   const tcp = production ? [] : ['--host', `tcp://[::]:${enginePort}`, '--tls=false'];
   return [
     'dockerd',
@@ -94,6 +106,12 @@ export function cgroupOf(name: string): string {
 
 function acceptsEmptyPassword({ production = false, authorizedKeys = [] }: VirtualDeviceOptions): boolean {
   return !production && authorizedKeys.length === 0;
+}
+
+function authorizedKeys(options: VirtualDeviceOptions): string {
+  if (acceptsEmptyPassword(options)) return '';
+  const testerKey = readFileSync(`${testerKeyFile(options.name)}.pub`, 'utf8');
+  return [...(options.authorizedKeys ?? []), testerKey].join('\n');
 }
 
 function sshdConfiguration(options: VirtualDeviceOptions): string {

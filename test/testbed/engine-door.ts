@@ -34,7 +34,7 @@ export async function waitForEngine(name: string, signal?: AbortSignal): Promise
 export function runDocker(
   name: string,
   args: readonly string[],
-  options: ProgramOptions,
+  options: ProgramOptions = {},
 ): Promise<ProgramResult> {
   // The distribution's client is of the engine's own version; another may be first in PATH.
   const client = existsSync('/usr/bin/docker') ? '/usr/bin/docker' : 'docker';

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, constants, existsSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs';
 import { compiled } from './compiled.js';
 import { startDetached } from './device-processes.js';
 import { type DeviceRecord, deviceFile, isMissing } from './device-record.js';
@@ -12,7 +12,13 @@ const SMALLEST_QUEUE_BYTES = 256 * 1024;
 /** Gives the slow link this shape; makes the link first when the device has none. */
 export async function shapeLink(record: DeviceRecord, profile: LinkProfile): Promise<void> {
   if (!interfaceExists(networkOf(record).link)) await createLink(record);
-  writeFileSync(controlFifo(record), shapeLine(profile));
+  // Without O_NONBLOCK the open would wait for ever when tunlink has died; so it fails with ENXIO.
+  const control = openSync(controlFifo(record), constants.O_WRONLY | constants.O_NONBLOCK);
+  try {
+    writeSync(control, shapeLine(profile));
+  } finally {
+    closeSync(control);
+  }
 }
 
 /** The line that tunlink reads: see tunlink.c. */

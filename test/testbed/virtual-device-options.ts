@@ -14,6 +14,9 @@ export const LINK_PROFILES = {
   wifi: { roundTripMs: 20, megabitPerSecond: 20 },
 } as const satisfies Record<string, LinkProfile>;
 
+export const DEFAULT_ENGINE_PORT = 2375;
+export const DEFAULT_ENGINE_SOCKET = '/var/run/docker.sock';
+
 export interface VirtualDeviceOptions {
   /** Unique on this host, `[a-z0-9-]`, at most 24 characters: the label of everything that belongs to the device. */
   readonly name: string;
@@ -25,7 +28,10 @@ export interface VirtualDeviceOptions {
   readonly authorizedKeys?: readonly string[];
   /** The engine's TCP port; default 2375. */
   readonly enginePort?: number;
-  /** Default `/var/run/docker.sock`; later systems have `/var/run/balena-engine.sock` or `/var/run/balena.sock`. */
+  /**
+   * Default `/var/run/docker.sock`; later systems have `/var/run/balena-engine.sock` or `/var/run/balena.sock`. The
+   * engine's client on the device has the same name: `docker`, `balena-engine` or `balena`.
+   */
   readonly engineSocket?: string;
   /** Default true: announces `_resin-device._sub._ssh._tcp`. False: only `_ssh._tcp`. */
   readonly subtype?: boolean;
