@@ -20,9 +20,9 @@ export interface Engine extends AsyncDisposable {
   inspectContainer(ref: string, signal?: AbortSignal): Promise<Container | undefined>;
   inspectImage(ref: string, signal?: AbortSignal): Promise<Image | undefined>;
 
-  /** `HEAD /containers/{id}/archive`: lstat of a path in the container, undefined when it (or its parent) is missing. Works on stopped containers. */
+  /** `HEAD /containers/{id}/archive`: lstat of a path in the container, undefined when it, its parent or the container is missing (HEAD tells no more). Works on stopped containers. */
   statPath(container: string, path: string, signal?: AbortSignal): Promise<PathStat | undefined>;
-  /** `GET /containers/{id}/archive`: a tar whose first entry is the path's base name; undefined when missing. */
+  /** `GET /containers/{id}/archive`: a tar whose first entry is the path's base name; undefined when the path or the container is missing. */
   getArchive(container: string, path: string, signal?: AbortSignal): Promise<Readable | undefined>;
   /** `PUT /containers/{id}/archive`: unpacks a tar (plain or gzip) below `directory`, which must exist. Resolves when the engine has unpacked all of it. */
   putArchive(
@@ -57,10 +57,13 @@ export interface Engine extends AsyncDisposable {
 
   tagImage(ref: string, repository: string, tag: string, signal?: AbortSignal): Promise<void>;
   listImages(label: string, signal?: AbortSignal): Promise<Image[]>;
-  /** Never forces: an image in use or with other tags stays, and the answer is false. Also false when it is gone. */
+  /**
+   * Never forces: an image that a container uses, or that is named by id and has more tags, stays and the answer is false. Named by one of
+   * several tags it loses that tag. Also false when it is gone.
+   */
   removeImage(ref: string, signal?: AbortSignal): Promise<boolean>;
 
-  /** `created` is false when a volume of that name existed; then the answer holds the existing one (the engine never overwrites). */
+  /** The volume of that name as it is now. The engine never overwrites one: other labels than the given ones mean that it existed before. */
   createVolume(name: string, labels: Readonly<Record<string, string>>, signal?: AbortSignal): Promise<Volume>;
   listVolumes(label: string, signal?: AbortSignal): Promise<{ volumes: Volume[]; deviceTimeMs: number }>;
   removeVolume(name: string, signal?: AbortSignal): Promise<void>;
@@ -154,8 +157,10 @@ export interface ExecOptions {
 }
 
 /**
- * A running exec. With a terminal all output is in `stdout`. `stdin.end()` is delivered to the process as EOF.
- * `exitCode` resolves after both outputs have ended; 126/127 when the engine could not start the program.
+ * A running exec. With a terminal all output is in `stdout`; both outputs must be read (or destroyed) for either to go on.
+ * `stdin.end()` is delivered to the process as EOF; what the process does not read before it ends is dropped without an error.
+ * `exitCode` resolves after both outputs have ended; 126/127 when the engine could not start the program. When the connection
+ * is cut, or the signal aborted, outputs, input and `exitCode` all fail with that error (nobody needs to listen to all of them).
  */
 export interface ExecSession {
   readonly stdin: Writable;

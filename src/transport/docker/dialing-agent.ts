@@ -30,10 +30,6 @@ export class DialingAgent extends Agent {
     return !socket.readableEnded;
   }
 
-  override reuseSocket(socket: Duplex): void {
-    if (socket instanceof Socket) socket.ref();
-  }
-
   override destroy(): void {
     this.disposal.abort(new Error('The connection to the engine was closed by rdt.'));
     super.destroy();
@@ -41,9 +37,13 @@ export class DialingAgent extends Agent {
 
   private async dial(dialled: Dialled | undefined): Promise<void> {
     try {
-      dialled?.(null, await this.dialer.dial(this.disposal.signal));
+      dialled?.(null, withSocketOptions(await this.dialer.dial(this.disposal.signal)));
     } catch (error) {
       dialled?.(error);
     }
   }
 }
+
+/** node:http calls these two on every connection that it uses again. */
+const withSocketOptions = (stream: Duplex): Duplex =>
+  stream instanceof Socket ? stream : Object.assign(stream, { ref: () => stream, unref: () => stream });

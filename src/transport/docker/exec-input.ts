@@ -1,26 +1,48 @@
 import { type Duplex, Writable } from 'node:stream';
 
+type Done = (error?: Error | null) => void;
+
 /**
- * The input of a remote process: ending it is a half-close, which the process sees as EOF.
- * It closes early, without an error of its own, when the process is over: the outputs and the exit code say what happened.
+ * The input of a remote process: ending it is a half-close, which the process sees as EOF. What a process does not read
+ * before it ends is dropped without an error: its exit code is the verdict.
  */
 export class ExecInput extends Writable {
+  private pending: Done | undefined;
+  private released = false;
+
   constructor(private readonly connection: Duplex) {
-    super({ decodeStrings: true });
-    connection.once('close', () => this.destroy());
+    super();
+    // Whoever only reads the outputs learns of a failure from them.
     this.on('error', () => undefined);
   }
 
-  override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
-    this.connection.write(chunk, () => callback());
+  /** The process is over: writes succeed from here on, to nobody. */
+  release(): void {
+    this.released = true;
+    this.settle();
   }
 
-  override _final(callback: (error?: Error | null) => void): void {
-    this.connection.end(() => callback());
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: Done): void {
+    this.pending = done;
+    if (this.released) this.settle();
+    else this.connection.write(chunk, () => this.settle());
   }
 
-  override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
+  override _final(done: Done): void {
+    this.pending = done;
+    if (this.released) this.settle();
+    else this.connection.end(() => this.settle());
+  }
+
+  override _destroy(error: Error | null, done: Done): void {
     if (!this.connection.writableEnded) this.connection.end();
-    callback(error);
+    done(error);
+  }
+
+  /** A write that fails has a connection that failed, which is told to the outputs and from there to us. */
+  private settle(): void {
+    const done = this.pending;
+    this.pending = undefined;
+    done?.();
   }
 }

@@ -1,4 +1,4 @@
-import type { Duplex, Readable, Writable } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { connectionCut } from '../connection-error.js';
 import type { ExecSession } from '../engine.js';
@@ -21,7 +21,7 @@ const BOOKING_DELAYS_MS = [0, 5, 10, 20, 50, 100, 200, 400, 800, 1_600];
 
 /** An exec whose input and outputs share one hijacked connection. */
 export class HijackedExec implements ExecSession {
-  readonly stdin: Writable;
+  readonly stdin: ExecInput;
   readonly stdout: Readable;
   readonly stderr: Readable;
   readonly exitCode: Promise<number>;
@@ -53,7 +53,11 @@ export class HijackedExec implements ExecSession {
     try {
       await this.outputs.fill();
       this.options.signal?.throwIfAborted();
+      this.stdin.release();
       return await this.bookedExitCode();
+    } catch (error) {
+      this.stdin.destroy(error as Error);
+      throw error;
     } finally {
       this.options.signal?.removeEventListener('abort', this.onAbort);
       this.connection.destroy();
