@@ -14,64 +14,106 @@ const TURN_MS = 8;
 export interface ScanOptions {
   readonly source: string;
   readonly rules: IgnoreRules;
-  /** Entries of the last push: a file with an equal stamp keeps its hash and is not read. */
-  readonly known: LocalTree;
   readonly platform: NodeJS.Platform;
   readonly signal: AbortSignal;
   warn(message: string): void;
 }
 
-/**
- * Reads the folder that is to be synced. Ignored folders are not entered; symbolic links are kept as links.
- * @throws RdtError when the source or anything in it that is not ignored cannot be read.
- */
-export async function scanTree(options: ScanOptions): Promise<LocalTree> {
-  const tree = new Map<string, LocalEntry>();
-  const unread: UnreadFile[] = [];
-  let turnEndsAt = performance.now() + TURN_MS;
-  for (const found of walk(options, '', options.rules)) {
-    if ('unread' in found) {
-      unread.push(found.unread);
-      tree.set(found.unread.path, placeholder(found.unread));
-    } else tree.set(found.path, found.entry);
-    if (performance.now() < turnEndsAt) continue;
-    await nextTurn();
-    options.signal.throwIfAborted();
-    turnEndsAt = performance.now() + TURN_MS;
-  }
-  await hashAll(options, unread, tree);
-  return tree;
+/** A folder as it was listed, before any file was read. Has no hashes yet. */
+export interface Listing {
+  readonly entries: ReadonlyMap<string, ListedEntry>;
+  /** Wall clock when the walk began, ms since 1970. */
+  readonly listedAtMs: number;
 }
 
+export type ListedEntry = Exclude<LocalEntry, { kind: 'file' }> | UnreadFile;
+
 interface UnreadFile {
-  readonly path: string;
+  readonly kind: 'file';
   readonly mode: number;
   readonly sizeBytes: number;
   readonly stamp: Stamp;
 }
 
-type Found = { path: string; entry: LocalEntry } | { unread: UnreadFile };
+/**
+ * Lists the folder that is to be synced. Ignored folders are not entered; symbolic links are kept as links.
+ * @throws RdtError when the source or a folder in it that is not ignored cannot be read.
+ */
+export async function listTree(options: ScanOptions): Promise<Listing> {
+  const entries = new Map<string, ListedEntry>();
+  const listedAtMs = Date.now();
+  const turns = new Turns(options.signal);
+  for (const [path, entry] of walk(options, '', options.rules)) {
+    entries.set(path, entry);
+    if (turns.isOver()) await turns.next();
+  }
+  return { entries, listedAtMs };
+}
 
-const placeholder = ({ mode, sizeBytes, stamp }: UnreadFile): LocalEntry => ({
-  kind: 'file',
-  mode,
-  sizeBytes,
-  sha256: '',
-  stamp,
-});
+/**
+ * Reads the files of a listing and gives each its hash; a file with the size and stamp that `known` holds is not read.
+ * @throws RdtError when a file cannot be read. One that has vanished meanwhile is left out.
+ */
+export async function hashTree(listing: Listing, known: LocalTree, options: ScanOptions): Promise<LocalTree> {
+  const tree = new Map<string, LocalEntry>();
+  const turns = new Turns(options.signal);
+  for (const [path, entry] of listing.entries) {
+    if (entry.kind !== 'file') {
+      tree.set(path, entry);
+      continue;
+    }
+    const sha256 = knownHash(entry, known.get(path)) ?? (await hashFile(options, path, entry.sizeBytes));
+    if (sha256 !== undefined) tree.set(path, { ...entry, sha256 });
+    if (turns.isOver()) await turns.next();
+  }
+  return tree;
+}
 
-function* walk(options: ScanOptions, directory: string, rules: IgnoreRules): Generator<Found> {
-  for (const name of namesIn(options, directory)) {
-    const path = directory === '' ? name : `${directory}/${name}`;
+function knownHash(entry: UnreadFile, known: LocalEntry | undefined): string | undefined {
+  const same =
+    known?.kind === 'file' && known.sizeBytes === entry.sizeBytes && sameStamp(known.stamp, entry.stamp);
+  return same ? known.sha256 : undefined;
+}
+
+/** Synchronous work in slices, so that sockets and Ctrl-C are heard in between. */
+class Turns {
+  private endsAt = performance.now() + TURN_MS;
+
+  constructor(private readonly signal: AbortSignal) {}
+
+  isOver(): boolean {
+    return performance.now() >= this.endsAt;
+  }
+
+  async next(): Promise<void> {
+    await nextTurn();
+    this.signal.throwIfAborted();
+    this.endsAt = performance.now() + TURN_MS;
+  }
+}
+
+type Found = [path: string, entry: ListedEntry];
+
+function* walk(options: ScanOptions, directory: string, outer: IgnoreRules): Generator<Found> {
+  const names = namesIn(options, directory);
+  const rules = outer.enter(directory, hasGitignore(options, directory, names));
+  for (const name of names) {
+    const path = below(directory, name);
     const stats = statOf(options, path);
     if (stats === undefined || rules.isIgnored(path, stats.isDirectory())) continue;
     if (stats.isDirectory()) {
-      yield { path, entry: { kind: 'directory', mode: modeOf(stats, options), stamp: stampOf(stats) } };
-      yield* walk(options, path, rules.enter(path));
+      yield [path, { kind: 'directory', mode: modeOf(stats, options), stamp: stampOf(stats) }];
+      yield* walk(options, path, rules);
     } else if (stats.isFile()) yield fileFound(options, path, stats);
     else if (stats.isSymbolicLink()) yield linkFound(options, path, stats);
     else options.warn(`${path} is neither file, folder nor link; it is not synced`);
   }
+}
+
+const below = (directory: string, name: string): string => (directory === '' ? name : `${directory}/${name}`);
+
+function hasGitignore(options: ScanOptions, directory: string, names: readonly string[]): boolean {
+  return names.includes('.gitignore') && statOf(options, below(directory, '.gitignore'))?.isFile() === true;
 }
 
 function namesIn(options: ScanOptions, directory: string): string[] {
@@ -93,44 +135,15 @@ function statOf(options: ScanOptions, path: string): Stats | undefined {
 }
 
 function fileFound(options: ScanOptions, path: string, stats: Stats): Found {
-  const known = options.known.get(path);
-  const stamp = stampOf(stats);
-  const mode = modeOf(stats, options);
-  const isKnown = known?.kind === 'file' && known.sizeBytes === stats.size && sameStamp(known.stamp, stamp);
-  if (!isKnown) return { unread: { path, mode, sizeBytes: stats.size, stamp } };
-  return { path, entry: { ...known, mode } };
+  return [path, { kind: 'file', mode: modeOf(stats, options), sizeBytes: stats.size, stamp: stampOf(stats) }];
 }
 
 function linkFound(options: ScanOptions, path: string, stats: Stats): Found {
   const target = reading(options.source, path, (absolute) => readlinkSync(absolute));
-  return { path, entry: { kind: 'symlink', target, stamp: stampOf(stats) } };
+  return [path, { kind: 'symlink', target, stamp: stampOf(stats) }];
 }
 
-async function hashAll(
-  options: ScanOptions,
-  files: readonly UnreadFile[],
-  tree: Map<string, LocalEntry>,
-): Promise<void> {
-  let turnEndsAt = performance.now() + TURN_MS;
-  for (const file of files) {
-    const sha256 = await hashFile(options, file);
-    if (sha256 === undefined) tree.delete(file.path);
-    else
-      tree.set(file.path, {
-        kind: 'file',
-        mode: file.mode,
-        sizeBytes: file.sizeBytes,
-        sha256,
-        stamp: file.stamp,
-      });
-    if (performance.now() < turnEndsAt) continue;
-    await nextTurn();
-    options.signal.throwIfAborted();
-    turnEndsAt = performance.now() + TURN_MS;
-  }
-}
-
-async function hashFile(options: ScanOptions, { path, sizeBytes }: UnreadFile): Promise<string | undefined> {
+async function hashFile(options: ScanOptions, path: string, sizeBytes: number): Promise<string | undefined> {
   const absolute = join(options.source, path);
   try {
     if (sizeBytes <= HASH_IN_MEMORY_BYTES)

@@ -3,7 +3,13 @@ import { posix } from 'node:path';
 import type { Container, Engine } from '../transport/engine.js';
 import { type CommitOutcome, commit } from './commit.js';
 import { DIRTY, STATE_LINK } from './commit-archive.js';
-import { amend, type Deployed, type DeploymentStore, withoutRacyStamps } from './deployment.js';
+import {
+  amend,
+  type Deployed,
+  type Deployment,
+  type DeploymentStore,
+  withoutRacyStamps,
+} from './deployment.js';
 import { ownerOf } from './owner.js';
 import type { SyncPlan } from './sync-plan.js';
 import type { LocalEntry, LocalTree, TreeEntry } from './tree.js';
@@ -35,9 +41,9 @@ export async function readDeployed(
   target: SyncTarget,
   local: LocalTree,
   token: string | undefined,
+  stored: Deployment | undefined,
 ): Promise<Deployed> {
   const { engine, container, destination, source, signal } = target;
-  const stored = await target.store.load(container.id);
   const remembered = stored?.source === source && stored.destination === destination ? stored : undefined;
   if (remembered !== undefined && token === remembered.token) {
     return { tree: remembered.tree, knowledge: 'token', remembered, foreignToken: undefined };

@@ -129,6 +129,8 @@ export interface Mount {
   readonly destination: string;
   readonly type: string;
   readonly writable: boolean;
+  /** Name of the volume that is mounted: 64 hex digits for an anonymous one; undefined for a bind. */
+  readonly volumeName: string | undefined;
 }
 
 export interface Image {

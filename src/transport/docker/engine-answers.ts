@@ -77,6 +77,7 @@ const toMount = (answer: AnswerFields): Mount => ({
   destination: answer.text('Destination'),
   type: answer.text('Type') || (answer.text('Name') === '' ? 'bind' : 'volume'),
   writable: answer.flag('RW'),
+  volumeName: answer.text('Name') || undefined,
 });
 
 const UNTAGGED = '<none>:<none>';

@@ -1,0 +1,14 @@
+import type { Container, Image } from '../transport/engine.js';
+
+/** Marks containers and images that rdt made; its value is the app's name. Nothing without it is ever stopped or removed. */
+export const APP_LABEL = 'io.resin.rdt.app';
+
+export const labelsOf = (app: string): Readonly<Record<string, string>> => ({ [APP_LABEL]: app });
+
+export const isOurs = ({ labels }: Pick<Container | Image, 'labels'>, app: string): boolean =>
+  labels[APP_LABEL] === app;
+
+/** A new container waits under this name until it takes the app's own. */
+export const nextName = (app: string): string => `${app}.rdt-next`;
+/** The old container keeps this name until the new one has proved itself. */
+export const previousName = (app: string): string => `${app}.rdt-previous`;

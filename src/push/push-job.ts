@@ -1,0 +1,38 @@
+import type { ImageBuilder } from '../build/image-builder.js';
+import type { Device } from '../discovery/device.js';
+import type { PushSettings } from '../project/settings.js';
+import type { Clock } from '../runtime.js';
+import type { TriggerHashes } from '../sync/build-triggers.js';
+import type { DeploymentStore } from '../sync/deployment.js';
+import type { Engine } from '../transport/engine.js';
+import type { EmitPushEvent } from './push-event.js';
+
+/** What is to be pushed, and how. */
+export interface PushJob {
+  readonly settings: PushSettings;
+  /** Hashes of the last push; undefined when the project file has none. */
+  readonly savedTriggers: TriggerHashes | undefined;
+  readonly triggersGiven: boolean;
+  readonly forceBuild: boolean;
+  /** Decide and print, touch nothing. */
+  readonly dryRun: boolean;
+  /** Also carry out a plan that deletes most of what is deployed. */
+  readonly force: boolean;
+  /** Writes what has to be remembered into the project file; called once, after all of it succeeded. */
+  save(triggers: TriggerHashes): Promise<void>;
+}
+
+/** Where it is pushed to, and what the push needs of its surroundings. */
+export interface PushDeps {
+  readonly device: Device;
+  readonly engine: Engine;
+  builder(): Promise<ImageBuilder>;
+  readonly store: DeploymentStore;
+  readonly clock: Clock;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly platform: NodeJS.Platform;
+  /** Who holds the lock, for whoever comes second: `anna@laptop (pid 4711)`. */
+  readonly holder: string;
+  readonly emit: EmitPushEvent;
+  readonly signal: AbortSignal;
+}

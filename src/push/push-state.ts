@@ -1,0 +1,146 @@
+import { RdtError } from '../errors.js';
+import { compareTriggers, readTriggers, type TriggerHashes } from '../sync/build-triggers.js';
+import type { Deployed } from '../sync/deployment.js';
+import { createIgnoreRules, type IgnoreRules, ignoreFilesOf } from '../sync/ignore-rules.js';
+import { hashTree, listTree, type ScanOptions } from '../sync/scan.js';
+import { readDeployed, readToken } from '../sync/sync-container.js';
+import { planSync, type SyncPlan } from '../sync/sync-plan.js';
+import type { LocalTree } from '../sync/tree.js';
+import type { Container, Image } from '../transport/engine.js';
+import { hasOtherSettings } from './container-spec.js';
+import { type Decision, decide } from './decision.js';
+import { isOurs } from './labels.js';
+import type { PushDeps, PushJob } from './push-job.js';
+import { notOurs, restorePrevious } from './replace-container.js';
+
+/** What is on the device under the app's name. */
+export interface RemoteState {
+  readonly container: Container | undefined;
+  readonly image: Image | undefined;
+  readonly token: string | undefined;
+}
+
+export interface LocalState {
+  readonly tree: LocalTree;
+  readonly scannedAtMs: number;
+  isIgnored(path: string, isDirectory: boolean): boolean;
+}
+
+/** One round trip for all of it. @throws RdtError when the name is taken by something that is not ours. */
+export async function readRemote({ settings }: PushJob, { engine, signal }: PushDeps): Promise<RemoteState> {
+  const { appName, destination } = settings;
+  const read = (): Promise<RemoteState> =>
+    Promise.all([
+      engine.inspectContainer(appName, signal),
+      engine.inspectImage(appName, signal),
+      readToken(engine, appName, destination, signal),
+    ]).then(([container, image, token]) => ({ container, image, token }));
+  let state = await read();
+  // A push that was killed between stopping the old container and starting the new one left the old one aside.
+  if (state.container === undefined && (await restorePrevious(engine, appName, signal))) state = await read();
+  if (state.container !== undefined && !isOurs(state.container, appName)) throw notOurs(appName);
+  if (state.image !== undefined && !isOurs(state.image, appName)) throw imageNotOurs(appName);
+  return state;
+}
+
+function imageNotOurs(app: string): RdtError {
+  return new RdtError(`the device has an image ${app} that rdt did not build`, {
+    hint: 'rdt never takes over what is not its own: choose another --app-name, or remove that image yourself.',
+  });
+}
+
+export function decideAction(job: PushJob, remote: RemoteState, triggers: TriggerHashes): Decision {
+  const { settings, savedTriggers } = job;
+  const decision = decide({
+    app: settings.appName,
+    forceBuild: job.forceBuild,
+    triggersGiven: job.triggersGiven,
+    triggerChanges: savedTriggers === undefined ? undefined : compareTriggers(savedTriggers, triggers),
+    image: remote.image,
+    container: remote.container,
+  });
+  if (remote.container === undefined || !hasOtherSettings(remote.container, settings)) return decision;
+  const reasons = decision.action === 'build' ? decision.reasons : [];
+  return {
+    action: 'build',
+    reasons: [...reasons, `the container ${settings.appName} was made with other settings`],
+  };
+}
+
+export const readJobTriggers = ({ settings }: PushJob, { signal }: PushDeps): Promise<TriggerHashes> =>
+  readTriggers(settings.source, settings.buildTriggers, signal);
+
+/** Starts to list the folder at once; the files are read when `known` tells which of them have to be. */
+export function startScan(job: PushJob, deps: PushDeps): (known: LocalTree) => Promise<LocalState> {
+  const options = scanOptions(job, deps);
+  const listing = listTree(options);
+  // Awaited below, by whoever asks for the result; until then a failure must not end the process.
+  listing.catch(() => undefined);
+  return async (known) => {
+    const listed = await listing;
+    const tree = await hashTree(listed, known, options);
+    return { tree, scannedAtMs: listed.listedAtMs, isIgnored: ignoredNow(options) };
+  };
+}
+
+function scanOptions({ settings }: PushJob, { emit, platform, signal }: PushDeps): ScanOptions {
+  const rules = createIgnoreRules({
+    patterns: settings.ignore,
+    readIgnoreFile: settings.skipGitignore ? undefined : ignoreFilesOf(settings.source),
+    ignoreCase: platform === 'win32' || platform === 'darwin',
+  });
+  return {
+    source: settings.source,
+    rules,
+    platform,
+    signal,
+    warn: (message) => emit({ type: 'warning', message }),
+  };
+}
+
+/** For paths that are not there any more: enters each folder on the way that still exists. */
+function ignoredNow({ rules, source }: ScanOptions): LocalState['isIgnored'] {
+  const readIgnoreFile = ignoreFilesOf(source);
+  const entered = new Map<string, IgnoreRules>();
+  const rulesIn = (folder: string): IgnoreRules => {
+    const known = entered.get(folder);
+    if (known !== undefined) return known;
+    const parent = folder === '' ? rules : rulesIn(parentOf(folder));
+    const file = folder === '' ? '.gitignore' : `${folder}/.gitignore`;
+    const inside = parent.enter(folder, readIgnoreFile(file) !== undefined);
+    entered.set(folder, inside);
+    return inside;
+  };
+  const isIgnored = (path: string, isDirectory: boolean): boolean => {
+    const parent = parentOf(path);
+    if (parent !== '' && isIgnored(parent, true)) return true;
+    return rulesIn(parent).isIgnored(path, isDirectory);
+  };
+  return isIgnored;
+}
+
+const parentOf = (path: string): string => path.slice(0, Math.max(0, path.lastIndexOf('/')));
+
+export interface PlannedSync {
+  readonly local: LocalState;
+  readonly deployed: Deployed;
+  readonly plan: SyncPlan;
+}
+
+/** Compares folder and container. `scan` may have begun before the container was known. */
+export async function planPushSync(
+  job: PushJob,
+  deps: PushDeps,
+  container: Container,
+  token: string | undefined,
+  scan: ReturnType<typeof startScan>,
+): Promise<PlannedSync> {
+  const { engine, store, signal } = deps;
+  const { source, destination } = job.settings;
+  const stored = await store.load(container.id);
+  const local = await scan(stored?.tree ?? new Map<string, never>());
+  const target = { engine, container, source, destination, store, signal };
+  const deployed = await readDeployed(target, local.tree, token, stored);
+  const plan = planSync({ deployed: deployed.tree, local: local.tree, isIgnored: local.isIgnored });
+  return { local, deployed, plan };
+}

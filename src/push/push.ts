@@ -1,0 +1,183 @@
+import type { TriggerHashes } from '../sync/build-triggers.js';
+import { readToken } from '../sync/sync-container.js';
+import { isEmptyPlan, type SyncPlan } from '../sync/sync-plan.js';
+import { buildStep } from './build-step.js';
+import type { Decision } from './decision.js';
+import { lockApp } from './device-lock.js';
+import { runHook } from './hooks.js';
+import type { PushResult } from './push-event.js';
+import type { PushDeps, PushJob } from './push-job.js';
+import {
+  decideAction,
+  type PlannedSync,
+  planPushSync,
+  readJobTriggers,
+  readRemote,
+  type RemoteState,
+  startScan,
+} from './push-state.js';
+import { startStopped, syncStep } from './sync-step.js';
+
+const NOTHING: SyncPlan = { uploads: [], deletions: [], obstacles: [] };
+
+/** Everything that a push found out before it changes anything. */
+interface Prepared {
+  readonly triggers: TriggerHashes;
+  readonly remote: RemoteState;
+  readonly decision: Decision;
+  /** Undefined when a new image is built: what its container lacks is known when it runs. */
+  readonly planned: PlannedSync | undefined;
+}
+
+/**
+ * Brings a folder and an app on a device together: builds, or syncs, or finds that nothing is to be done.
+ * @throws RdtError; after any failure the app on the device is the old one or the new one.
+ */
+export async function push(job: PushJob, deps: PushDeps): Promise<PushResult> {
+  const startMs = deps.clock.monotonicMs();
+  if (!job.dryRun) await runBefore(job, deps);
+  const prepared = await timed(deps, 'plan', () => prepare(job, deps));
+  deps.emit({ type: 'decision', app: job.settings.appName, decision: prepared.decision });
+  if (job.dryRun) return printPlan(job, deps, prepared);
+  const { action, containerId } = await carryOut(job, deps, prepared);
+  await runAfter(job, deps, action);
+  await job.save(prepared.triggers);
+  const durationMs = deps.clock.monotonicMs() - startMs;
+  const result: PushResult = { action, app: job.settings.appName, containerId, durationMs };
+  deps.emit({ type: 'done', result });
+  return result;
+}
+
+async function prepare(job: PushJob, deps: PushDeps): Promise<Prepared> {
+  const scan = startScan(job, deps);
+  const [remote, triggers] = await Promise.all([readRemote(job, deps), readJobTriggers(job, deps)]);
+  const decision = decideAction(job, remote, triggers);
+  const { container, token } = remote;
+  const plannable = container !== undefined && (decision.action === 'sync' || job.dryRun);
+  const planned = plannable ? await planPushSync(job, deps, container, token, scan) : undefined;
+  return { triggers, remote, decision, planned };
+}
+
+interface CarriedOut {
+  readonly action: PushResult['action'];
+  readonly containerId: string;
+}
+
+async function carryOut(job: PushJob, deps: PushDeps, prepared: Prepared): Promise<CarriedOut> {
+  const { remote, planned, decision } = prepared;
+  const { container } = remote;
+  if (decision.action === 'build' || container === undefined || planned === undefined) {
+    return build(job, deps, remote);
+  }
+  if (isEmptyPlan(planned.plan)) {
+    const { kind } = await startStopped(deps, container);
+    return { action: kind === 'started' ? 'sync' : 'none', containerId: container.id };
+  }
+  return sync(job, deps, prepared, planned);
+}
+
+async function sync(
+  job: PushJob,
+  deps: PushDeps,
+  { remote }: Prepared,
+  planned: PlannedSync,
+): Promise<CarriedOut> {
+  const { container, token } = remote;
+  if (container === undefined) throw new Error('a sync was planned without a container');
+  const rebuildReason = await locked(job, deps, async (held) => {
+    const fresh = await replanIfMoved(job, held, container, token, planned);
+    const outcome = await timed(held, 'sync', () => syncStep(job, held, container, fresh));
+    return outcome.kind === 'needs-rebuild' ? outcome.reason : undefined;
+  });
+  if (rebuildReason === undefined) return { action: 'sync', containerId: container.id };
+  const decision: Decision = { action: 'build', reasons: [rebuildReason] };
+  deps.emit({ type: 'decision', app: job.settings.appName, decision });
+  return build(job, deps, remote);
+}
+
+/** Another push may have ended between our look at the device and our lock. */
+async function replanIfMoved(
+  job: PushJob,
+  deps: PushDeps,
+  container: NonNullable<RemoteState['container']>,
+  token: string | undefined,
+  planned: PlannedSync,
+): Promise<PlannedSync> {
+  const now = await readToken(deps.engine, container.id, job.settings.destination, deps.signal);
+  return now === token ? planned : planPushSync(job, deps, container, now, startScan(job, deps));
+}
+
+async function build(job: PushJob, deps: PushDeps, remote: RemoteState): Promise<CarriedOut> {
+  const container = await locked(job, deps, (held) =>
+    timed(held, 'build', () => buildStep(job, held, remote)),
+  );
+  return { action: 'build', containerId: container.id };
+}
+
+/** Runs `work` while holding the app's lock on the device; losing the lock aborts it. */
+async function locked<T>(job: PushJob, deps: PushDeps, work: (deps: PushDeps) => Promise<T>): Promise<T> {
+  const { engine, holder, clock } = deps;
+  await using lock = await lockApp({ engine, app: job.settings.appName, holder, clock }, deps.signal);
+  return await work({ ...deps, signal: AbortSignal.any([deps.signal, lock.lost]) });
+}
+
+async function runBefore(job: PushJob, deps: PushDeps): Promise<void> {
+  if (job.settings.before === undefined) return;
+  const [remote, triggers] = await Promise.all([readRemote(job, deps), readJobTriggers(job, deps)]);
+  await hook(job, deps, 'before', job.settings.before, decideAction(job, remote, triggers).action);
+}
+
+async function runAfter(job: PushJob, deps: PushDeps, action: PushResult['action']): Promise<void> {
+  if (job.settings.after !== undefined) await hook(job, deps, 'after', job.settings.after, action);
+}
+
+async function hook(
+  { settings }: PushJob,
+  { device, env, emit, signal }: PushDeps,
+  name: 'before' | 'after',
+  command: string,
+  action: PushResult['action'],
+): Promise<void> {
+  emit({ type: 'hook', hook: name, command });
+  const variables = { RDT_DEVICE: device.address, RDT_APP_NAME: settings.appName, RDT_ACTION: action };
+  const request = { name, command, cwd: settings.source, env: { ...env, ...variables } };
+  await runHook(request, (chunk) => emit({ type: 'hook-output', chunk }), signal);
+}
+
+function printPlan(job: PushJob, { emit }: PushDeps, { decision, planned, remote }: Prepared): PushResult {
+  const app = job.settings.appName;
+  const plan = planned?.plan ?? NOTHING;
+  emit({ type: 'plan', plan: { app, decision, sync: plan, effect: effectOf(job, decision, remote, plan) } });
+  return { action: 'none', app, containerId: remote.container?.id ?? '', durationMs: 0 };
+}
+
+function effectOf(
+  { settings }: PushJob,
+  decision: Decision,
+  { container }: RemoteState,
+  plan: SyncPlan,
+): string {
+  if (decision.action === 'build') return container === undefined ? 'create and start' : 'replace container';
+  if (container?.state.running !== true) return 'start';
+  if (isEmptyPlan(plan)) return 'nothing';
+  const { afterSync } = settings;
+  switch (afterSync.kind) {
+    case 'container':
+      return 'restart';
+    case 'process':
+      return 'restart process';
+    case 'none':
+      return 'nothing';
+    case 'signal':
+      return `signal ${afterSync.signal}`;
+  }
+}
+
+async function timed<T>({ clock, emit }: PushDeps, name: string, work: () => Promise<T>): Promise<T> {
+  const startMs = clock.monotonicMs();
+  try {
+    return await work();
+  } finally {
+    emit({ type: 'phase', name, durationMs: clock.monotonicMs() - startMs });
+  }
+}

@@ -1,0 +1,161 @@
+import { text } from 'node:stream/consumers';
+import { ExitCode, RdtError } from '../errors.js';
+import type { Clock } from '../runtime.js';
+import type { Container, ContainerSpec, Engine } from '../transport/engine.js';
+import { EngineError } from '../transport/engine-error.js';
+import { isOurs, nextName, previousName } from './labels.js';
+import { stopContainer } from './stop-container.js';
+
+/** A new app that ends with an error within this time is taken back. */
+export const SETTLE_MS = 2000;
+const LAST_LINES = 20;
+/** Taking back must end by itself, whatever the user's signal says. */
+const ROLLBACK_MS = 30_000;
+
+export interface Replacement {
+  readonly engine: Engine;
+  readonly app: string;
+  readonly spec: ContainerSpec;
+  readonly previous: Container | undefined;
+  readonly graceMs: number;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** Called with the new container before it is started. */
+  prepare(container: Container): Promise<void>;
+  /** Called with the new container while it runs, before it has proved itself. */
+  started(container: Container): Promise<void>;
+  rolledBack(toPrevious: boolean): void;
+}
+
+/**
+ * Puts a new container in the place of the app's old one: create, stop old, start new, remove old.
+ * @throws RdtError (exit code 6) when the new one cannot be created or started, or fails within SETTLE_MS; then, as after any other
+ * failure and an abort, the old one is back as it was.
+ */
+export async function replaceContainer(replacement: Replacement): Promise<Container> {
+  const { engine, app, previous, signal } = replacement;
+  await removeLeftover(engine, nextName(app), app, signal);
+  let created: string | undefined;
+  try {
+    created = await createNext(replacement);
+    const next = await inspect(engine, created, signal);
+    await replacement.prepare(next);
+    await switchOver(replacement, next);
+    const running = await inspect(engine, created, signal);
+    await replacement.started(running);
+    await watchStart(replacement, created);
+    if (previous !== undefined)
+      await engine.removeContainer(previous.id, { removeAnonymousVolumes: true }, signal);
+    return await inspect(engine, created, signal);
+  } catch (error) {
+    await rollBack(replacement, created);
+    throw error;
+  }
+}
+
+/** A push that was killed between create and start may have left its container. */
+async function removeLeftover(engine: Engine, name: string, app: string, signal: AbortSignal): Promise<void> {
+  const leftover = await engine.inspectContainer(name, signal);
+  if (leftover === undefined) return;
+  if (!isOurs(leftover, app)) throw notOurs(name);
+  await engine.removeContainer(leftover.id, { removeAnonymousVolumes: true }, signal);
+}
+
+export function notOurs(name: string): RdtError {
+  return new RdtError(`the device has a container ${name} that rdt did not make`, {
+    hint: 'rdt never stops or removes what is not its own: choose another --app-name, or remove that container yourself.',
+  });
+}
+
+async function createNext({ engine, app, spec, signal }: Replacement): Promise<string> {
+  try {
+    return await engine.createContainer(nextName(app), spec, signal);
+  } catch (error) {
+    if (!(error instanceof EngineError)) throw error;
+    throw new RdtError(`the new container of ${app} could not be created: ${error.message}`, {
+      exitCode: ExitCode.appFailed,
+      cause: error,
+    });
+  }
+}
+
+async function switchOver(replacement: Replacement, next: Container): Promise<void> {
+  const { engine, app, previous, signal } = replacement;
+  if (previous !== undefined) {
+    if (previous.state.running) await stopContainer(engine, previous, replacement);
+    await engine.renameContainer(previous.id, previousName(app), signal);
+  }
+  await engine.renameContainer(next.id, app, signal);
+  try {
+    await engine.startContainer(next.id, signal);
+  } catch (error) {
+    if (!(error instanceof EngineError)) throw error;
+    throw new RdtError(`${app} could not be started: ${error.message}`, {
+      exitCode: ExitCode.appFailed,
+      cause: error,
+    });
+  }
+}
+
+async function watchStart({ engine, app, clock, signal }: Replacement, id: string): Promise<void> {
+  const enough = new AbortController();
+  const timer = clock.sleep(SETTLE_MS, AbortSignal.any([signal, enough.signal])).then(() => undefined);
+  const waiting = AbortSignal.any([signal, enough.signal]);
+  const exit = engine.waitContainer(id, 'next-exit', waiting);
+  try {
+    const early = await Promise.race([timer, exit]);
+    const exitCode = early ?? (await exitCodeNow(engine, id, signal));
+    if (exitCode === 0) return;
+    const output = await lastLines(engine, id, signal);
+    throw new RdtError(`${app} ended with exit code ${exitCode} within ${SETTLE_MS / 1000} s of its start`, {
+      exitCode: ExitCode.appFailed,
+      hint: output === '' ? 'It printed nothing.' : `Its last lines were:\n${output}`,
+    });
+  } finally {
+    enough.abort();
+    await Promise.allSettled([timer, exit]);
+  }
+}
+
+/** An exit that came before the wait was heard shows in the state. */
+async function exitCodeNow(engine: Engine, id: string, signal: AbortSignal): Promise<number> {
+  const { state } = await inspect(engine, id, signal);
+  return state.running && !state.restarting ? 0 : state.exitCode;
+}
+
+async function lastLines(engine: Engine, id: string, signal: AbortSignal): Promise<string> {
+  const { stdout, stderr } = await engine.logs(
+    id,
+    { follow: false, tail: LAST_LINES, timestamps: false },
+    signal,
+  );
+  const [out, errors] = await Promise.all([text(stdout), text(stderr)]);
+  return `${out}${errors}`.replaceAll('\r', '').trimEnd();
+}
+
+async function inspect(engine: Engine, id: string, signal: AbortSignal): Promise<Container> {
+  const container = await engine.inspectContainer(id, signal);
+  if (container === undefined)
+    throw new RdtError('the new container was removed by somebody else while it was started');
+  return container;
+}
+
+async function rollBack(
+  { engine, app, previous, rolledBack }: Replacement,
+  created: string | undefined,
+): Promise<void> {
+  const signal = AbortSignal.timeout(ROLLBACK_MS);
+  if (created !== undefined) await engine.removeContainer(created, { removeAnonymousVolumes: true }, signal);
+  await restorePrevious(engine, app, signal);
+  if (previous?.state.running === true) await engine.startContainer(previous.id, signal);
+  rolledBack(previous !== undefined);
+}
+
+/** Gives the old container its name back, when a push that did not end well took it. */
+export async function restorePrevious(engine: Engine, app: string, signal: AbortSignal): Promise<boolean> {
+  const previous = await engine.inspectContainer(previousName(app), signal);
+  if (previous === undefined || !isOurs(previous, app)) return false;
+  if ((await engine.inspectContainer(app, signal)) !== undefined) return false;
+  await engine.renameContainer(previous.id, app, signal);
+  return true;
+}

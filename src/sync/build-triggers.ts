@@ -1,0 +1,83 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ExitCode, RdtError } from '../errors.js';
+
+/** Triggers of every project (device-facts), named or not. */
+export const IMPLICIT_TRIGGERS: readonly string[] = ['Dockerfile', 'package.json'];
+
+/** Path relative to the source, `/` between names -> SHA-256 of the file's bytes, 64 lower-case hex digits. */
+export type TriggerHashes = ReadonlyMap<string, string>;
+
+export interface TriggerChanges {
+  readonly changed: readonly string[];
+  readonly appeared: readonly string[];
+  readonly vanished: readonly string[];
+}
+
+/**
+ * Hashes the implicit triggers and those of `listed` (normal form, below the source) that exist; symbolic links are followed,
+ * as the build follows what they mean. The implicit ones come first, then `listed` in its order.
+ * @throws RdtError when a trigger is not a regular file or cannot be read; the signal's reason when it is aborted.
+ */
+export async function readTriggers(
+  source: string,
+  listed: readonly string[],
+  signal?: AbortSignal,
+): Promise<TriggerHashes> {
+  const names = [...new Set([...IMPLICIT_TRIGGERS, ...listed])];
+  const hashes = await Promise.all(names.map((name) => hashTrigger(source, name, signal)));
+  const found = names.map((name, index) => [name, hashes[index]] as const);
+  return new Map(found.filter((entry): entry is [string, string] => entry[1] !== undefined));
+}
+
+/** What differs between two readings, each list in the order of the reading it is in. */
+export function compareTriggers(saved: TriggerHashes, current: TriggerHashes): TriggerChanges {
+  const kept = [...current.keys()].filter((name) => saved.has(name));
+  return {
+    changed: kept.filter((name) => saved.get(name) !== current.get(name)),
+    appeared: [...current.keys()].filter((name) => !saved.has(name)),
+    vanished: [...saved.keys()].filter((name) => !current.has(name)),
+  };
+}
+
+/** Undefined when there is no such file: a link to nowhere, or a parent that is a file, is none either. */
+async function hashTrigger(source: string, name: string, signal?: AbortSignal): Promise<string | undefined> {
+  const path = join(source, name);
+  try {
+    await refuseUnlessFile(path, name);
+    return await sha256OfFile(path, signal);
+  } catch (error) {
+    if (signal?.aborted === true || error instanceof RdtError) throw error;
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    if (code === 'ELOOP')
+      throw refusal(`build trigger ${name} is a symbolic link that leads to itself`, error);
+    throw refusal(`build trigger ${name} cannot be read`, error);
+  }
+}
+
+/** Asked first, because opening a FIFO would wait for its writer. */
+async function refuseUnlessFile(path: string, name: string): Promise<void> {
+  const stats = await stat(path);
+  if (stats.isFile()) return;
+  const kind = stats.isDirectory() ? 'a folder' : 'not a regular file';
+  throw refusal(`build trigger ${name} is ${kind}: a trigger is a file whose content is compared`);
+}
+
+async function sha256OfFile(path: string, signal?: AbortSignal): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(path, { signal, highWaterMark: 1024 * 1024 })) {
+    hash.update(chunk as Buffer);
+  }
+  return hash.digest('hex');
+}
+
+function refusal(message: string, cause?: unknown): RdtError {
+  return new RdtError(message, {
+    hint: 'Change the list with --build-triggers, or build-triggers in .resin-sync.yml.',
+    exitCode: ExitCode.usage,
+    cause,
+  });
+}
