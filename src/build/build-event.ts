@@ -2,8 +2,10 @@
 export interface BuildStep {
   /** Counts from 1 in the order in which steps appear; with BuildKit several run at the same time. */
   readonly number: number;
-  /** As the builder names it: `[2/4] RUN npm ci`, `Step 2/4 : RUN npm ci` without its `Step`. */
+  /** `[2/4] RUN npm ci`, `[base 3/7] COPY . .`; what is no instruction has a name of the builder's own. */
   readonly name: string;
+  /** `preparation`: the builder's own business, such as unpacking the context or exporting the image. */
+  readonly kind: 'instruction' | 'preparation';
 }
 
 export type BuilderKind = 'buildkit' | 'classic';
@@ -24,7 +26,12 @@ export type BuildEvent =
       readonly totalBytes: number;
     }
   /** One whole line without its line end. */
-  | { readonly type: 'output'; readonly step: BuildStep; readonly stream: OutputStream; readonly line: string }
+  | {
+      readonly type: 'output';
+      readonly step: BuildStep;
+      readonly stream: OutputStream;
+      readonly line: string;
+    }
   | { readonly type: 'warning'; readonly message: string }
   | { readonly type: 'built'; readonly imageId: string; readonly builder: BuilderKind };
 

@@ -27,7 +27,9 @@ export interface IgnoreRules {
  * @throws RdtError (usage) with file and line when docker would refuse a pattern.
  */
 export function parseDockerIgnore(rules: IgnoreRules): DockerIgnore {
-  const patterns = [...(rules.before ?? []).map(cleanRule), ...patternsOf(rules)].filter((p) => p !== undefined);
+  const patterns = [...(rules.before ?? []).map(cleanRule), ...patternsOf(rules)].filter(
+    (p) => p !== undefined,
+  );
   const matcher = createMatcher({ ignorecase: false }).add(patterns.map(matcherRule));
   const negated = patterns.filter((p) => p.negated).map((p) => p.segments);
   const always = new Set(rules.always);
@@ -97,7 +99,7 @@ function isValid({ text }: Pattern): boolean {
 }
 
 function badPattern(file: string, line: number, pattern: string): RdtError {
-  return new RdtError(`${file}:${line}: docker does not accept the pattern '${pattern}'`, {
+  return new RdtError(`${file}:${line}: docker does not accept the pattern '${pattern}'.`, {
     exitCode: ExitCode.usage,
     hint: 'Close every bracket, and put a backslash before a character that is meant literally.',
   });

@@ -6,7 +6,7 @@ import type { BuilderKind, BuildStep, EmitBuildEvent } from './build-event.js';
  * - a Dockerfile that does not build is a `failed` outcome, not an error; nothing of the attempt is left but cached layers.
  * - an engine that cannot be reached, or is lost on the way, is an `RdtError` with exit code 4; an error of the context
  *   stream rejects with that error; an aborted signal cuts the build on the device and rejects with the signal's reason.
- * - `step-started` of a step comes before everything else of it; `step-finished` or `step-failed` ends it.
+ * - `step-started` of a step comes before everything else of it; `step-finished` or `step-failed` comes last, each once.
  */
 export interface ImageBuilder {
   build(request: ImageBuildRequest, emit: EmitBuildEvent, signal?: AbortSignal): Promise<BuildOutcome>;
@@ -30,9 +30,18 @@ export interface ImageBuildRequest {
 /** By registry, as `docker login` names it: `https://index.docker.io/v1/`, `registry.example.com:5000`. */
 export type RegistryCredentials = Readonly<Record<string, RegistryCredential>>;
 
+/** In the engine's own words (`AuthConfig` of its API). */
 export type RegistryCredential =
   | { readonly username: string; readonly password: string }
   | { readonly identitytoken: string };
+
+/** Who the user is at which registry. */
+export interface RegistryLogin {
+  /** False when nothing is known of any registry, so that nobody needs to ask. */
+  hasAny(): Promise<boolean>;
+  /** Those of the given registries (`docker.io` is Docker Hub) that the user has logged in to. */
+  credentialsFor(registries: readonly string[], signal?: AbortSignal): Promise<RegistryCredentials>;
+}
 
 export type BuildOutcome =
   | { readonly type: 'built'; readonly imageId: string; readonly builder: BuilderKind }

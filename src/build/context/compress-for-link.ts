@@ -30,6 +30,7 @@ export async function* compressForLink(
     trial.bytes += piece.length;
     trial.compressingMs += made - began;
     trial.takingMs += now() - made;
-    if (trial.bytes >= TRIAL_BYTES && trial.takingMs < trial.compressingMs) level = constants.Z_NO_COMPRESSION;
+    if (trial.bytes >= TRIAL_BYTES && trial.takingMs < trial.compressingMs)
+      level = constants.Z_NO_COMPRESSION;
   }
 }

@@ -10,13 +10,16 @@ export const isMissing = (error: unknown): boolean => ['ENOENT', 'ENOTDIR'].incl
 export const isLinkNow = (error: unknown): boolean => ['ELOOP', 'EMLINK'].includes(errorCode(error) ?? '');
 
 export const unreadable = (path: string, cause: unknown): RdtError =>
-  new RdtError(`cannot read ${path}, which belongs to the build context (${errorCode(cause) ?? 'unknown error'})`, {
-    exitCode: ExitCode.failure,
-    hint: 'Give yourself the right to read it, or name it in .dockerignore.',
-    cause,
-  });
+  new RdtError(
+    `Cannot read ${path}, which belongs to the build context (${errorCode(cause) ?? 'unknown error'}).`,
+    {
+      exitCode: ExitCode.failure,
+      hint: 'Give yourself the right to read it, or name it in .dockerignore.',
+      cause,
+    },
+  );
 
 export const changedWhileRead = (path: string): RdtError =>
-  new RdtError(`${path} changed while it was read for the build, so the build was stopped`, {
+  new RdtError(`${path} changed while it was read for the build, so the build was stopped.`, {
     hint: 'Push again when it is at rest; a file that is written all the time, such as a log, belongs in .dockerignore.',
   });

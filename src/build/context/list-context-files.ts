@@ -79,7 +79,10 @@ class ContextWalk {
       const target = readlinkSync(fsPath(this.listing.source, place), { encoding: 'buffer' });
       this.entries.push({ ...common, type: 'symlink', target });
     } else {
-      this.emit({ type: 'warning', message: `left out of the build: ${place.path} is ${specialKind(stats)}` });
+      this.emit({
+        type: 'warning',
+        message: `left out of the build: ${place.path} is ${specialKind(stats)}`,
+      });
     }
   }
 
@@ -117,7 +120,7 @@ class ContextWalk {
         return names.sort(byBytes).map((name) => ({ path: joined(folder.path, name), rawPath: undefined }));
       }
       return readdirSync(at, { encoding: 'buffer' })
-        .sort(Buffer.compare)
+        .sort((a, b) => a.compare(b))
         .map((name) => rawPlace(folder, name));
     } catch (error) {
       if (isMissing(error) && folder !== TOP) return [];

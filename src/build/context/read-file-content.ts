@@ -10,7 +10,9 @@ const SNAPSHOT_ATTEMPTS = 3;
 
 /** Never through a link, and never waiting for the writer of a pipe: the path may be something else by now. Windows has neither. */
 const OPEN_FLAGS =
-  constants.O_RDONLY | ((constants.O_NOFOLLOW as number | undefined) ?? 0) | ((constants.O_NONBLOCK as number | undefined) ?? 0);
+  constants.O_RDONLY |
+  ((constants.O_NOFOLLOW as number | undefined) ?? 0) |
+  ((constants.O_NONBLOCK as number | undefined) ?? 0);
 
 /**
  * The whole of a small file, as it was at one moment; undefined when it has gone. Synchronous, which is five times as
@@ -26,7 +28,8 @@ export function readSnapshot(at: string | Buffer, path: string): Buffer | undefi
       closeSync(file);
     }
   } catch (error) {
-    return missingOrThrow(error, path);
+    if (isMissing(error)) return undefined;
+    throw readError(error, path);
   }
 }
 
@@ -69,7 +72,8 @@ export async function openForStreaming(at: string | Buffer, path: string): Promi
       throw error;
     }
   } catch (error) {
-    return missingOrThrow(error, path);
+    if (isMissing(error)) return undefined;
+    throw readError(error, path);
   }
 }
 
@@ -95,8 +99,7 @@ async function streamed(handle: FileHandle, path: string): Promise<OpenedFile> {
 
 const sameContent = (a: BigIntStats, b: BigIntStats): boolean => a.size === b.size && a.mtimeNs === b.mtimeNs;
 
-function missingOrThrow(error: unknown, path: string): undefined {
-  if (isMissing(error)) return undefined;
-  if (isLinkNow(error)) throw changedWhileRead(path);
-  throw error instanceof Error && 'code' in error ? unreadable(path, error) : error;
+function readError(error: unknown, path: string): unknown {
+  if (isLinkNow(error)) return changedWhileRead(path);
+  return error instanceof Error && 'code' in error ? unreadable(path, error) : error;
 }

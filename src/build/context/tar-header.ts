@@ -27,7 +27,11 @@ export function encodeTarHeader(entry: ContextEntry, sizeBytes: number): Buffer 
   };
   const records = paxRecords(fields);
   if (records.length === 0) return headerBlock(fields);
-  return Buffer.concat([headerBlock(paxFields(fields, records.length)), padded(records), headerBlock(fields)]);
+  return Buffer.concat([
+    headerBlock(paxFields(fields, records.length)),
+    padded(records),
+    headerBlock(fields),
+  ]);
 }
 
 /** How many bytes fill the last block of content of this size. */
@@ -76,7 +80,8 @@ function paxRecord(key: string, value: Buffer): Buffer {
   return Buffer.concat([Buffer.from(String(length)), rest]);
 }
 
-const padded = (content: Buffer): Buffer => Buffer.concat([content, Buffer.alloc(paddingBytes(content.length))]);
+const padded = (content: Buffer): Buffer =>
+  Buffer.concat([content, Buffer.alloc(paddingBytes(content.length))]);
 
 function headerBlock(fields: HeaderFields): Buffer {
   const block = Buffer.alloc(TAR_BLOCK_BYTES);

@@ -1,0 +1,76 @@
+import type { Clock } from '../runtime.js';
+import { BuildError } from './build-error.js';
+import type { BuilderKind, EmitBuildEvent } from './build-event.js';
+import { type BuildContext, openContext } from './context/open-context.js';
+import { externalImages, fullReference, parseDockerfile } from './dockerfile.js';
+import type { ImageBuilder, RegistryCredentials, RegistryLogin } from './image-builder.js';
+
+export interface BuildImageRequest {
+  /** Absolute path of the folder to build. */
+  readonly source: string;
+  /** Relative to the source; default `Dockerfile`. */
+  readonly dockerfile?: string;
+  /** `repository:tag` of the new image. An image that has it keeps it until the new one is built. */
+  readonly tag: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly buildArgs?: Readonly<Record<string, string>>;
+  readonly platform: NodeJS.Platform;
+  readonly clock: Clock;
+  /** For private base images. */
+  readonly login?: RegistryLogin;
+}
+
+export interface BuiltImage {
+  /** `sha256:...` */
+  readonly imageId: string;
+  readonly builder: BuilderKind;
+  /** What the context was made of; any other path of the folder was kept out by .dockerignore. */
+  readonly contextPaths: ReadonlySet<string>;
+}
+
+/**
+ * Builds the source folder on the device. Nothing was sent when it fails for something that the folder shows.
+ * @throws BuildError (exit code 5) with the instruction that failed; RdtError when the folder can not be sent, or (exit code 4)
+ *   the device is lost; the signal's reason when it is aborted, after which the device ends the build by itself.
+ */
+export async function buildImage(
+  request: BuildImageRequest,
+  builder: ImageBuilder,
+  emit: EmitBuildEvent,
+  signal?: AbortSignal,
+): Promise<BuiltImage> {
+  const { tag, labels, clock, buildArgs = {} } = request;
+  const context = await openContext(request, emit, signal);
+  const credentials = await credentialsFor(context, request, signal);
+  const preferred = Object.keys(credentials).length === 0 ? 'buildkit' : 'classic';
+  const { dockerfile } = context;
+  const open = () => context.open(clock, emit);
+  const outcome = await builder.build(
+    { openContext: open, dockerfile, tag, labels, buildArgs, credentials, preferred },
+    emit,
+    signal,
+  );
+  if (outcome.type === 'failed') {
+    throw BuildError.of(
+      outcome.failure,
+      await parseDockerfile(context.dockerfileText, buildArgs),
+      dockerfile,
+    );
+  }
+  const { imageId, builder: kind } = outcome;
+  emit({ type: 'built', imageId, builder: kind });
+  return { imageId, builder: kind, contextPaths: new Set(context.entries.map((entry) => entry.path)) };
+}
+
+async function credentialsFor(
+  { dockerfileText }: BuildContext,
+  { login, buildArgs = {} }: BuildImageRequest,
+  signal: AbortSignal | undefined,
+): Promise<RegistryCredentials> {
+  if (login === undefined || !(await login.hasAny())) return {};
+  const images = externalImages(await parseDockerfile(dockerfileText, buildArgs)).map(fullReference);
+  // Official images are public: whoever is logged in to Docker Hub need not give up BuildKit for them.
+  const closed = images.filter((image) => !image.startsWith('docker.io/library/'));
+  const registries = closed.map((image) => image.slice(0, image.indexOf('/')));
+  return login.credentialsFor([...new Set(registries)], signal);
+}

@@ -1,0 +1,110 @@
+import { readFile, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { Readable } from 'node:stream';
+import { ExitCode, RdtError } from '../../errors.js';
+import type { Clock } from '../../runtime.js';
+import type { EmitBuildEvent } from '../build-event.js';
+import { type DockerIgnore, parseDockerIgnore } from '../docker-ignore.js';
+import { compressForLink } from './compress-for-link.js';
+import type { ContextEntry } from './context-entry.js';
+import { isMissing, unreadable } from './context-error.js';
+import { listContextFiles } from './list-context-files.js';
+import { packContext } from './pack-context.js';
+
+export interface ContextRequest {
+  /** Absolute path of the folder. */
+  readonly source: string;
+  /** Relative to the source, `Dockerfile` if not given. */
+  readonly dockerfile?: string | undefined;
+  readonly platform: NodeJS.Platform;
+}
+
+/** A source folder that can be built: what is in it was listed, nothing is read yet but its Dockerfile. */
+export interface BuildContext {
+  /** Relative to the source, with forward slashes. */
+  readonly dockerfile: string;
+  readonly dockerfileText: string;
+  readonly entries: readonly ContextEntry[];
+  /** A fresh tar, compressed as far as the link is worth it. Ends with an RdtError when a file can not be read whole. */
+  open(clock: Clock, emit: EmitBuildEvent): Readable;
+}
+
+/** Written by rdt itself: sent along, they would change the context at every push, and undo the device's cache. */
+const FILES_OF_RDT = ['.resin-sync.yml', '.balena-sync.yml', '**/.rdt-*'];
+
+/** Pieces that wait for the connection: their size is a few hundred KB each. */
+const PIECES_AHEAD = 2;
+
+/**
+ * @throws RdtError when there is no Dockerfile, a rule of the .dockerignore is none, or something to send can not be read.
+ */
+export async function openContext(
+  request: ContextRequest,
+  emit: EmitBuildEvent,
+  signal?: AbortSignal,
+): Promise<BuildContext> {
+  const { source, platform } = request;
+  const dockerfile = pathInSource(source, request.dockerfile ?? 'Dockerfile');
+  const dockerfileText = await readDockerfile(source, dockerfile);
+  const ignore = await readIgnoreRules(source, dockerfile);
+  const entries = await listContextFiles({ source, ignore, platform }, emit, signal);
+  return {
+    dockerfile,
+    dockerfileText,
+    entries,
+    open: (clock, emitSent) => {
+      const pieces = compressForLink(packContext(source, entries, emitSent), () => clock.monotonicMs());
+      return Readable.from(pieces, { objectMode: true, highWaterMark: PIECES_AHEAD });
+    },
+  };
+}
+
+function pathInSource(source: string, dockerfile: string): string {
+  const relative = path.relative(source, path.resolve(source, dockerfile));
+  if (relative === '' || relative.startsWith('..') || path.isAbsolute(relative)) {
+    throw new RdtError(`The Dockerfile ${dockerfile} is not below ${source}.`, {
+      exitCode: ExitCode.usage,
+      hint: 'It is sent with the folder that is built, so it has to be in there.',
+    });
+  }
+  return relative.split(path.sep).join('/');
+}
+
+async function readDockerfile(source: string, dockerfile: string): Promise<string> {
+  const text = await readText(source, dockerfile);
+  if (text !== undefined) return text;
+  if (await isFolder(source)) {
+    throw new RdtError(`There is no ${dockerfile} in ${source}.`, {
+      hint: 'rdt builds the folder on the device with its Dockerfile; name another folder with --source.',
+    });
+  }
+  throw new RdtError(`There is no folder ${source}.`, { exitCode: ExitCode.usage });
+}
+
+/** As BuildKit's own client: rules beside the Dockerfile, `<Dockerfile>.dockerignore`, win over those of the folder. */
+async function readIgnoreRules(source: string, dockerfile: string): Promise<DockerIgnore> {
+  const own = `${dockerfile}.dockerignore`;
+  const ownText = await readText(source, own);
+  const name = ownText === undefined ? '.dockerignore' : own;
+  const text = ownText ?? (await readText(source, name)) ?? '';
+  return parseDockerIgnore({ name, text, before: FILES_OF_RDT, always: [dockerfile, name] });
+}
+
+/** Undefined when there is no such file. */
+async function readText(source: string, file: string): Promise<string | undefined> {
+  try {
+    return await readFile(path.join(source, file), 'utf8');
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw unreadable(file, error);
+  }
+}
+
+async function isFolder(source: string): Promise<boolean> {
+  try {
+    return (await stat(source)).isDirectory();
+  } catch (error) {
+    if (isMissing(error)) return false;
+    throw unreadable(source, error);
+  }
+}
