@@ -1,0 +1,86 @@
+// Brings a fresh machine to where the tests and the demo can run. Plain JavaScript: it runs before anything is installed.
+// usage: node scripts/prepare.mjs [--device]      --device: also what a virtual device needs
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+
+/** Debian package -> a file of it that shows it is installed. */
+const DEBIAN_PACKAGES = {
+  'docker.io': '/usr/sbin/dockerd',
+  'openssh-server': '/usr/sbin/sshd',
+  'openssh-client': '/usr/bin/ssh',
+  'avahi-daemon': '/usr/sbin/avahi-daemon',
+  rsync: '/usr/bin/rsync',
+  'busybox-static': '/bin/busybox',
+  iproute2: '/usr/sbin/ip',
+  iptables: '/usr/sbin/iptables',
+  gcc: '/usr/bin/gcc',
+  'libc6-dev': '/usr/include/stdio.h',
+  tmux: '/usr/bin/tmux',
+  procps: '/usr/bin/ps',
+  mtools: '/usr/bin/mtools',
+  dosfstools: '/usr/sbin/fsck.vfat',
+  fdisk: '/usr/sbin/sfdisk',
+  e2fsprogs: '/usr/sbin/mke2fs',
+  'xz-utils': '/usr/bin/xz',
+  zstd: '/usr/bin/zstd',
+  bzip2: '/usr/bin/bzip2',
+  zip: '/usr/bin/zip',
+  'bmap-tools': '/usr/bin/bmaptool',
+  'inotify-tools': '/usr/bin/inotifywait',
+};
+
+installNodePackages();
+if (process.argv.includes('--device')) prepareVirtualDevice();
+
+/** `npm ci` once for each lock file. */
+function installNodePackages() {
+  const stamp = join(root, 'node_modules', '.rdt-installed');
+  const lock = createHash('sha256')
+    .update(readFileSync(join(root, 'package-lock.json')))
+    .digest('hex');
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return;
+  run('npm', ['ci', '--no-audit', '--no-fund'], root);
+  writeFileSync(stamp, lock);
+}
+
+function prepareVirtualDevice() {
+  const lacking = whatIsLacking();
+  if (lacking !== undefined) {
+    console.error(`A virtual device cannot be had here: ${lacking}. \`npm run test:unit\` runs without one.`);
+    process.exit(1);
+  }
+  const missing = Object.entries(DEBIAN_PACKAGES).filter(([, file]) => !existsSync(file));
+  if (missing.length === 0) return;
+  const names = missing.map(([name]) => name);
+  console.error(`installing Debian packages: ${names.join(' ')}`);
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  run('apt-get', ['update', '-q'], '/', env);
+  run('apt-get', ['install', '-y', '-q', '--no-install-recommends', ...names], '/', env);
+}
+
+function whatIsLacking() {
+  if (process.platform !== 'linux') return `it needs Linux, and this is ${process.platform}`;
+  if (process.getuid() !== 0) return 'it needs root (try sudo)';
+  if (!existsSync('/usr/bin/apt-get')) return 'it needs Debian, and there is no apt-get';
+  if (!isCharacterDevice('/dev/net/tun')) return 'it needs /dev/net/tun';
+  return undefined;
+}
+
+function isCharacterDevice(path) {
+  return existsSync(path) && statSync(path).isCharacterDevice();
+}
+
+/** Output goes to stderr, so that the stdout of whoever called stays its own. */
+function run(command, args, cwd, env = process.env) {
+  const { status, error } = spawnSync(command, args, { cwd, env, stdio: ['ignore', 2, 2] });
+  if (status === 0) return;
+  console.error(
+    `${command} ${args.join(' ')} failed${error ? `: ${error.message}` : ` with status ${status}`}`,
+  );
+  process.exit(1);
+}

@@ -1,0 +1,94 @@
+import type { BuildEvent } from '../build/build-event.js';
+import type { EmitPushEvent, PushEvent, PushPlan, PushResult, SyncSummary } from '../push/push-event.js';
+import type { Runtime } from '../runtime.js';
+import type { SyncPlan } from '../sync/sync-plan.js';
+import { count, formatBytes, formatDuration } from './amounts.js';
+import { type Style, styleFor } from './style.js';
+
+export interface PushViewOptions {
+  readonly timing: boolean;
+  readonly verbose: boolean;
+  /** Shows the events of a build. */
+  readonly showBuild: (event: BuildEvent) => void;
+}
+
+/** Events as text for people: the plan of a dry run is a result and goes to stdout, all else to stderr. */
+export function createPushView(runtime: Runtime, options: PushViewOptions): EmitPushEvent {
+  const style = styleFor(runtime.stderr, runtime.env);
+  const say = (text: string): void => void runtime.stderr.write(`${text}\n`);
+  const show = (event: PushEvent): void => {
+    switch (event.type) {
+      case 'device':
+        return say(`${event.device.name} (${event.device.address})`);
+      case 'warning':
+        return say(`${style.yellow('warning:')} ${event.message}`);
+      case 'decision':
+        return event.decision.action === 'build'
+          ? say(buildLine(event.app, event.decision.reasons))
+          : undefined;
+      case 'plan':
+        return void runtime.stdout.write(planText(event.plan));
+      case 'hook':
+        return say(style.dim(`$ ${event.command}`));
+      case 'hook-output':
+        return void runtime.stderr.write(event.chunk);
+      case 'build':
+        return options.showBuild(event.event);
+      case 'starting':
+        return say(
+          style.dim(`starting ${event.app}, and watching its first ${formatDuration(event.settleMs)}`),
+        );
+      case 'rolled-back':
+        return say(event.toPrevious ? `${event.app} is back as it was` : `${event.app} was removed again`);
+      case 'synced':
+        return say(style.dim(syncLine(event.summary)));
+      case 'phase':
+        return options.timing
+          ? say(style.dim(`${event.name.padEnd(8)} ${formatDuration(event.durationMs)}`))
+          : undefined;
+      case 'done':
+        return say(doneLine(event.result, style));
+    }
+  };
+  return show;
+}
+
+/** Events for programs: one JSON object a line on stdout. */
+export function createJsonView(runtime: Runtime): EmitPushEvent {
+  return (event) => {
+    const printable =
+      event.type === 'hook-output' ? { ...event, chunk: Buffer.from(event.chunk).toString() } : event;
+    runtime.stdout.write(`${JSON.stringify(printable)}\n`);
+  };
+}
+
+const buildLine = (app: string, reasons: readonly string[]): string =>
+  `building ${app}: ${reasons.join('; ')}`;
+
+function syncLine({ files, deleted, bytes }: SyncSummary): string {
+  const parts = [`${count(files, 'file')} (${formatBytes(bytes)})`];
+  if (deleted > 0) parts.push(`${deleted} deleted`);
+  return `sent ${parts.join(', ')}`;
+}
+
+function doneLine({ action, app, durationMs }: PushResult, style: Style): string {
+  const what = { build: 'built and running', sync: 'synced', none: 'up to date' }[action];
+  return `${style.green(app)} ${what} in ${formatDuration(durationMs)}`;
+}
+
+function planText({ app, decision, sync, effect }: PushPlan): string {
+  const lines = [decision.action === 'build' ? buildLine(app, decision.reasons) : `syncing ${app}`];
+  lines.push(...planLines(sync), `app: ${effect}`);
+  return `${lines.join('\n')}\n`;
+}
+
+function planLines({ uploads, deletions, obstacles }: SyncPlan): string[] {
+  const deleted = [...obstacles, ...deletions].map(({ path }) => path);
+  return [
+    ...uploads.map((path) => `  send   ${quoted(path)}`),
+    ...deleted.map((path) => `  delete ${quoted(path)}`),
+  ];
+}
+
+/** A name with control characters must not act on the terminal, nor look like two lines. */
+const quoted = (path: string): string => (/\p{Cc}/u.test(path) ? JSON.stringify(path) : path);
