@@ -1,7 +1,10 @@
 import { closeSync, ftruncateSync, openSync } from 'node:fs';
 import { type DeviceRecord, deviceFile } from './device-record.js';
 import { insideDevice } from './device-processes.js';
-import { mustRun } from './program.js';
+import { mustRun, runProgram } from './program.js';
+
+/** `df` counts blocks as free that the file system takes for itself when a file grows. */
+const FILESYSTEM_NEEDS_BYTES = 4 * 1024 * 1024;
 
 /** The sparse file of the engine's disk, which device-init.sh mounts. No blocks are kept for root: full is full. */
 export async function createDisk(name: string, megabytes: number): Promise<void> {
@@ -17,8 +20,13 @@ export async function fillDisk(record: DeviceRecord, leaveBytes: number): Promis
   await emptyDisk(record);
   const disk = deviceFile(record.options.name, 'docker');
   const answer = await mustRun(insideDevice(record, ['df', '--block-size=1', '--output=avail', disk]));
-  const fillerBytes = Number(answer.split('\n')[1]) - leaveBytes;
-  await mustRun(insideDevice(record, ['fallocate', '--length', String(fillerBytes), fillerFile(record)]));
+  const filler = fillerFile(record);
+  const reservedBytes = Number(answer.split('\n')[1]) - FILESYSTEM_NEEDS_BYTES;
+  await mustRun(insideDevice(record, ['fallocate', '--length', String(Math.max(reservedBytes, 1)), filler]));
+  // The rest is written until the disk is full, which dd tells by a failure.
+  const write = ['dd', 'if=/dev/zero', `of=${filler}`, 'bs=4k', 'oflag=append', 'conv=notrunc,fsync'];
+  await runProgram(insideDevice(record, write));
+  if (leaveBytes > 0) await mustRun(insideDevice(record, ['truncate', '--size', `-${leaveBytes}`, filler]));
 }
 
 export async function emptyDisk(record: DeviceRecord): Promise<void> {

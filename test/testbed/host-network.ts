@@ -80,7 +80,8 @@ export async function createNetwork(record: DeviceRecord): Promise<void> {
     [],
     [
       `link add ${net.cable} type veth peer name eth0 address ${net.mac} netns ${net.namespace}`,
-      `link set ${net.cable} master ${net.bridge} up`,
+      // A port of the bridge is no interface to search on: it gets no address of its own.
+      `link set ${net.cable} master ${net.bridge} addrgenmode none up`,
     ],
   );
   await ipBatch(
@@ -106,6 +107,10 @@ async function createBridge(record: DeviceRecord): Promise<void> {
       `address add ${net.hostAddress}/24 dev ${net.bridge}`,
       `address add ${net.hostIpv6}/64 dev ${net.bridge} nodad`,
       `link set ${net.bridge} up`,
+      // A bridge without a living port has no carrier: pulling one device's cable would take the host off the network too.
+      `link add ${net.bridge}port type veth peer name ${net.bridge}end`,
+      `link set ${net.bridge}end addrgenmode none up`,
+      `link set ${net.bridge}port master ${net.bridge} addrgenmode none up`,
     ],
   );
 }
@@ -117,7 +122,10 @@ export async function removeNetwork(record: DeviceRecord): Promise<void> {
   await removeNamespace(record.options.name);
   const others = deviceNames().filter((name) => name !== record.options.name);
   const bridgeIsUsed = others.some((name) => findRecord(name)?.bridgeNumber === record.bridgeNumber);
-  if (!bridgeIsUsed && interfaceExists(net.bridge)) await mustRun(['ip', 'link', 'delete', net.bridge]);
+  if (bridgeIsUsed) return;
+  for (const name of [`${net.bridge}port`, net.bridge]) {
+    if (interfaceExists(name)) await mustRun(['ip', 'link', 'delete', name]);
+  }
 }
 
 export async function removeNamespace(name: string): Promise<void> {
