@@ -1,0 +1,7 @@
+import type { Device } from './device.js';
+
+/** What happens while a device is looked for; a reporter renders it on stderr. */
+export type DiscoveryEvent =
+  | { readonly type: 'searching'; readonly limitMs: number }
+  /** The user named none: this one is used. `only`: it is the only one; `chosen`: picked from a list. */
+  | { readonly type: 'device-selected'; readonly device: Device; readonly reason: 'only' | 'chosen' };

@@ -1,0 +1,50 @@
+/**
+ * How long to look before deciding. Answers to a question that everybody may answer come with a random delay of up to 120 ms (RFC 6762, 6), wifi
+ * adds up to 300 ms to multicast, and one lost packet is repaired by the second question at 200 ms.
+ */
+export interface WaitingRule {
+  /** No decision for one host before this: a second one may still be about to answer. */
+  readonly settleMs: number;
+  /** How long to wait for the first host. */
+  readonly firstHostMs: number;
+  /** The end, whatever is still being probed. */
+  readonly limitMs: number;
+  /** What is reason enough to give up before `firstHostMs`: the one host that was asked for says nothing, or there is no network to ask. */
+  readonly givesUpOn: 'silent-host' | 'deafness';
+}
+
+/** Nobody was named: 0.7 s covers two questions and a probe; devices that still boot or sleep get 5 s, and their probe 2 s more. */
+export const ANY_DEVICE: WaitingRule = {
+  settleMs: 700,
+  firstHostMs: 5000,
+  limitMs: 7000,
+  givesUpOn: 'deafness',
+};
+
+/** A name is owned by one host as a rule, and answers come undelayed: 0.3 s. In all less than the 3 s a dead target may take. */
+export const NAMED_DEVICE: WaitingRule = {
+  settleMs: 300,
+  firstHostMs: 2000,
+  limitMs: 2600,
+  givesUpOn: 'silent-host',
+};
+
+/** A name of the DNS, which names one host: nothing to wait for once it answers. */
+export const DNS_NAME: WaitingRule = { ...NAMED_DEVICE, settleMs: 0 };
+
+export interface SearchState {
+  readonly answered: number;
+  readonly silent: number;
+  /** Found, and not done probing. A decision waits for them: what was announced and is only slow counts as a device. */
+  readonly pending: number;
+  /** No interface could be asked on. */
+  readonly isDeaf: boolean;
+}
+
+/** Milliseconds until the state has to be looked at again if nothing changes; 0 when it is time to decide. */
+export function waitMore(rule: WaitingRule, state: SearchState, elapsedMs: number): number {
+  if (elapsedMs >= rule.limitMs) return 0;
+  if (state.pending > 0) return rule.limitMs - elapsedMs;
+  const givesUp = rule.givesUpOn === 'deafness' ? state.isDeaf : state.silent > 0;
+  return Math.max(0, (state.answered > 0 || givesUp ? rule.settleMs : rule.firstHostMs) - elapsedMs);
+}
