@@ -53,11 +53,17 @@ export class DirectoryEdit {
     const sector = this.#sectorOf(lastSlot);
     if (this.#sectorOf(firstSlot) !== sector) return false;
     const from = sector * this.#directory.slotsPerSector;
-    const isFree = (slot: number): boolean =>
-      (slot >= firstSlot && slot <= lastSlot) || this.#directory.firstByte(slot) === ERASED;
-    const to = Math.min(from + this.#directory.slotsPerSector, this.#directory.endSlot);
-    const place = firstRun(records.length, from, to, isFree);
+    const to = from + this.#directory.slotsPerSector;
+    const end = this.#directory.endSlot;
+    const isOld = (slot: number): boolean => slot >= firstSlot && slot <= lastSlot;
+    const place = firstRun(
+      records.length,
+      from,
+      to,
+      (slot) => isOld(slot) || slot >= end || this.#directory.firstByte(slot) === ERASED,
+    );
     if (place === undefined) return false;
+    await this.#clearBehindEnd(place + records.length);
     const changed = this.withErased(firstSlot, lastSlot);
     records.forEach((record, index) => record.copy(changed, (place + index) * RECORD_BYTES));
     await this.#write(changed, sector, 'last');

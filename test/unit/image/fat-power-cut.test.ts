@@ -1,0 +1,34 @@
+import { afterAll, describe, expect, it } from 'vitest';
+import { FatTools, VOLUMES } from './medium/fat-tools.js';
+import { EDITS, expectRenamed, expectSurvived, OLD, prefixes, RENAMES, record } from './medium/power-cut.js';
+
+// test/e2e/configure-power-cut.test.ts goes further: FAT32, and lost writes in every order.
+const tools = new FatTools();
+afterAll(() => tools[Symbol.dispose]());
+
+describe('a power cut on FAT16', () => {
+  it.each(EDITS)('after any write of $name leaves old or new', { timeout: 60_000 }, async (edit) => {
+    const base = tools.make(VOLUMES.fat16, edit.files);
+    const writes = await record(tools, base, edit.apply);
+    expect(writes.length).toBeGreaterThan(2);
+    for (const bytes of prefixes(base, writes)) await expectSurvived(tools, bytes, edit.allowed);
+  });
+
+  it.each(RENAMES)(
+    'after any write of a rename $name leaves one name at least',
+    { timeout: 60_000 },
+    async (rename) => {
+      const base = tools.make(VOLUMES.fat16, rename.files);
+      const writes = await record(tools, base, (volume) => volume.rename(rename.from, rename.to));
+      for (const bytes of prefixes(base, writes)) await expectRenamed(tools, bytes, rename.from, rename.to);
+    },
+  );
+});
+
+it('renames in one sector by a single write', async () => {
+  const base = tools.make(VOLUMES.fat16, { '/resin-sample': OLD });
+  const writes = await record(tools, base, (volume) =>
+    volume.rename('/resin-sample', '/resin-sample.ignore'),
+  );
+  expect(writes).toHaveLength(1);
+});

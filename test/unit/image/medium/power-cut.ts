@@ -1,0 +1,163 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { expect } from 'vitest';
+import { FatVolume } from '../../../../src/image/fat/fat-volume.js';
+import type { FatTools } from './fat-tools.js';
+import { MemoryDevice, type RecordedWrite, replay } from './memory-device.js';
+
+export const OLD = Buffer.alloc(600, 'old ');
+const NEW = Buffer.alloc(1400, 'new ');
+const now = (): Date => new Date(2024, 0, 1);
+
+export interface Edit {
+  readonly name: string;
+  readonly files: Readonly<Record<string, string | Buffer>>;
+  readonly apply: (volume: FatVolume) => Promise<void>;
+  /** Each path with the contents that it may have after a power cut; undefined for missing. */
+  readonly allowed: Readonly<Record<string, readonly (Buffer | undefined)[]>>;
+}
+
+/** Fills a directory so that the next long name has no room in one sector, or none at all. */
+const crowd = (count: number): Record<string, string> =>
+  Object.fromEntries(Array.from({ length: count }, (_, index) => [`/d/F${index}`, 'x']));
+
+export const EDITS: readonly Edit[] = [
+  {
+    name: 'a replaced file',
+    files: { '/config.json': OLD },
+    apply: (volume) => volume.replace('/config.json', NEW),
+    allowed: { '/config.json': [OLD, NEW] },
+  },
+  {
+    name: 'a file replaced by an empty one',
+    files: { '/config.json': OLD },
+    apply: (volume) => volume.replace('/config.json', Buffer.alloc(0)),
+    allowed: { '/config.json': [OLD, Buffer.alloc(0)] },
+  },
+  {
+    name: 'a new file with a long name in a new directory',
+    files: { '/config.json': OLD },
+    apply: (volume) => volume.replace('/system-connections/resin-wifi', NEW),
+    allowed: { '/config.json': [OLD], '/system-connections/resin-wifi': [undefined, NEW] },
+  },
+  {
+    name: 'a new file whose name does not fit behind the others in the sector',
+    files: { '/config.json': OLD, ...crowd(10) },
+    apply: (volume) => volume.replace('/d/a name that needs more than the room that is left.txt', NEW),
+    allowed: {
+      '/config.json': [OLD],
+      '/d/F9': [Buffer.from('x')],
+      '/d/a name that needs more than the room that is left.txt': [undefined, NEW],
+    },
+  },
+  {
+    name: 'a new file with a name that fills more than one sector',
+    files: { '/config.json': OLD, ...crowd(3) },
+    apply: (volume) => volume.replace(`/d/${'n'.repeat(220)}`, NEW),
+    allowed: {
+      '/config.json': [OLD],
+      '/d/F2': [Buffer.from('x')],
+      [`/d/${'n'.repeat(220)}`]: [undefined, NEW],
+    },
+  },
+  {
+    name: 'a new file in a directory that has to grow',
+    files: { '/config.json': OLD, ...crowd(14) },
+    apply: (volume) => volume.replace('/d/another long name.txt', NEW),
+    allowed: {
+      '/config.json': [OLD],
+      '/d/F13': [Buffer.from('x')],
+      '/d/another long name.txt': [undefined, NEW],
+    },
+  },
+  {
+    name: 'a removed file',
+    files: { '/config.json': OLD, '/a file with a long name.txt': NEW },
+    apply: (volume) => volume.remove('/a file with a long name.txt'),
+    allowed: { '/config.json': [OLD], '/a file with a long name.txt': [NEW, undefined] },
+  },
+];
+
+export const RENAMES = [
+  {
+    name: 'in its sector',
+    files: { '/resin-sample': OLD },
+    from: '/resin-sample',
+    to: '/resin-sample.ignore',
+  },
+  {
+    name: 'to another directory',
+    files: { '/a.txt': OLD, '/d/b': 'x' },
+    from: '/a.txt',
+    to: '/d/moved there.txt',
+  },
+  {
+    name: 'out of a crowded sector',
+    files: { ...crowd(13), '/d/F13': OLD },
+    from: '/d/F13',
+    to: '/d/a longer name than before.txt',
+  },
+];
+
+/** The writes of an edit that went well, which leaves a clean volume. */
+export async function record(
+  tools: FatTools,
+  base: Buffer,
+  apply: Edit['apply'],
+): Promise<readonly RecordedWrite[]> {
+  const device = new MemoryDevice(Buffer.from(base));
+  const volume = await FatVolume.open(device, now);
+  if (volume === undefined) throw new Error('no FAT volume');
+  await apply(volume);
+  expect(tools.check(device.bytes)).toMatchObject({ isClean: true });
+  return device.writes;
+}
+
+/** Damage that `fsck` could only mend by throwing content away. */
+const LOSS =
+  /share clusters|truncat|bad|cluster chain length|contains a free cluster|invalid|dropping|start does not point/i;
+
+/** Judges the volume as it is, and as `fsck.vfat -a` leaves it where it has something to mend. */
+export async function expectSurvived(
+  tools: FatTools,
+  bytes: Buffer,
+  allowed: Edit['allowed'],
+): Promise<void> {
+  for (const state of await states(tools, bytes)) {
+    const files = tools.extract(state);
+    for (const [path, contents] of Object.entries(allowed)) expect(contents).toContainEqual(files.get(path));
+  }
+}
+
+export async function expectRenamed(tools: FatTools, bytes: Buffer, from: string, to: string): Promise<void> {
+  for (const state of await states(tools, bytes)) {
+    const files = tools.extract(state);
+    const found = [files.get(from), files.get(to)].filter((content) => content !== undefined);
+    expect(found.length).toBeGreaterThan(0);
+    for (const content of found) expect(content).toEqual(OLD);
+  }
+}
+
+async function states(tools: FatTools, bytes: Buffer): Promise<Buffer[]> {
+  // The tools run synchronously; the test runner needs its turn.
+  await turn();
+  const { isClean, report } = tools.check(bytes);
+  expect(report).not.toMatch(LOSS);
+  return isClean ? [bytes] : [bytes, tools.repair(bytes)];
+}
+
+/** The volume after each write in turn. */
+export function* prefixes(base: Buffer, writes: readonly RecordedWrite[]): Generator<Buffer> {
+  for (let count = 0; count <= writes.length; count++) yield replay(base, writes.slice(0, count));
+}
+
+/** Up to each sync: all writes before it, and of its own epoch each one alone, or all but one. */
+export function reorderings(writes: readonly RecordedWrite[]): RecordedWrite[][] {
+  const lastEpoch = writes.at(-1)?.epoch ?? 0;
+  return Array.from({ length: lastEpoch + 1 }, (_, epoch) => {
+    const before = writes.filter((write) => write.epoch < epoch);
+    const own = writes.filter((write) => write.epoch === epoch);
+    const alone = own.map((write) => [...before, write]);
+    const allButOne = own.map((write) => [...before, ...own.filter((other) => other !== write)]);
+    return [...alone, ...allButOne];
+  }).flat();
+}
