@@ -1,0 +1,486 @@
+import { randomUUID } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { buffer, text } from 'node:stream/consumers';
+import { gzipSync } from 'node:zlib';
+import { extract, pack } from 'tar-stream';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { ContainerSpec, Engine, ExecOptions } from '../../src/transport/engine.js';
+
+/** What the suite needs: an engine that has `busybox:latest` (a shell, cat, sleep). */
+export interface EngineSubject extends AsyncDisposable {
+  readonly engine: Engine;
+}
+
+const IMAGE = 'busybox:latest';
+const LABEL = 'rdt.contract';
+const LOG_SCRIPT = 'echo one; echo two >&2; echo three';
+/** The programs that the suite runs; a fake plays them by these names. */
+export const SCRIPTS = {
+  log: LOG_SCRIPT,
+  logAndWait: `${LOG_SCRIPT}; exec sleep 1000`,
+  outErrExit3: 'echo out; echo err >&2; exit 3',
+  ignoreInput: 'exit 4',
+  waitForEof: 'cat >/dev/null; echo eof >/tmp/eof',
+  exit5: 'exit 5',
+} as const;
+
+const sh = (script: keyof typeof SCRIPTS): string[] => ['sh', '-c', SCRIPTS[script]];
+
+interface Entry {
+  readonly name: string;
+  readonly type?: 'file' | 'directory' | 'symlink' | 'link';
+  readonly content?: string;
+  readonly linkname?: string;
+  readonly mode?: number;
+}
+
+const tarOf = (entries: readonly Entry[]): Promise<Buffer> => {
+  const tar = pack();
+  for (const { name, type = 'file', content = '', linkname = '', mode = 0o644 } of entries) {
+    tar.entry({ name, type, linkname, mode, mtime: new Date(1_700_000_000_000) }, content);
+  }
+  tar.finalize();
+  return buffer(Readable.from(tar));
+};
+
+const filesIn = async (tar: Readable | undefined): Promise<Record<string, string>> => {
+  const files: Record<string, string> = {};
+  if (tar === undefined) return files;
+  const parser = extract();
+  tar.pipe(parser);
+  for await (const entry of parser) {
+    const content = await text(Readable.from(entry));
+    files[entry.header.name] = entry.header.type === 'symlink' ? `-> ${entry.header.linkname}` : content;
+  }
+  return files;
+};
+
+/** The contract of `Engine`: the fake and every real adapter pass it. */
+export const engineContract = (name: string, open: () => Promise<EngineSubject>): void => {
+  describe(`${name} keeps the engine contract`, () => {
+    let subject: EngineSubject;
+    let engine: Engine;
+    /** Name of this test's container. */
+    let app: string;
+    const names: string[] = [];
+
+    const newName = (): string => {
+      const fresh = `contract-${randomUUID().slice(0, 8)}`;
+      names.push(fresh);
+      return fresh;
+    };
+    const spec = (changes: Partial<ContainerSpec> = {}): ContainerSpec => ({
+      Image: IMAGE,
+      Cmd: ['sleep', '1000'],
+      Labels: { [LABEL]: app },
+      HostConfig: {},
+      ...changes,
+    });
+    const run = async (options: ExecOptions, input = '') => {
+      const session = await engine.exec(app, options);
+      session.stdin.end(input);
+      const [stdout, stderr] = await Promise.all([text(session.stdout), text(session.stderr)]);
+      return { stdout, stderr, exitCode: await session.exitCode };
+    };
+
+    beforeAll(async () => {
+      subject = await open();
+      engine = subject.engine;
+    });
+    afterAll(async () => {
+      await subject[Symbol.asyncDispose]();
+    });
+    beforeEach(() => {
+      app = newName();
+    });
+    afterEach(async () => {
+      for (const ref of names.splice(0)) await engine.removeContainer(ref, { removeAnonymousVolumes: true });
+    });
+
+    describe('about the engine', () => {
+      it('answers a ping and tells who it is', async () => {
+        await engine.ping();
+        const info = await engine.info();
+        expect(info.id).not.toBe('');
+        expect(info.version).toMatch(/^\d+\.\d+/);
+        expect(info.architecture).not.toBe('');
+      });
+
+      it('rejects with the reason of a signal that was aborted before', async () => {
+        const signal = AbortSignal.abort(new Error('enough'));
+        await expect(engine.ping(signal)).rejects.toThrow('enough');
+        await expect(engine.inspectContainer(app, signal)).rejects.toThrow('enough');
+        await expect(engine.removeContainer(app, { removeAnonymousVolumes: true }, signal)).rejects.toThrow(
+          'enough',
+        );
+        await expect(engine.putArchive(app, '/', Buffer.alloc(1_024), signal)).rejects.toThrow('enough');
+      });
+    });
+
+    describe('containers', () => {
+      it('tells what it made of a spec', async () => {
+        const id = await engine.createContainer(
+          app,
+          spec({ Env: ['A=1'], Tty: true, HostConfig: { Binds: ['contract-data:/data', '/tmp:/host:ro'] } }),
+        );
+        const container = await engine.inspectContainer(app);
+        const image = await engine.inspectImage(IMAGE);
+        expect(container).toMatchObject({
+          id,
+          name: app,
+          imageId: image?.id,
+          tty: true,
+          user: '',
+          stopSignal: 'SIGTERM',
+        });
+        expect(container?.env).toContain('A=1');
+        expect(container?.labels).toEqual({ [LABEL]: app });
+        expect(container?.state).toMatchObject({ status: 'created', running: false, restartCount: 0 });
+        expect(container?.mounts.toSorted((a, b) => (a.destination < b.destination ? -1 : 1))).toEqual([
+          { destination: '/data', type: 'volume', writable: true, volumeName: 'contract-data' },
+          { destination: '/host', type: 'bind', writable: false, volumeName: undefined },
+        ]);
+        await engine.removeContainer(app, { removeAnonymousVolumes: true });
+        await engine.removeVolume('contract-data').catch(() => undefined);
+      });
+
+      it('knows nothing of a container or an image that is not there', async () => {
+        expect(await engine.inspectContainer(app)).toBeUndefined();
+        expect(await engine.inspectImage(`${app}:latest`)).toBeUndefined();
+      });
+
+      it('answers 404 for what cannot be done without one', async () => {
+        await expect(engine.startContainer(app)).rejects.toMatchObject({ status: 404 });
+        await expect(engine.stopContainer(app, 0)).rejects.toMatchObject({ status: 404 });
+        await expect(engine.killContainer(app, 'SIGKILL')).rejects.toMatchObject({ status: 404 });
+        await expect(engine.renameContainer(app, newName())).rejects.toMatchObject({ status: 404 });
+        await expect(engine.exec(app, { argv: ['cat'] })).rejects.toMatchObject({ status: 404 });
+        await expect(engine.waitContainer(app, 'not-running')).rejects.toMatchObject({ status: 404 });
+        await expect(engine.logs(app, { follow: false, timestamps: false })).rejects.toMatchObject({
+          status: 404,
+        });
+        await expect(engine.putArchive(app, '/', Buffer.alloc(1_024))).rejects.toMatchObject({ status: 404 });
+        await expect(engine.createContainer(app, spec({ Image: `${app}:latest` }))).rejects.toMatchObject({
+          status: 404,
+          name: 'EngineError',
+        });
+      });
+
+      it('refuses a second one of the same name', async () => {
+        await engine.createContainer(app, spec());
+        await expect(engine.createContainer(app, spec())).rejects.toMatchObject({ status: 409 });
+      });
+
+      it('renames, unless the name is taken', async () => {
+        const [other, fresh] = [newName(), newName()];
+        const id = await engine.createContainer(app, spec());
+        await engine.createContainer(other, spec());
+        await expect(engine.renameContainer(app, other)).rejects.toMatchObject({ status: 409 });
+        await engine.renameContainer(app, fresh);
+        expect((await engine.inspectContainer(fresh))?.id).toBe(id);
+      });
+
+      it('removes a running one, and one that is gone already', async () => {
+        await engine.createContainer(app, spec());
+        await engine.startContainer(app);
+        await engine.removeContainer(app, { removeAnonymousVolumes: true });
+        expect(await engine.inspectContainer(app)).toBeUndefined();
+        await engine.removeContainer(app, { removeAnonymousVolumes: true });
+      });
+
+      it('lists by label, running ones or all', async () => {
+        await engine.createContainer(app, spec());
+        const label = `${LABEL}=${app}`;
+        expect(await engine.listContainers({ all: false, label })).toEqual([]);
+        await engine.startContainer(app);
+        const [listed] = await engine.listContainers({ all: false, label });
+        expect(listed).toMatchObject({ name: app, image: IMAGE, state: 'running', labels: { [LABEL]: app } });
+        expect(await engine.listContainers({ all: true, label: LABEL })).toContainEqual(listed);
+      });
+    });
+
+    describe('running', () => {
+      it('starts and stops without complaint when that is so already', async () => {
+        await engine.createContainer(app, spec());
+        await engine.startContainer(app);
+        await engine.startContainer(app);
+        expect((await engine.inspectContainer(app))?.state.running).toBe(true);
+        await engine.stopContainer(app, 0);
+        await engine.stopContainer(app, 0);
+        expect((await engine.inspectContainer(app))?.state.status).toBe('exited');
+      });
+
+      it('kills, and says whether there was something to kill', async () => {
+        await engine.createContainer(app, spec());
+        expect(await engine.killContainer(app, 'SIGKILL')).toBe(false);
+        await engine.startContainer(app);
+        expect(await engine.killContainer(app, 'SIGKILL')).toBe(true);
+        expect(await engine.waitContainer(app, 'not-running')).toBe(137);
+        expect(await engine.killContainer(app, 'SIGKILL')).toBe(false);
+      });
+
+      it('waits for the next exit although the restart policy starts it again', async () => {
+        await engine.createContainer(
+          app,
+          spec({ Cmd: sh('exit5'), HostConfig: { RestartPolicy: { Name: 'always' } } }),
+        );
+        const exit = engine.waitContainer(app, 'next-exit');
+        await engine.inspectContainer(app);
+        await engine.startContainer(app);
+        expect(await exit).toBe(5);
+        await engine.stopContainer(app, 0);
+      });
+
+      it('a wait ends with the reason of its signal', async () => {
+        await engine.createContainer(app, spec());
+        await engine.startContainer(app);
+        const abort = new AbortController();
+        const waiting = engine.waitContainer(app, 'not-running', abort.signal);
+        abort.abort(new Error('enough'));
+        await expect(waiting).rejects.toThrow('enough');
+      });
+    });
+
+    describe('exec', () => {
+      beforeEach(async () => {
+        await engine.createContainer(app, spec());
+        await engine.startContainer(app);
+      });
+
+      it('hands over input to its end and gives both outputs and the exit code', async () => {
+        expect(await run({ argv: ['cat'] }, 'hello')).toEqual({ stdout: 'hello', stderr: '', exitCode: 0 });
+        expect(await run({ argv: sh('outErrExit3') })).toEqual({
+          stdout: 'out\n',
+          stderr: 'err\n',
+          exitCode: 3,
+        });
+      });
+
+      it('is binary safe both ways, for more than fits in any buffer', async () => {
+        const bytes = Buffer.alloc(3_000_000, Buffer.from([0, 1, 2, 3, 255, 254, 10, 13, 128]));
+        const session = await engine.exec(app, { argv: ['cat'] });
+        session.stdin.end(bytes);
+        const [echoed] = await Promise.all([buffer(session.stdout), text(session.stderr)]);
+        expect(echoed.equals(bytes)).toBe(true);
+      });
+
+      it('drops what a program that has ended did not read', async () => {
+        expect(await run({ argv: sh('ignoreInput') }, 'x'.repeat(3_000_000))).toMatchObject({ exitCode: 4 });
+      });
+
+      it('ends with 126 or 127 when there is no such program', async () => {
+        expect([126, 127]).toContain((await run({ argv: ['no-such-program'] })).exitCode);
+      });
+
+      it('fails everywhere with the reason of its signal, and the process sees the end of its input', async () => {
+        const abort = new AbortController();
+        const session = await engine.exec(app, { argv: sh('waitForEof') }, abort.signal);
+        abort.abort(new Error('enough'));
+        await expect(session.exitCode).rejects.toThrow('enough');
+        await expect(text(session.stdout)).rejects.toThrow('enough');
+        await expect.poll(() => engine.statPath(app, '/tmp/eof')).toBeDefined();
+      });
+
+      it('is refused with 409 in a container that does not run', async () => {
+        await engine.stopContainer(app, 0);
+        await expect(engine.exec(app, { argv: ['cat'] })).rejects.toMatchObject({ status: 409 });
+      });
+    });
+
+    describe('archives', () => {
+      beforeEach(async () => {
+        await engine.createContainer(app, spec());
+      });
+
+      it('tells the state of a path, of a link itself, and of nothing', async () => {
+        await engine.putArchive(
+          app,
+          '/tmp',
+          await tarOf([
+            { name: 'file', content: 'hello', mode: 0o640 },
+            { name: 'link', type: 'symlink', linkname: 'nowhere' },
+          ]),
+        );
+        expect(await engine.statPath(app, '/tmp/file')).toEqual({
+          name: 'file',
+          sizeBytes: 5,
+          goMode: 0o640,
+          linkTarget: '',
+        });
+        expect(await engine.statPath(app, '/tmp/link')).toMatchObject({
+          name: 'link',
+          linkTarget: '/tmp/nowhere',
+        });
+        expect(await engine.statPath(app, '/tmp/none')).toBeUndefined();
+        expect(await engine.statPath(app, '/none/none')).toBeUndefined();
+        expect(await engine.statPath(newName(), '/tmp')).toBeUndefined();
+      });
+
+      it.each(['created', 'running', 'stopped'])(
+        'gives back what it was given, in a %s container',
+        async (state) => {
+          if (state !== 'created') await engine.startContainer(app);
+          if (state === 'stopped') await engine.stopContainer(app, 0);
+          const tar = await tarOf([
+            { name: 'd/', type: 'directory', mode: 0o700 },
+            { name: 'd/file', content: 'hello' },
+            { name: 'd/hard', type: 'link', linkname: 'd/file' },
+            { name: 'd/soft', type: 'symlink', linkname: 'file' },
+            { name: 'deep/er/file', content: 'parents are made' },
+          ]);
+          await engine.putArchive(app, '/tmp', tar);
+          const files = await filesIn(await engine.getArchive(app, '/tmp/d'));
+          expect(files).toMatchObject({ 'd/': '', 'd/soft': '-> file' });
+          // A hard link comes back as a copy or as a link to the other name, whichever came first.
+          expect([files['d/file'], files['d/hard']]).toContain('hello');
+          expect(await filesIn(await engine.getArchive(app, '/tmp/deep/er/file'))).toEqual({
+            file: 'parents are made',
+          });
+          expect((await engine.statPath(app, '/tmp/d'))?.goMode).toBe(2 ** 31 + 0o700);
+        },
+      );
+
+      it('takes streams, and gzip of either', async () => {
+        const tar = await tarOf([{ name: 'file', content: 'x'.repeat(100_000) }]);
+        await engine.putArchive(app, '/tmp', Readable.from([tar.subarray(0, 700), tar.subarray(700)]));
+        expect((await engine.statPath(app, '/tmp/file'))?.sizeBytes).toBe(100_000);
+        await engine.putArchive(app, '/tmp', gzipSync(await tarOf([{ name: 'file', content: 'zipped' }])));
+        expect(await filesIn(await engine.getArchive(app, '/tmp/file'))).toEqual({ file: 'zipped' });
+        await engine.putArchive(
+          app,
+          '/tmp',
+          Readable.from([gzipSync(await tarOf([{ name: 'file', content: 'again' }]))]),
+        );
+        expect(await filesIn(await engine.getArchive(app, '/tmp/file'))).toEqual({ file: 'again' });
+      });
+
+      it('puts a file in place of a folder with all in it, and a folder in place of a file', async () => {
+        await engine.putArchive(
+          app,
+          '/tmp',
+          await tarOf([
+            { name: 'a/b', content: '1' },
+            { name: 'c', content: '2' },
+          ]),
+        );
+        await engine.putArchive(
+          app,
+          '/tmp',
+          await tarOf([
+            { name: 'a', content: '3' },
+            { name: 'c/', type: 'directory' },
+            { name: 'c/d', content: '4' },
+          ]),
+        );
+        expect(await filesIn(await engine.getArchive(app, '/tmp/a'))).toEqual({ a: '3' });
+        expect(await filesIn(await engine.getArchive(app, '/tmp/c'))).toEqual({ 'c/': '', 'c/d': '4' });
+      });
+
+      it('has nothing to give for a path or a container that is not there', async () => {
+        expect(await engine.getArchive(app, '/none')).toBeUndefined();
+        expect(await engine.getArchive(newName(), '/tmp')).toBeUndefined();
+      });
+
+      it('says no to a folder that is not there, even when the body is large', async () => {
+        const tar = await tarOf([{ name: 'file', content: 'x'.repeat(3_000_000) }]);
+        await expect(engine.putArchive(app, '/none', tar)).rejects.toMatchObject({ status: 404 });
+        await expect(engine.putArchive(app, '/none', Readable.from([tar, tar, tar]))).rejects.toMatchObject({
+          status: 404,
+        });
+      });
+
+      it('says no to a link to nothing', async () => {
+        const tar = await tarOf([{ name: 'hard', type: 'link', linkname: 'none' }]);
+        await expect(engine.putArchive(app, '/tmp', tar)).rejects.toMatchObject({ name: 'EngineError' });
+      });
+
+      it('rejects with the failure of the stream that it was given', async () => {
+        const tar = await tarOf([{ name: 'file', content: 'x'.repeat(100_000) }]);
+        const broken = Readable.from(
+          (function* () {
+            yield tar.subarray(0, 50_000);
+            throw new Error('the disk cannot be read');
+          })(),
+        );
+        await expect(engine.putArchive(app, '/tmp', broken)).rejects.toThrow('the disk cannot be read');
+      });
+    });
+
+    describe('logs', () => {
+      const read = async (options: { tail?: number } = {}) => {
+        const { stdout, stderr } = await engine.logs(app, { follow: false, timestamps: false, ...options });
+        const [out, err] = await Promise.all([text(stdout), text(stderr)]);
+        return { out, err };
+      };
+
+      it('gives both outputs apart, all or the last lines', async () => {
+        await engine.createContainer(app, spec({ Cmd: sh('log') }));
+        await engine.startContainer(app);
+        await engine.waitContainer(app, 'not-running');
+        expect(await read()).toEqual({ out: 'one\nthree\n', err: 'two\n' });
+        const { out, err } = await read({ tail: 1 });
+        expect(out + err).toMatch(/^(one|two|three)\n$/);
+      });
+
+      it('follows until the container stops', async () => {
+        await engine.createContainer(app, spec({ Cmd: sh('logAndWait') }));
+        await engine.startContainer(app);
+        const { stdout, stderr } = await engine.logs(app, { follow: true, timestamps: false });
+        const both = Promise.all([text(stdout), text(stderr)]);
+        await expect.poll(async () => (await read()).out).toBe('one\nthree\n');
+        await engine.killContainer(app, 'SIGKILL');
+        expect(await both).toEqual(['one\nthree\n', 'two\n']);
+      });
+
+      it('end, and do not fail, when the signal is aborted', async () => {
+        await engine.createContainer(app, spec({ Cmd: sh('logAndWait') }));
+        await engine.startContainer(app);
+        await expect.poll(async () => (await read()).out).toBe('one\nthree\n');
+        const abort = new AbortController();
+        const { stdout, stderr } = await engine.logs(app, { follow: true, timestamps: false }, abort.signal);
+        stderr.resume();
+        let seen = '';
+        for await (const chunk of stdout) {
+          seen += String(chunk);
+          if (seen.includes('three')) abort.abort(new Error('enough'));
+        }
+        expect(seen).toBe('one\nthree\n');
+      });
+    });
+
+    describe('images', () => {
+      it('keeps an image that is in use or has other tags, and forgets a tag', async () => {
+        const image = await engine.inspectImage(IMAGE);
+        await engine.tagImage(IMAGE, app, 'one');
+        expect((await engine.inspectImage(`${app}:one`))?.id).toBe(image?.id);
+        expect(await engine.removeImage(image?.id ?? '')).toBe(false);
+        expect(await engine.removeImage(`${app}:one`)).toBe(true);
+        expect(await engine.removeImage(`${app}:one`)).toBe(false);
+        await engine.createContainer(app, spec());
+        expect(await engine.removeImage(IMAGE)).toBe(false);
+        expect((await engine.inspectImage(IMAGE))?.tags).toEqual([IMAGE]);
+        await expect(engine.tagImage(`${app}:none`, app, 'two')).rejects.toMatchObject({ status: 404 });
+        expect(await engine.listImages(`no-such-label=${app}`)).toEqual([]);
+      });
+    });
+
+    describe('volumes', () => {
+      it('never overwrites one, lists by label, and removes', async () => {
+        const volume = `${app}-lock`;
+        const label = `${LABEL}=${app}`;
+        const labels = { [LABEL]: app, holder: 'first' };
+        expect(await engine.createVolume(volume, labels)).toEqual({ name: volume, labels });
+        expect(await engine.createVolume(volume, { ...labels, holder: 'second' })).toEqual({
+          name: volume,
+          labels,
+        });
+        const { volumes, deviceTimeMs } = await engine.listVolumes(label);
+        expect(volumes).toEqual([{ name: volume, labels }]);
+        expect(deviceTimeMs).toBeGreaterThan(1_500_000_000_000);
+        await engine.removeVolume(volume);
+        expect((await engine.listVolumes(label)).volumes).toEqual([]);
+        await expect(engine.removeVolume(volume)).rejects.toMatchObject({ status: 404 });
+      });
+    });
+  });
+};

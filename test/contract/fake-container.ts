@@ -1,0 +1,172 @@
+import { posix } from 'node:path';
+import type { Container, ContainerSpec, ContainerSummary, LogOptions } from '../../src/transport/engine.js';
+import type { FakeFileTree } from './fake-file-tree.js';
+import { type FakeProgram, RunningProcess } from './fake-process.js';
+
+export interface FakeImage {
+  readonly id: string;
+  tags: string[];
+  readonly labels: Readonly<Record<string, string>>;
+  readonly files: FakeFileTree;
+  readonly user: string;
+  readonly workingDir: string;
+  readonly cmd: readonly string[];
+}
+
+/** A program that ends at once would keep the test process busy for ever. */
+const MOST_RESTARTS = 5;
+
+interface LogLine {
+  readonly to: 'stdout' | 'stderr';
+  readonly text: string;
+}
+
+type LogListener = (line: LogLine | 'ended') => void;
+
+/** A container with files, a main program, its log, and the engine's restart policy. */
+export class FakeContainer {
+  readonly files: FakeFileTree;
+  running = false;
+  exitCode = 0;
+  restartCount = 0;
+  startedAt = '0001-01-01T00:00:00Z';
+  private main: RunningProcess | undefined;
+  private readonly logLines: LogLine[] = [];
+  private readonly listeners = new Set<LogListener>();
+  private readonly exitWaiters = new Set<(exitCode: number) => void>();
+  private stoppedByUs = false;
+
+  constructor(
+    readonly id: string,
+    public name: string,
+    readonly spec: ContainerSpec,
+    readonly image: FakeImage,
+    private readonly program: FakeProgram,
+    private readonly now: () => string,
+  ) {
+    this.files = image.files.copy();
+  }
+
+  start(): void {
+    if (this.running) return;
+    this.running = true;
+    this.stoppedByUs = false;
+    this.startedAt = this.now();
+    const main = this.process(this.spec.Cmd ?? this.image.cmd, {});
+    this.main = main;
+    for (const to of ['stdout', 'stderr'] as const) {
+      main[to].on('data', (chunk: Buffer) => this.log(to, chunk.toString('utf8')));
+    }
+    void main.exitCode.then((exitCode) => this.exited(main, exitCode));
+  }
+
+  process(
+    argv: readonly string[],
+    { env = [], user, workingDir }: { env?: readonly string[]; user?: string; workingDir?: string },
+  ): RunningProcess {
+    return new RunningProcess(this.program, {
+      argv,
+      env: [...(this.spec.Env ?? []), ...env],
+      workingDir: workingDir ?? this.image.workingDir,
+      user: user ?? this.image.user,
+      files: this.files,
+    });
+  }
+
+  /** Kills the main program and waits for its end; `final` keeps the restart policy from starting it again. */
+  async kill(signalNumber: number, { final }: { final: boolean }): Promise<void> {
+    if (!this.running) return;
+    this.stoppedByUs = final;
+    const exit = this.nextExit();
+    this.main?.kill(signalNumber);
+    await exit;
+  }
+
+  nextExit(): Promise<number> {
+    return new Promise((resolve) => this.exitWaiters.add(resolve));
+  }
+
+  log(to: LogLine['to'], text: string): void {
+    for (const part of text.split(/(?<=\n)/)) {
+      const line = { to, text: part };
+      this.logLines.push(line);
+      for (const listener of this.listeners) listener(line);
+    }
+  }
+
+  /** Past lines at once and, with `follow`, new ones until the container stops or the returned function is called. */
+  follow({ follow, tail }: LogOptions, listener: LogListener): () => void {
+    const past = tail === undefined ? this.logLines : this.logLines.slice(this.logLines.length - tail);
+    for (const line of past) listener(line);
+    if (!follow || !this.running) listener('ended');
+    else this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  describe(): Container {
+    const { spec, image } = this;
+    return {
+      id: this.id,
+      name: this.name,
+      imageId: image.id,
+      labels: this.labels,
+      state: {
+        status: this.status,
+        running: this.running,
+        restarting: false,
+        paused: false,
+        exitCode: this.exitCode,
+        error: '',
+        startedAt: this.startedAt,
+        restartCount: this.restartCount,
+      },
+      stopSignal: 'SIGTERM',
+      user: image.user,
+      workingDir: image.workingDir,
+      env: spec.Env ?? [],
+      tty: spec.Tty ?? false,
+      readonlyRootfs: false,
+      mounts: (spec.HostConfig.Binds ?? []).map(toMount),
+      tmpfs: [],
+    };
+  }
+
+  summary(): ContainerSummary {
+    const state = this.status;
+    const status = this.running ? 'Up 1 second' : `Exited (${this.exitCode}) 1 second ago`;
+    return { id: this.id, name: this.name, image: this.spec.Image, state, status, labels: this.labels };
+  }
+
+  get labels(): Readonly<Record<string, string>> {
+    return { ...this.image.labels, ...this.spec.Labels };
+  }
+
+  private get status(): string {
+    if (this.running) return 'running';
+    return this.main === undefined ? 'created' : 'exited';
+  }
+
+  private exited(main: RunningProcess, exitCode: number): void {
+    if (this.main !== main) return;
+    this.running = false;
+    this.exitCode = exitCode;
+    for (const listener of this.listeners) listener('ended');
+    this.listeners.clear();
+    for (const waiter of this.exitWaiters) waiter(exitCode);
+    this.exitWaiters.clear();
+    if (this.stoppedByUs || this.spec.HostConfig.RestartPolicy?.Name !== 'always') return;
+    if (this.restartCount === MOST_RESTARTS) return;
+    this.restartCount += 1;
+    setImmediate(() => this.start());
+  }
+}
+
+const toMount = (bind: string): Container['mounts'][number] => {
+  const [source = '', destination = '', options = ''] = bind.split(':');
+  return {
+    destination: posix.normalize(destination),
+    type: source.startsWith('/') ? 'bind' : 'volume',
+    writable: !options.split(',').includes('ro'),
+    volumeName: source.startsWith('/') ? undefined : source,
+  };
+};

@@ -1,0 +1,103 @@
+import { randomUUID } from 'node:crypto';
+import { connectionCut } from '../../src/transport/connection-error.js';
+import { EngineError } from '../../src/transport/engine-error.js';
+import type { Engine, Volume } from '../../src/transport/engine.js';
+import type { FakeContainer, FakeImage } from './fake-container.js';
+import { FakeFileTree } from './fake-file-tree.js';
+import { type FakeProgram, runUntilKilled } from './fake-process.js';
+
+type Method = Exclude<keyof Engine, 'description' | typeof Symbol.asyncDispose>;
+
+export const FAKE_DESCRIPTION = 'tcp://fake:2375';
+
+/** What lies on the device of a `FakeEngine`, and how a test makes it misbehave. */
+export class FakeDevice {
+  readonly images = new Map<string, FakeImage>();
+  readonly containers = new Map<string, FakeContainer>();
+  readonly volumes = new Map<string, Volume>();
+  /** Every call in order, such as `putArchive app /usr/src/app`. */
+  readonly calls: string[] = [];
+  private readonly failures = new Map<Method, Error>();
+  private connected = true;
+
+  /** `program` plays every command of every container; the default runs until it is killed. `now` is the device's clock. */
+  constructor(
+    protected readonly program: FakeProgram = ({ killed }) => runUntilKilled(killed),
+    protected readonly now: () => Date = () => new Date(),
+  ) {}
+
+  addImage(
+    tag: string,
+    options: {
+      labels?: Record<string, string>;
+      files?: Record<string, string>;
+      user?: string;
+      workingDir?: string;
+      cmd?: string[];
+    } = {},
+  ): FakeImage {
+    for (const other of this.images.values())
+      other.tags = other.tags.filter((known) => known !== withTag(tag));
+    const image: FakeImage = {
+      id: `sha256:${randomUUID()}`,
+      tags: [withTag(tag)],
+      labels: options.labels ?? {},
+      files: FakeFileTree.of({ '/bin/sh': 'sh', ...options.files }),
+      user: options.user ?? '',
+      workingDir: options.workingDir ?? '',
+      cmd: options.cmd ?? [],
+    };
+    this.images.set(image.id, image);
+    return image;
+  }
+
+  /** The next call of this method rejects with the error. */
+  failNext(method: Method, error: Error): void {
+    this.failures.set(method, error);
+  }
+
+  /** From here on every call fails as if the cable was pulled. */
+  disconnect(): void {
+    this.connected = false;
+  }
+
+  reconnect(): void {
+    this.connected = true;
+  }
+
+  /** The container, for a test to look at or to change behind the back of the code under test. */
+  container(ref: string): FakeContainer {
+    const container = this.find(ref);
+    if (container === undefined) throw new EngineError(404, `No such container: ${ref}`);
+    return container;
+  }
+
+  protected find(ref: string): FakeContainer | undefined {
+    return (
+      this.containers.get(ref) ?? [...this.containers.values()].find((container) => container.name === ref)
+    );
+  }
+
+  protected findImage(ref: string): FakeImage | undefined {
+    return (
+      this.images.get(ref) ?? [...this.images.values()].find((image) => image.tags.includes(withTag(ref)))
+    );
+  }
+
+  /** What every call begins with. */
+  protected async enter(
+    method: Method,
+    words: readonly string[],
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    signal?.throwIfAborted();
+    this.calls.push([method, ...words].join(' '));
+    await Promise.resolve();
+    if (!this.connected) throw connectionCut(FAKE_DESCRIPTION);
+    const failure = this.failures.get(method);
+    this.failures.delete(method);
+    if (failure !== undefined) throw failure;
+  }
+}
+
+export const withTag = (ref: string): string => (/:[^/]+$/.test(ref) ? ref : `${ref}:latest`);

@@ -1,0 +1,259 @@
+import { randomUUID } from 'node:crypto';
+import { PassThrough, type Readable } from 'node:stream';
+import { EngineError } from '../../src/transport/engine-error.js';
+import type {
+  Container,
+  ContainerSpec,
+  ContainerSummary,
+  Engine,
+  EngineInfo,
+  ExecOptions,
+  ExecSession,
+  Image,
+  LogOptions,
+  LogStream,
+  PathStat,
+  Volume,
+} from '../../src/transport/engine.js';
+import { packed, unpack } from './fake-archive.js';
+import { FakeContainer, type FakeImage } from './fake-container.js';
+import { FAKE_DESCRIPTION, FakeDevice, withTag } from './fake-device.js';
+
+const SIGNAL_NUMBERS: Readonly<Record<string, number>> = {
+  SIGHUP: 1,
+  SIGINT: 2,
+  SIGKILL: 9,
+  SIGUSR1: 10,
+  SIGUSR2: 12,
+  SIGTERM: 15,
+};
+
+/**
+ * An engine in memory that keeps the contract of `Engine` (test/contract/engine-contract.ts): tiny file trees, scripted programs.
+ * Volumes hold no files of their own: a mounted folder is part of its container's tree.
+ */
+export class FakeEngine extends FakeDevice implements Engine {
+  readonly description = FAKE_DESCRIPTION;
+
+  async ping(signal?: AbortSignal): Promise<void> {
+    await this.enter('ping', [], signal);
+  }
+
+  async info(signal?: AbortSignal): Promise<EngineInfo> {
+    await this.enter('info', [], signal);
+    const runningContainers = [...this.containers.values()].filter((container) => container.running).length;
+    return {
+      id: 'FAKE:ENGINE',
+      version: '20.10.24',
+      architecture: 'armv7l',
+      hostname: 'fake',
+      runningContainers,
+      operatingSystem: 'fakeOS',
+    };
+  }
+
+  async listContainers(
+    options: { all: boolean; label?: string },
+    signal?: AbortSignal,
+  ): Promise<ContainerSummary[]> {
+    await this.enter('listContainers', [], signal);
+    return [...this.containers.values()]
+      .filter((container) => (options.all || container.running) && hasLabel(container.labels, options.label))
+      .map((container) => container.summary());
+  }
+
+  async inspectContainer(ref: string, signal?: AbortSignal): Promise<Container | undefined> {
+    await this.enter('inspectContainer', [ref], signal);
+    return this.find(ref)?.describe();
+  }
+
+  async inspectImage(ref: string, signal?: AbortSignal): Promise<Image | undefined> {
+    await this.enter('inspectImage', [ref], signal);
+    const image = this.findImage(ref);
+    return image && toImage(image);
+  }
+
+  async statPath(ref: string, path: string, signal?: AbortSignal): Promise<PathStat | undefined> {
+    await this.enter('statPath', [ref, path], signal);
+    return this.find(ref)?.files.stat(path);
+  }
+
+  async getArchive(ref: string, path: string, signal?: AbortSignal): Promise<Readable | undefined> {
+    await this.enter('getArchive', [ref, path], signal);
+    const node = this.find(ref)?.files.find(path);
+    return node && packed(path.split('/').findLast((part) => part !== '') ?? '/', node);
+  }
+
+  async putArchive(
+    ref: string,
+    directory: string,
+    tar: Readable | Buffer,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    await this.enter('putArchive', [ref, directory], signal);
+    const { files } = this.container(ref);
+    const target = files.resolve(directory);
+    if (target === undefined)
+      throw new EngineError(404, `Could not find the file ${directory} in container ${ref}`);
+    if (target.kind !== 'directory') throw new EngineError(400, 'extraction point is not a directory');
+    await unpack(files, directory, tar);
+  }
+
+  async exec(ref: string, options: ExecOptions, signal?: AbortSignal): Promise<ExecSession> {
+    await this.enter('exec', [ref, ...options.argv], signal);
+    const container = this.container(ref);
+    if (!container.running) throw new EngineError(409, `Container ${container.id} is not running`);
+    return container.process(options.argv, options).session(signal);
+  }
+
+  async startContainer(ref: string, signal?: AbortSignal): Promise<void> {
+    await this.enter('startContainer', [ref], signal);
+    this.container(ref).start();
+  }
+
+  async stopContainer(ref: string, graceSeconds: number, signal?: AbortSignal): Promise<void> {
+    await this.enter('stopContainer', [ref, String(graceSeconds)], signal);
+    await this.container(ref).kill(15, { final: true });
+  }
+
+  async killContainer(ref: string, signalName: string, signal?: AbortSignal): Promise<boolean> {
+    await this.enter('killContainer', [ref, signalName], signal);
+    const container = this.container(ref);
+    if (!container.running) return false;
+    await container.kill(SIGNAL_NUMBERS[signalName] ?? 0, { final: true });
+    return true;
+  }
+
+  async waitContainer(
+    ref: string,
+    until: 'not-running' | 'next-exit',
+    signal?: AbortSignal,
+  ): Promise<number> {
+    await this.enter('waitContainer', [ref, until], signal);
+    const container = this.container(ref);
+    if (until === 'not-running' && !container.running) return container.exitCode;
+    return Promise.race([container.nextExit(), rejectionOf(signal)]);
+  }
+
+  async createContainer(name: string, spec: ContainerSpec, signal?: AbortSignal): Promise<string> {
+    await this.enter('createContainer', [name], signal);
+    const image = this.findImage(spec.Image);
+    if (image === undefined) throw new EngineError(404, `No such image: ${spec.Image}`);
+    if (this.find(name) !== undefined)
+      throw new EngineError(409, `Conflict. The container name "/${name}" is already in use.`);
+    const id = randomUUID().replaceAll('-', '');
+    this.containers.set(
+      id,
+      new FakeContainer(id, name, spec, image, this.program, () => this.now().toISOString()),
+    );
+    return id;
+  }
+
+  async renameContainer(ref: string, name: string, signal?: AbortSignal): Promise<void> {
+    await this.enter('renameContainer', [ref, name], signal);
+    const container = this.container(ref);
+    if (this.find(name) !== undefined)
+      throw new EngineError(409, `Conflict. The name "/${name}" is already in use.`);
+    container.name = name;
+  }
+
+  async removeContainer(
+    ref: string,
+    options: { removeAnonymousVolumes: boolean },
+    signal?: AbortSignal,
+  ): Promise<void> {
+    await this.enter('removeContainer', [ref, ...(options.removeAnonymousVolumes ? ['-v'] : [])], signal);
+    const container = this.find(ref);
+    await container?.kill(9, { final: true });
+    if (container !== undefined) this.containers.delete(container.id);
+  }
+
+  async logs(ref: string, options: LogOptions, signal?: AbortSignal): Promise<LogStream> {
+    await this.enter('logs', [ref], signal);
+    const streams = { stdout: new PassThrough(), stderr: new PassThrough() };
+    const end = () => {
+      unfollow();
+      streams.stdout.end();
+      streams.stderr.end();
+    };
+    let unfollow = () => undefined as unknown;
+    unfollow = this.container(ref).follow(options, (line) => {
+      if (line === 'ended') end();
+      else streams[line.to].write(line.text);
+    });
+    signal?.addEventListener('abort', end, { once: true });
+    return streams;
+  }
+
+  async tagImage(ref: string, repository: string, tag: string, signal?: AbortSignal): Promise<void> {
+    await this.enter('tagImage', [ref, repository, tag], signal);
+    const image = this.findImage(ref);
+    if (image === undefined) throw new EngineError(404, `No such image: ${ref}`);
+    const name = `${repository}:${tag}`;
+    for (const other of this.images.values()) other.tags = other.tags.filter((known) => known !== name);
+    image.tags.push(name);
+  }
+
+  async listImages(label: string, signal?: AbortSignal): Promise<Image[]> {
+    await this.enter('listImages', [label], signal);
+    return [...this.images.values()].filter((image) => hasLabel(image.labels, label)).map(toImage);
+  }
+
+  async removeImage(ref: string, signal?: AbortSignal): Promise<boolean> {
+    await this.enter('removeImage', [ref], signal);
+    const image = this.findImage(ref);
+    if (image === undefined) return false;
+    const byTag = image.tags.includes(withTag(ref));
+    if (byTag && image.tags.length > 1) {
+      image.tags = image.tags.filter((tag) => tag !== withTag(ref));
+      return true;
+    }
+    const inUse = [...this.containers.values()].some((container) => container.image === image);
+    if (inUse || (!byTag && image.tags.length > 1)) return false;
+    return this.images.delete(image.id);
+  }
+
+  async createVolume(
+    name: string,
+    labels: Readonly<Record<string, string>>,
+    signal?: AbortSignal,
+  ): Promise<Volume> {
+    await this.enter('createVolume', [name], signal);
+    const volume = this.volumes.get(name) ?? { name, labels: { ...labels } };
+    this.volumes.set(name, volume);
+    return volume;
+  }
+
+  async listVolumes(
+    label: string,
+    signal?: AbortSignal,
+  ): Promise<{ volumes: Volume[]; deviceTimeMs: number }> {
+    await this.enter('listVolumes', [label], signal);
+    const volumes = [...this.volumes.values()].filter((volume) => hasLabel(volume.labels, label));
+    return { volumes, deviceTimeMs: Math.floor(this.now().getTime() / 1_000) * 1_000 };
+  }
+
+  async removeVolume(name: string, signal?: AbortSignal): Promise<void> {
+    await this.enter('removeVolume', [name], signal);
+    if (!this.volumes.delete(name)) throw new EngineError(404, `get ${name}: no such volume`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const container of this.containers.values()) await container.kill(9, { final: true });
+  }
+}
+
+const toImage = ({ id, tags, labels }: FakeImage): Image => ({ id, tags: [...tags], labels });
+
+const hasLabel = (labels: Readonly<Record<string, string>>, filter: string | undefined): boolean => {
+  if (filter === undefined) return true;
+  const [key = '', ...value] = filter.split('=');
+  return value.length === 0 ? key in labels : labels[key] === value.join('=');
+};
+
+const rejectionOf = (signal: AbortSignal | undefined): Promise<never> =>
+  new Promise((_resolve, reject) => {
+    const onAbort = () => reject(signal?.reason as Error);
+    if (signal?.aborted === true) onAbort();
+    else signal?.addEventListener('abort', onAbort, { once: true });
+  });
