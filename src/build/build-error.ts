@@ -36,7 +36,7 @@ interface Description {
 }
 
 function describe(failure: BuildFailure, what: string | undefined, image: string | undefined): Description {
-  const said = `The device says: ${onOneLine(failure.message)}`;
+  const said = `The device says: ${withoutControls(onOneLine(failure.message))}`;
   if (image !== undefined) {
     return {
       message: `the base image ${image} is not on the device, and the device could not pull it`,
@@ -56,3 +56,6 @@ function shortened(text: string | undefined): string | undefined {
   if (text === undefined || text.length <= SHOWN_CHARACTERS) return text;
   return `${text.slice(0, SHOWN_CHARACTERS - 1)}…`;
 }
+
+/** The engine quotes what a program or a registry said. */
+const withoutControls = (text: string): string => text.replace(/\p{Cc}/gu, ' ');

@@ -33,7 +33,9 @@ export type BuildEvent =
       readonly line: string;
     }
   | { readonly type: 'warning'; readonly message: string }
-  | { readonly type: 'built'; readonly imageId: string; readonly builder: BuilderKind };
+  | { readonly type: 'built'; readonly imageId: string; readonly builder: BuilderKind }
+  /** Always the last one, whatever became of the build: what is drawn of it and not final can go. */
+  | { readonly type: 'ended' };
 
 export type OutputStream = 'stdout' | 'stderr';
 

@@ -39,6 +39,19 @@ export async function buildImage(
   emit: EmitBuildEvent,
   signal?: AbortSignal,
 ): Promise<BuiltImage> {
+  try {
+    return await build(request, builder, emit, signal);
+  } finally {
+    emit({ type: 'ended' });
+  }
+}
+
+async function build(
+  request: BuildImageRequest,
+  builder: ImageBuilder,
+  emit: EmitBuildEvent,
+  signal: AbortSignal | undefined,
+): Promise<BuiltImage> {
   const { tag, labels, clock, buildArgs = {} } = request;
   const context = await openContext(request, emit, signal);
   const credentials = await credentialsFor(context, request, signal);
