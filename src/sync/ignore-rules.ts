@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import type createMatcherType from 'ignore';
 import type { Ignore } from 'ignore';
 import { RdtError } from '../errors.js';
 import { ignoreShortcut } from './ignore-shortcut.js';
 
 /** Through `require`, 2 ms instead of the 9 that `import` spends on analysing this CommonJS file. */
-const createMatcher = createRequire(import.meta.url)('ignore') as typeof import('ignore');
+const createMatcher = createRequire(import.meta.url)('ignore') as typeof createMatcherType;
 
 /** Which paths of one folder, and of all below it that have no `.gitignore` of their own, are left out of a sync. */
 export interface IgnoreRules {
@@ -69,17 +70,18 @@ interface Level {
 
 /** One matcher for all levels, so that the order of precedence is the order of its rules: the last that matches decides, as in git. */
 function rulesOf(level: Level): IgnoreRules {
+  const { ignoreCase } = level.options;
   const patterns = [...level.inherited, ...level.listed];
-  const matcher = newMatcher(level.options).add(patterns);
-  const shortcut = ignoreShortcut(patterns, level.options.ignoreCase);
-  const rest = shortcut.rest.length > 0 ? newMatcher(level.options).add(shortcut.rest) : undefined;
+  const shortcut = ignoreShortcut(patterns, ignoreCase);
+  const rest = shortcut.rest.length > 0 ? matcherOf(shortcut.rest, ignoreCase) : undefined;
+  let whole: Ignore | undefined;
   const rules: IgnoreRules = {
     isIgnored: (relativePath, isDirectory) => {
       const path = asBytes(relativePath);
       const name = path.slice(path.lastIndexOf('/') + 1);
-      if (name.startsWith(OWN_PREFIX) || PROJECT_FILES.has(path)) return true;
-      const asked = shortcut.couldMatch(name) ? matcher : rest;
-      return asked?.ignores(isDirectory ? `${path}/` : path) ?? false;
+      if (isOurs(path, name)) return true;
+      const matcher = shortcut.couldMatch(path, name) ? (whole ??= matcherOf(patterns, ignoreCase)) : rest;
+      return matcher?.ignores(isDirectory ? `${path}/` : path) ?? false;
     },
     enter: (directory, hasGitignore) => {
       const path = directory === '' ? '.gitignore' : `${directory}/.gitignore`;
@@ -95,7 +97,11 @@ const below = (level: Level, directory: string, lines: readonly string[]): Level
   inherited: [...level.inherited, ...(directory === '' ? lines : rebasedLines(lines, asBytes(directory)))],
 });
 
-const newMatcher = ({ ignoreCase }: IgnoreOptions): Ignore => createMatcher({ ignoreCase });
+const matcherOf = (patterns: readonly string[], ignoreCase: boolean): Ignore =>
+  createMatcher({ ignoreCase }).add(patterns);
+
+const isOurs = (path: string, name: string): boolean =>
+  name.startsWith('.') && (name.startsWith(OWN_PREFIX) || PROJECT_FILES.has(path));
 
 /** In a list there are no comments: `#*#` means Emacs' files. */
 const asPattern = (text: string): string => (text.startsWith('#') ? `\\${text}` : text);

@@ -1,0 +1,22 @@
+import { accepted, type Parsed, quoted, refused } from './parsed.js';
+
+/** Image name and container name are the app name, so it keeps to what both may contain (device-facts). */
+const APP_NAME = /^[a-z0-9]+(-[a-z0-9]+)*$/;
+/** A DNS label: the app name may be used as the container's host name. Only names that we invent are cut to it. */
+const INVENTED_NAME_LENGTH = 63;
+
+export function parseAppName(text: string): Parsed<string> {
+  if (APP_NAME.test(text)) return accepted(text);
+  return refused(`must be lower-case letters, digits and single dashes between them, not ${quoted(text)}`);
+}
+
+/** The app name for a folder's name: always valid, `app` when nothing of the name can be used. */
+export function slugifyAppName(folderName: string): string {
+  const words = folderName
+    .normalize('NFKD')
+    .replace(/\p{Mark}/gu, '')
+    .toLowerCase()
+    .match(/[a-z0-9]+/g);
+  const slug = (words ?? []).join('-').slice(0, INVENTED_NAME_LENGTH).replace(/-$/, '');
+  return slug === '' ? 'app' : slug;
+}
