@@ -1,0 +1,117 @@
+import { constants } from 'node:fs';
+import { open, readFile, type FileHandle } from 'node:fs/promises';
+import { RdtError } from '../../errors.js';
+import type { Drive, OpenDrive } from '../flash-drive.js';
+import { deviceNumberOf } from './device-number.js';
+import { driveIoError, driveOpenError, errorCode } from './drive-error.js';
+import { devicesOfDisk, holdersOfDevices } from './holders.js';
+
+/** Tells how much sysfs counts in, whatever the drive's own sectors are. */
+const SYSFS_SECTOR = 512;
+
+/**
+ * Opens a whole drive for direct I/O and for this process alone: the kernel refuses while any of it is mounted, swapped to, or held by
+ * another volume or exclusive opener. Linux only. Throws an `RdtError` at once when it is busy, naming by whom.
+ */
+export async function openDirectDrive(drive: Drive): Promise<OpenDrive> {
+  const handle = await openExclusively(drive.path);
+  try {
+    const info = await handle.stat();
+    const folder = `/sys/dev/block/${deviceNumberOf(info.rdev)}`;
+    const sectors = Number(await readFile(`${folder}/size`, 'utf8'));
+    const sectorBytes = Number(await readFile(`${folder}/queue/logical_block_size`, 'utf8'));
+    return new DirectDrive(handle, drive.path, sectors * SYSFS_SECTOR, sectorBytes);
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
+async function openExclusively(path: string): Promise<FileHandle> {
+  const { O_RDWR, O_EXCL, O_DIRECT } = constants;
+  try {
+    return await open(path, O_RDWR | O_EXCL | O_DIRECT);
+  } catch (error) {
+    if (errorCode(error) === 'EBUSY') throw await busyError(path, error);
+    throw driveOpenError(path, error);
+  }
+}
+
+async function busyError(path: string, cause: unknown): Promise<RdtError> {
+  const { stat } = await import('node:fs/promises');
+  const devices = await devicesOfDisk(deviceNumberOf((await stat(path)).rdev));
+  const holders = await holdersOfDevices(devices);
+  const who = holders.length === 0 ? 'something that this user may not see' : holders.join(', ');
+  return new RdtError(`${path} is busy: it is used by ${who}`, {
+    hint: 'Close that first. Nothing was written.',
+    cause,
+  });
+}
+
+class DirectDrive implements OpenDrive {
+  constructor(
+    private readonly handle: FileHandle,
+    readonly path: string,
+    readonly sizeBytes: number,
+    readonly sectorBytes: number,
+  ) {}
+
+  async write(offset: number, data: Buffer): Promise<void> {
+    await writeFully(this.handle, this.path, offset, data);
+  }
+
+  async readInto(offset: number, target: Buffer): Promise<void> {
+    await readExactly(this.handle, this.path, offset, target);
+  }
+
+  async sync(): Promise<void> {
+    await syncHandle(this.handle, this.path);
+  }
+
+  close(): Promise<void> {
+    return this.handle.close();
+  }
+}
+
+/** One write may be cut short at the end of a medium; the next one then says why. */
+export async function writeFully(
+  handle: FileHandle,
+  path: string,
+  offset: number,
+  data: Buffer,
+): Promise<void> {
+  for (let done = 0; done < data.length; ) {
+    try {
+      const { bytesWritten } = await handle.write(data, done, data.length - done, offset + done);
+      if (bytesWritten === 0) throw new Error('nothing was written');
+      done += bytesWritten;
+    } catch (error) {
+      throw driveIoError(path, 'writing', offset + done, error);
+    }
+  }
+}
+
+export async function readExactly(
+  handle: FileHandle,
+  path: string,
+  offset: number,
+  target: Buffer,
+): Promise<void> {
+  for (let done = 0; done < target.length; ) {
+    try {
+      const { bytesRead } = await handle.read(target, done, target.length - done, offset + done);
+      if (bytesRead === 0) throw new Error('it ends there');
+      done += bytesRead;
+    } catch (error) {
+      throw driveIoError(path, 'reading', offset + done, error);
+    }
+  }
+}
+
+export async function syncHandle(handle: FileHandle, path: string): Promise<void> {
+  try {
+    await handle.datasync();
+  } catch (error) {
+    throw driveIoError(path, 'flushing', 0, error);
+  }
+}

@@ -1,0 +1,38 @@
+import { RdtError } from '../../errors.js';
+import type { Drive, DriveAccess, DriveCatalog, OpenDrive } from '../flash-drive.js';
+import { openDirectDrive } from './direct-drive.js';
+import { openFileDrive } from './file-drive.js';
+import { allocatePages } from './page-memory.js';
+import { unmountAll } from './unmount.js';
+
+export class LinuxDriveAccess implements DriveAccess {
+  constructor(private readonly catalog: DriveCatalog) {}
+
+  async unmount(drive: Drive, signal: AbortSignal): Promise<void> {
+    await unmountAll(
+      drive.path,
+      drive.volumes.flatMap((volume) => volume.mountPoints),
+      signal,
+    );
+  }
+
+  async open(drive: Drive, signal: AbortSignal): Promise<OpenDrive> {
+    if (drive.kind === 'file') return openFileDrive(drive);
+    const opened = await openDirectDrive(drive);
+    try {
+      // Another card may have come in its place while the user was asked.
+      const now = await this.catalog.find(drive.path, signal);
+      if (now.identity === drive.identity && now.refusal === undefined) return opened;
+      throw new RdtError(`${drive.path} is another drive now than when it was chosen`, {
+        hint: 'Nothing was written. Start again.',
+      });
+    } catch (error) {
+      await opened.close();
+      throw error;
+    }
+  }
+
+  allocate(sizeBytes: number): Buffer {
+    return allocatePages(sizeBytes);
+  }
+}
