@@ -1,11 +1,14 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { createConnection } from 'node:net';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../testbed/eventually.js';
 import { askByMulticast } from '../testbed/multicast-question.js';
 import { mustRun, runProgram } from '../testbed/program.js';
 import { LINK_PROFILES, VirtualDevice } from '../testbed/virtual-device.js';
 
+/** As `npm run device` and npx do it, without the seconds that npm takes. */
+const TSX = [process.execPath, '--import', 'tsx'];
 const SSH_OPTIONS = [
   'StrictHostKeyChecking=no',
   'UserKnownHostsFile=/dev/null',
@@ -42,6 +45,11 @@ async function median(measure: () => Promise<number>): Promise<number> {
   return values.sort((a, b) => a - b)[2] ?? Number.NaN;
 }
 
+/** The device's number, which is also in the names of its interfaces. */
+function numberOf(address: string): string {
+  return address.split('.')[3] ?? '';
+}
+
 /** Everything on this host that carries a device's name or number. */
 async function traces(name: string, index: string): Promise<string[]> {
   const links = await mustRun(['ip', '-brief', 'link']);
@@ -66,7 +74,11 @@ async function traces(name: string, index: string): Promise<string[]> {
 describe('a development device', () => {
   let device: VirtualDevice;
   beforeAll(async () => {
-    device = await VirtualDevice.up({ name: 'e2e-dev', images: ['busybox', 'node', 'scratch-app'] });
+    device = await VirtualDevice.up({
+      name: 'e2e-dev',
+      bridge: 'e2e-dev',
+      images: ['busybox', 'node', 'scratch-app'],
+    });
   });
   afterAll(() => device.down());
 
@@ -264,6 +276,7 @@ describe('a production device', () => {
   beforeAll(async () => {
     device = await VirtualDevice.up({
       name: 'e2e-prod',
+      bridge: 'e2e-prod',
       production: true,
       engineSocket: '/var/run/balena-engine.sock',
     });
@@ -322,6 +335,10 @@ describe('a slow link', () => {
     const megabyte = await ssh(device.linkAddress, ['head', '-c', '1250000', '/dev/zero']);
     expect(megabyte.stdout).toHaveLength(1_250_000);
     expect(performance.now() - started).toBeGreaterThan(500);
+
+    await device.setLink({ roundTripMs: 2, megabitPerSecond: 20, lossPercent: 100 });
+    await expect(ping(device.linkAddress, 2375, 500)).rejects.toThrow(/timeout/);
+    await device.setLink(LINK_PROFILES.lan);
 
     await device.unplug();
     await expect(ping(device.linkAddress, 2375, 500)).rejects.toThrow(/timeout/);
@@ -386,7 +403,7 @@ describe('what remains', () => {
       diskMegabytes: 64,
       images: ['busybox'],
     });
-    const index = device.address.split('.')[3] ?? '';
+    const index = numberOf(device.address);
     await device.docker('run', '-d', '--restart=always', 'busybox', 'sleep', '1000');
     expect(await traces('e2e-gone', index)).not.toEqual([]);
     await device.down();
@@ -400,8 +417,8 @@ describe('what remains', () => {
       await device.docker('run', '-d', '--restart=always', 'busybox', 'sleep', '1000');
       console.log(device.address);
       process.kill(process.pid, 'SIGKILL');`;
-    const crashed = await runProgram(['npx', 'tsx', '--input-type=module', '--eval', program]);
-    const index = crashed.stdout.trim().split('.')[3] ?? '';
+    const crashed = await runProgram([...TSX, '--input-type=module', '--eval', program]);
+    const index = numberOf(crashed.stdout.trim());
     expect(await traces('e2e-crash', index)).not.toEqual([]);
     await using next = await VirtualDevice.up({ name: 'e2e-next', announce: false });
     expect(existsSync(next.engineDoor)).toBe(true);
@@ -416,7 +433,8 @@ describe('what remains', () => {
 });
 
 describe('npm run device', () => {
-  const device = (...words: string[]) => runProgram(['npm', 'run', '--silent', 'device', '--', ...words]);
+  const cli = fileURLToPath(new URL('../testbed/cli.ts', import.meta.url));
+  const device = (...words: string[]) => runProgram([...TSX, cli, ...words]);
 
   it('leaves a device running that a later process finds, and takes it down', async () => {
     const up = await device('up', 'e2e-kitchen', '--images', 'busybox', '--link', 'lan');

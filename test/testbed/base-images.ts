@@ -44,7 +44,7 @@ const RECIPES: Record<BaseImage, Recipe> = {
 };
 
 /** The tar of an image's root, made at first use. */
-export async function imageArchive(image: BaseImage): Promise<string> {
+async function imageArchive(image: BaseImage): Promise<string> {
   const recipe = RECIPES[image];
   return cached(`${image}.tar`, await recipe.fingerprint(), async (target, workFolder) => {
     const root = join(workFolder, 'root');

@@ -7,7 +7,7 @@ import { mustRun } from './program.js';
 const HERE = fileURLToPath(new URL('.', import.meta.url));
 
 /** What is slow to make and never changes for the same sources: compiled programs and images. Not under version control. */
-export const CACHE_FOLDER = fileURLToPath(new URL('../../.cache/testbed/', import.meta.url));
+const CACHE_FOLDER = fileURLToPath(new URL('../../.cache/testbed/', import.meta.url));
 
 /** The path of one of the C programs beside this file, compiled when its source is new. */
 export async function compiled(program: 'tunlink' | 'scratch-app'): Promise<string> {

@@ -46,7 +46,7 @@ export function runDocker(
   return runProgram([client, '--host', `unix://${engineDoor(name)}`, ...args], { env, ...options });
 }
 
-export function engineLogTail(name: string): string {
+function engineLogTail(name: string): string {
   return `The end of dockerd's log:\n${logTail(deviceFile(name, 'log/dockerd.log'))}`;
 }
 

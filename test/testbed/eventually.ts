@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { TestbedError } from './testbed-error.js';
 
-export interface EventuallyOptions {
+interface EventuallyOptions {
   /** What is waited for, as the rest of "... did not happen in 5 s". */
   readonly what: string;
   readonly withinMs: number;

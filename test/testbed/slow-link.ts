@@ -22,7 +22,7 @@ export async function shapeLink(record: DeviceRecord, profile: LinkProfile): Pro
 }
 
 /** The line that tunlink reads: see tunlink.c. */
-export function shapeLine({ roundTripMs, megabitPerSecond, lossPercent = 0 }: LinkProfile): string {
+function shapeLine({ roundTripMs, megabitPerSecond, lossPercent = 0 }: LinkProfile): string {
   const bitsPerSecond = Math.round(megabitPerSecond * 1e6);
   const roundTripBytes = Math.round((bitsPerSecond / 8) * (roundTripMs / 1000));
   const queueBytes = Math.max(SMALLEST_QUEUE_BYTES, roundTripBytes);

@@ -10,13 +10,18 @@ import { TESTBED_FOLDER } from './device-record.js';
  */
 export async function withTestbedLock<T>(work: () => Promise<T>): Promise<T> {
   mkdirSync(TESTBED_FOLDER, { recursive: true, mode: 0o755 });
-  const holder = spawn('flock', [join(TESTBED_FOLDER, 'lock'), 'sh', '-c', 'echo locked; exec cat']);
+  const [file, ...args] = holdLock(join(TESTBED_FOLDER, 'lock'));
+  const holder = spawn(file, args);
   try {
     await locked(holder);
     return await work();
   } finally {
     await release(holder);
   }
+}
+
+function holdLock(lockFile: string): [string, ...string[]] {
+  return ['flock', lockFile, 'sh', '-c', 'echo locked; exec cat'];
 }
 
 async function locked(holder: ChildProcessWithoutNullStreams): Promise<void> {
