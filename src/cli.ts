@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import type { CommandDeps } from './commands/command-deps.js';
+import { scanCommand } from './commands/scan.js';
 
 /** The whole command line. Commands declare their options here; what they do is imported when they run. */
 export function buildProgram(deps: CommandDeps): Command {
@@ -13,8 +14,8 @@ export function buildProgram(deps: CommandDeps): Command {
   return quietExits(program, deps);
 }
 
-function commands(_deps: CommandDeps): Command[] {
-  return [];
+function commands(deps: CommandDeps): Command[] {
+  return [scanCommand(deps)];
 }
 
 /** commander ends the process by itself unless told otherwise, for each command anew. */

@@ -38,7 +38,9 @@ const runtime: Runtime = {
   },
 };
 
-const wiring: Wiring = {};
+const wiring: Wiring = {
+  discovery: async () => (await import('./wiring/discovery.js')).wireDiscovery(runtime),
+};
 
 endWithClosedPipe(process.stdout);
 endWithClosedPipe(process.stderr);

@@ -1,8 +1,11 @@
+import type { Discovery } from '../discovery/discovery.js';
 import type { ExitCode } from '../errors.js';
 import type { Runtime } from '../runtime.js';
 
 /** Loaders of the wired adapters. Each is imported when its command runs, so that `rdt --help` loads none of them. */
-export interface Wiring {}
+export interface Wiring {
+  discovery(): Promise<Discovery>;
+}
 
 /** What a command is given: the process, the wired adapters, and a place for an exit code that is not an error. */
 export interface CommandDeps {

@@ -1,4 +1,4 @@
-import { isIP, isIPv4, isIPv6 } from 'node:net';
+import { isIP, isIPv4, isIPv6, SocketAddress } from 'node:net';
 
 /** `host:port` as every tool writes it: IPv6 in brackets. */
 export const formatEndpoint = (host: string, port: number): string =>
@@ -14,11 +14,18 @@ export function isUnicast(address: string): boolean {
 }
 
 /**
- * The addresses in the order to try them, each once: first those that the host answered from (a path to it exists),
- * then IPv4, then global and unique-local IPv6, then link-local.
+ * The addresses in the order to try them, each once: first the one that the host answered from (a path to it exists), then IPv4, then global and unique-local IPv6, then link-local.
  */
-export function bestFirst(addresses: Iterable<string>, answeredFrom: ReadonlySet<string>): string[] {
+export function bestFirst(addresses: Iterable<string>, answeredFrom?: string): string[] {
   const rank = (address: string): number =>
-    (answeredFrom.has(address) ? 0 : 4) + (isIP(address) === 4 ? 0 : isLinkLocal6(address) ? 2 : 1);
+    (address === answeredFrom ? 0 : 4) + (isIP(address) === 4 ? 0 : isLinkLocal6(address) ? 2 : 1);
   return [...new Set(addresses)].sort((a, b) => rank(a) - rank(b));
+}
+
+/** One spelling for every address, so that addresses can be compared as text. A zone is kept as it is. */
+export function canonical(address: string): string {
+  if (!isIPv6(address)) return address;
+  const [digits = address, zone] = address.split('%');
+  const shortest = new SocketAddress({ address: digits, family: 'ipv6' }).address;
+  return zone === undefined ? shortest : `${shortest}%${zone}`;
 }

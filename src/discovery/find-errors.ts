@@ -5,8 +5,12 @@ import { hintFor, reasonOf } from './knock-reason.js';
 import type { InterfaceReport } from './mdns-browser.js';
 import type { FailedKnock } from './probe.js';
 
-/** Exit 3: nobody announced itself. */
-export function noDeviceFound(interfaces: readonly InterfaceReport[], seconds: number): RdtError {
+/** Nobody announced itself. */
+export function noDeviceFound(
+  interfaces: readonly InterfaceReport[],
+  seconds: number,
+  exitCode: ExitCode = ExitCode.noDevice,
+): RdtError {
   const asked = interfaces.filter((entry) => entry.failure === undefined);
   const failed = interfaces.filter((entry) => entry.failure !== undefined);
   const lines = [
@@ -18,7 +22,7 @@ export function noDeviceFound(interfaces: readonly InterfaceReport[], seconds: n
     asked.length === 0
       ? 'Found no device: no network interface could be asked.'
       : `Found no device: nobody answered within ${seconds} s on ${describeInterfaces(asked)}.`;
-  return new RdtError(message, { exitCode: ExitCode.noDevice, hint: lines.join('\n') });
+  return new RdtError(message, { exitCode, hint: lines.join('\n') });
 }
 
 /** Exit 3: more than one, and nobody to ask. */

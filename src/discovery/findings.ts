@@ -12,15 +12,19 @@ export interface SilentHost {
 /** The state of a search: who answered, who did not, who may yet. */
 export class Findings {
   readonly devices: Device[] = [];
-  silent: readonly SilentHost[] = [];
+  readonly #silent = new Map<number, SilentHost>();
   #pending = 0;
   #ended = false;
   #failure: { error: unknown } | undefined;
   #changed: () => void = () => undefined;
   readonly #live: EventStream<Device>[] = [];
 
+  get silent(): readonly SilentHost[] {
+    return [...this.#silent.values()];
+  }
+
   count(): { answered: number; silent: number; pending: number } {
-    return { answered: this.devices.length, silent: this.silent.length, pending: this.#pending };
+    return { answered: this.devices.length, silent: this.#silent.size, pending: this.#pending };
   }
 
   /** Resolves when the events have ended. Never rejects: a failure is thrown by `throwIfFailed`, where somebody waits. */
@@ -60,10 +64,9 @@ export class Findings {
 
   #take(event: SearchEvent): void {
     this.#pending += event.type === 'sighted' ? 1 : -1;
-    // A silent host whose further address is probed is not silent any more; addresses are only ever appended.
-    const [first] = event.sighting.addresses;
-    this.silent = this.silent.filter(({ sighting }) => sighting.addresses[0] !== first);
-    if (event.type === 'silent') this.silent = [...this.silent, event];
+    // A silent host whose further address is probed is not silent any more.
+    if (event.type === 'sighted') this.#silent.delete(event.host);
+    if (event.type === 'silent') this.#silent.set(event.host, event);
     if (event.type === 'answered') this.#add(event.device);
     this.#changed();
   }

@@ -1,3 +1,4 @@
+import { bestFirst } from './address.js';
 import type { Sighting } from './device.js';
 
 /** What a sighting adds to what is known. */
@@ -7,6 +8,8 @@ export type RosterChange =
   | { readonly type: 'known' };
 
 export interface RosterHost {
+  /** Tells hosts of one name apart. */
+  readonly id: number;
   sighting: Sighting;
 }
 
@@ -20,7 +23,7 @@ export class Roster {
   add(sighting: Sighting): RosterChange {
     const host = this.#hosts.find((known) => isSameHost(known.sighting, sighting));
     if (host === undefined) {
-      const added: RosterHost = { sighting };
+      const added: RosterHost = { id: this.#hosts.length, sighting };
       this.#hosts.push(added);
       return { type: 'new', host: added };
     }
@@ -49,5 +52,5 @@ const saysTheSame = (a: Sighting, b: Sighting): boolean =>
 function merge(known: Sighting, seen: Sighting, newAddresses: readonly string[]): Sighting {
   const weight = (sighting: Sighting) => (sighting.resinDevice ? 2 : sighting.sshPort === undefined ? 0 : 1);
   const better = weight(seen) > weight(known) ? seen : known;
-  return { ...better, addresses: [...known.addresses, ...newAddresses] };
+  return { ...better, addresses: bestFirst([...known.addresses, ...newAddresses]) };
 }

@@ -63,33 +63,34 @@ export function scan(options: ScanOptions, deps: ScanDeps, signal: AbortSignal):
   return { rows, interfaces: () => browsing?.interfaces() ?? [] };
 }
 
+/** A host that was silent may still be found by another address: it is told in the end. */
 async function fill(
   rows: EventStream<ScanRow>,
   events: AsyncIterable<SearchEvent>,
   deps: ScanDeps,
   signal: AbortSignal,
 ): Promise<void> {
+  const silent = new Map<number, ScanRow>();
   const asked: Promise<void>[] = [];
   for await (const event of events) {
-    const row = rowFor(event, deps, signal);
-    asked.push(row.then((made) => made && rows.push(made)).catch((error: unknown) => rows.fail(error)));
+    silent.delete(event.host);
+    if (event.type === 'silent') silent.set(event.host, silentRow(event));
+    if (event.type !== 'answered') continue;
+    const row = answeredRow(event, deps, signal);
+    asked.push(row.then((made) => rows.push(made)).catch((error: unknown) => rows.fail(error)));
   }
   await Promise.all(asked);
+  for (const row of silent.values()) rows.push(row);
 }
 
-async function rowFor(event: SearchEvent, deps: ScanDeps, signal: AbortSignal): Promise<ScanRow | undefined> {
-  switch (event.type) {
-    case 'sighted':
-    case 'duplicate':
-      return undefined;
-    case 'silent':
-      return silentRow(event);
-    case 'answered':
-      return event.device.engine === undefined
-        ? rowWithoutEngine(event)
-        : rowWithEngine(event.device, event.device.engine, deps, signal);
-  }
-}
+const answeredRow = async (
+  event: Extract<SearchEvent, { type: 'answered' }>,
+  deps: ScanDeps,
+  signal: AbortSignal,
+): Promise<ScanRow> =>
+  event.device.engine === undefined
+    ? rowWithoutEngine(event)
+    : rowWithEngine(event.device, event.device.engine, deps, signal);
 
 function silentRow({ sighting, failures }: Extract<SearchEvent, { type: 'silent' }>): ScanRow {
   const { name, addresses, sshPort } = sighting;

@@ -1,6 +1,6 @@
 import { isIP, isIPv4, isIPv6 } from 'node:net';
 import { ExitCode, RdtError } from '../errors.js';
-import { isLinkLocal6, isUnicast } from './address.js';
+import { canonical, isLinkLocal6, isUnicast } from './address.js';
 import { printable } from './printable.js';
 
 /** Which ports the user named. A bare port may be the engine's or ssh's: both are tried there. */
@@ -85,7 +85,7 @@ function parsePort(text: string, digits: string): number {
 }
 
 function toTarget(text: string, host: string, ports: TargetPorts): Target {
-  if (isIP(host) !== 0) return { type: 'address', address: checkAddress(text, host), ports };
+  if (isIP(host) !== 0) return { type: 'address', address: checkAddress(text, canonical(host)), ports };
   return { type: 'name', name: checkName(text, host), ports };
 }
 

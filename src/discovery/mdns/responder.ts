@@ -107,7 +107,7 @@ export class Responder {
 
   #addressesOf(host: string): string[] {
     const addresses = this.#addresses.get(host.toLowerCase()) ?? [];
-    return bestFirst(addresses, new Set([this.origin.address]));
+    return bestFirst(addresses, this.origin.address);
   }
 
   #serviceSighting({ fullName, isDevice, service }: Instance): Sighting[] {

@@ -1,5 +1,6 @@
 import { type Answer, decode } from 'dns-packet';
 import { isIP } from 'node:net';
+import { canonical } from '../address.js';
 
 /** The records of a response that discovery reads, with types that were checked. */
 export type DnsRecord =
@@ -35,5 +36,5 @@ function toRecord(answer: Answer): DnsRecord[] {
     return port > 0 && host !== '.' ? [{ type: 'SRV', name: answer.name, host, port }] : [];
   }
   if ((answer.type !== 'A' && answer.type !== 'AAAA') || isIP(answer.data) === 0) return [];
-  return [{ type: 'address', name: answer.name, address: answer.data }];
+  return [{ type: 'address', name: answer.name, address: canonical(answer.data) }];
 }
