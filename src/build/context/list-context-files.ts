@@ -1,4 +1,4 @@
-import { accessSync, constants, lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
+import { closeSync, constants, lstatSync, openSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import type { DockerIgnore } from '../docker-ignore.js';
 import type { EmitBuildEvent } from '../build-event.js';
@@ -106,7 +106,8 @@ class ContextWalk {
   private assertReadable(place: Place, stats: Stats): void {
     if ((stats.mode & 0o444) === 0o444) return;
     try {
-      accessSync(fsPath(this.listing.source, place), constants.R_OK);
+      // Opened rather than asked for with access(2), which tells what the real user may, not the effective one.
+      closeSync(openSync(fsPath(this.listing.source, place), constants.O_RDONLY));
     } catch (error) {
       throw unreadable(place.path, error);
     }

@@ -24,9 +24,19 @@ const cases: [title: string, text: string, excluded: string[], sent: string[]][]
   ['dots that leave nothing or the tree', '.\n/\n../x\n..', [], ['x', 'a', '.', '..x']],
   ['dot segments in between', 'a/../b/./c', ['b/c'], ['a', 'a/b/c']],
   ['a later rule wins', '*.md\n!README.md', ['a.md'], ['README.md']],
-  ['a later rule takes an exception back', '*.md\n!README*.md\nREADME-secret.md', ['README-secret.md'], ['README.md']],
+  [
+    'a later rule takes an exception back',
+    '*.md\n!README*.md\nREADME-secret.md',
+    ['README-secret.md'],
+    ['README.md'],
+  ],
   ['an exception that is overruled', '*.md\nREADME-secret.md\n!README*.md', ['a.md'], ['README-secret.md']],
-  ['an exception below an excluded folder', 'vendor\n!vendor/keep', ['vendor/a'], ['vendor/keep', 'vendor/keep/x']],
+  [
+    'an exception below an excluded folder',
+    'vendor\n!vendor/keep',
+    ['vendor/a'],
+    ['vendor/keep', 'vendor/keep/x'],
+  ],
   ['everything but', '*\n!src\n!package*.json', ['a', 'lib/x'], ['src', 'src/a/b', 'package-lock.json']],
   ['an exception with a double star', '**\n!**/*.py', ['a', 'b/c.js'], ['x.py', 'b/c.py']],
   ['spaces after the exclamation mark', '*\n! a', ['b'], ['a']],
@@ -35,7 +45,12 @@ const cases: [title: string, text: string, excluded: string[], sent: string[]][]
   ['an escaped letter is that letter', '\\d', ['d'], ['1', '\\d']],
   ['a dot is a dot', '.git', ['.git', '.git/config'], ['agit', '.github', 'sub/.git']],
   ['characters of regular expressions are literal', 'a+b(c){d}|e$', ['a+b(c){d}|e$'], ['aab', 'a+b']],
-  ['names of inherited properties', 'constructor\n__proto__', ['constructor', '__proto__'], ['toString', 'valueOf']],
+  [
+    'names of inherited properties',
+    'constructor\n__proto__',
+    ['constructor', '__proto__'],
+    ['toString', 'valueOf'],
+  ],
   ['names beyond ASCII', 'prix-€\n**/ü*', ['prix-€', 'a/über'], ['prix']],
 ];
 
