@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import type { CommandDeps } from './commands/command-deps.js';
+import { flashCommand } from './commands/flash.js';
+import { pushCommand } from './commands/push.js';
 import { scanCommand } from './commands/scan.js';
 
 /** The whole command line. Commands declare their options here; what they do is imported when they run. */
@@ -15,7 +17,7 @@ export function buildProgram(deps: CommandDeps): Command {
 }
 
 function commands(deps: CommandDeps): Command[] {
-  return [scanCommand(deps)];
+  return [flashCommand(deps), pushCommand(deps), scanCommand(deps)];
 }
 
 /** commander ends the process by itself unless told otherwise, for each command anew. */

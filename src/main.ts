@@ -39,7 +39,9 @@ const runtime: Runtime = {
 };
 
 const wiring: Wiring = {
+  flash: async () => (await import('./wiring/flash.js')).wireFlash(runtime),
   discovery: async () => (await import('./wiring/discovery.js')).wireDiscovery(runtime),
+  push: async (options) => (await import('./wiring/push.js')).wirePush(runtime, options),
 };
 
 endWithClosedPipe(process.stdout);

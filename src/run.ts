@@ -1,5 +1,6 @@
 import { CommanderError } from 'commander';
 import { buildProgram } from './cli.js';
+import { withoutBooleanValues } from './commands/legacy-booleans.js';
 import type { Wiring } from './commands/command-deps.js';
 import { ExitCode, RdtError } from './errors.js';
 import type { Runtime } from './runtime.js';
@@ -9,7 +10,7 @@ export async function run(args: readonly string[], runtime: Runtime, wiring: Wir
   let exitCode: number = ExitCode.ok;
   const program = buildProgram({ runtime, wiring, setExitCode: (code) => (exitCode = code) });
   try {
-    await program.parseAsync(args, { from: 'user' });
+    await program.parseAsync(withoutBooleanValues(args), { from: 'user' });
     return exitCode;
   } catch (error) {
     return report(error, runtime);

@@ -1,0 +1,122 @@
+import { basename, resolve } from 'node:path';
+import type { ImageBuilder } from '../build/image-builder.js';
+import type { Device } from '../discovery/device.js';
+import { slugifyAppName } from '../project/app-name.js';
+import type { SavedTrigger } from '../project/check-project.js';
+import {
+  defaultSettings,
+  type GivenSettings,
+  type PushSettings,
+  resolveSettings,
+} from '../project/settings.js';
+import type { TriggerHashes } from '../sync/build-triggers.js';
+import type { Engine } from '../transport/engine.js';
+import type { LogSinks } from './app-logs.js';
+import { push } from './push.js';
+import type { PushResult } from './push-event.js';
+import type { PushDeps } from './push-job.js';
+
+export interface PushRequest {
+  /** As typed; undefined for the only device there is. */
+  readonly target: string | undefined;
+  /** `--source` as typed, relative to the working directory. */
+  readonly source: string;
+  readonly flags: GivenSettings;
+  readonly forceBuild: boolean;
+  readonly dryRun: boolean;
+  readonly force: boolean;
+  /** Show the app's output afterwards, unless `skipLogs` is set. */
+  readonly followLogs: boolean;
+}
+
+/** What a project file says, and the way to write back to it. */
+export interface Project {
+  readonly settings: GivenSettings;
+  readonly triggers: readonly SavedTrigger[] | undefined;
+  readonly warnings: readonly string[];
+  /** Writes what has to be remembered; only when something changed. */
+  save(settings: PushSettings, triggers: TriggerHashes): Promise<void>;
+}
+
+/** An engine, and what builds images on it, over one connection. */
+export interface EngineConnection extends AsyncDisposable {
+  readonly engine: Engine;
+  builder(): Promise<ImageBuilder>;
+}
+
+export interface PushProjectDeps
+  extends Pick<PushDeps, 'store' | 'clock' | 'env' | 'platform' | 'holder' | 'emit' | 'signal'> {
+  readonly cwd: string;
+  /** @throws RdtError (usage) for a source without a readable project, or with a wrong one. */
+  openProject(source: string): Promise<Project>;
+  findDevice(target: string | undefined): Promise<Device>;
+  connect(device: Device): Promise<EngineConnection>;
+  readonly logSinks: LogSinks;
+  /** Undefined where nobody can be asked. */
+  readonly askAppName: ((proposal: string) => Promise<string>) | undefined;
+}
+
+/** `rdt push`: from a folder and whatever the user said to an app that runs, and its output until the user has seen enough. */
+export async function pushProject(request: PushRequest, deps: PushProjectDeps): Promise<void> {
+  const source = resolve(deps.cwd, request.source);
+  const finding = deps.findDevice(request.target);
+  // A wrong project file is the better message; the search goes on meanwhile.
+  finding.catch(() => undefined);
+  const project = await deps.openProject(source);
+  for (const message of project.warnings) deps.emit({ type: 'warning', message });
+  const settings = await settle(request, project, source, deps);
+  const device = await finding;
+  deps.emit({ type: 'device', device });
+  await using connection = await deps.connect(device);
+  const result = await push(jobOf(request, project, settings), { ...deps, ...services(connection), device });
+  if (!request.followLogs || settings.skipLogs || request.dryRun) return;
+  await followLogs(connection.engine, result, deps);
+}
+
+async function settle(
+  { flags, dryRun }: PushRequest,
+  project: Project,
+  source: string,
+  { askAppName }: PushProjectDeps,
+): Promise<PushSettings> {
+  const named = flags.appName ?? project.settings.appName;
+  const given = { ...flags };
+  if (named === undefined && askAppName !== undefined && !dryRun) {
+    given.appName = await askAppName(slugifyAppName(basename(source)));
+  }
+  return resolveSettings(given, project.settings, defaultSettings, { source });
+}
+
+function jobOf({ flags, forceBuild, dryRun, force }: PushRequest, project: Project, settings: PushSettings) {
+  return {
+    settings,
+    savedTriggers: hashesOf(project.triggers),
+    triggersGiven: flags.buildTriggers !== undefined,
+    forceBuild,
+    dryRun,
+    force,
+    save: (triggers: TriggerHashes) => project.save(settings, triggers),
+  };
+}
+
+/** A trigger without a hash was not there at the last push. */
+function hashesOf(triggers: readonly SavedTrigger[] | undefined): TriggerHashes | undefined {
+  if (triggers === undefined) return undefined;
+  return new Map(triggers.flatMap(({ path, sha256 }) => (sha256 === undefined ? [] : [[path, sha256]])));
+}
+
+const services = (connection: EngineConnection): Pick<PushDeps, 'engine' | 'builder'> => ({
+  engine: connection.engine,
+  builder: () => connection.builder(),
+});
+
+async function followLogs(
+  engine: Engine,
+  { containerId }: PushResult,
+  { logSinks, signal }: PushProjectDeps,
+): Promise<void> {
+  const container = await engine.inspectContainer(containerId, signal);
+  if (container === undefined) return;
+  const { followAppLogs } = await import('./app-logs.js');
+  await followAppLogs(engine, container, logSinks, signal);
+}

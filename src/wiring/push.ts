@@ -1,0 +1,61 @@
+import { hostname, userInfo } from 'node:os';
+import { join } from 'node:path';
+import type { PushOptions } from '../commands/command-deps.js';
+import { changesAfterPush } from '../project/project-changes.js';
+import { describeProblem } from '../project/problem.js';
+import { readProjectFile } from '../project/yaml/read-project-file.js';
+import type { EmitPushEvent } from '../push/push-event.js';
+import { type Project, type PushProjectDeps, type PushRequest, pushProject } from '../push/push-project.js';
+import { isInteractive, type Runtime } from '../runtime.js';
+import { stateDirectory } from '../state-directory.js';
+import { FileDeploymentStore } from '../sync/state/file-deployment-store.js';
+import { createBuildView } from '../ui/build-view.js';
+import { createJsonView, createPushView } from '../ui/push-view.js';
+import { wireDiscovery } from './discovery.js';
+import { connectEngine } from './engine-connection.js';
+
+/** `rdt push` with its real parts. */
+export function wirePush(runtime: Runtime, options: PushOptions): (request: PushRequest) => Promise<void> {
+  const { cwd, env, platform, clock, signal } = runtime;
+  const emit = viewFor(runtime, options);
+  const discovery = wireDiscovery(runtime);
+  const deps: PushProjectDeps = {
+    cwd,
+    env,
+    platform,
+    clock,
+    signal,
+    emit,
+    holder: `${userInfo().username}@${hostname()} (pid ${process.pid})`,
+    store: new FileDeploymentStore(join(stateDirectory(runtime), 'deployments')),
+    logSinks: runtime,
+    openProject,
+    findDevice: (target) => discovery.findDevice(target, () => undefined, signal),
+    connect: (device) => connectEngine(device),
+    askAppName: isInteractive(runtime) ? (proposal) => askAppName(runtime, proposal) : undefined,
+  };
+  return (request) => pushProject(request, deps);
+}
+
+async function openProject(source: string): Promise<Project> {
+  const file = await readProjectFile(source);
+  return {
+    settings: file.settings,
+    triggers: file.triggers,
+    warnings: file.warnings.map(describeProblem),
+    async save(settings, triggers) {
+      const { saveProjectFile } = await import('../project/yaml/save-project-file.js');
+      await saveProjectFile(file, changesAfterPush(settings, triggers, file.triggers));
+    },
+  };
+}
+
+function viewFor(runtime: Runtime, { json, timing, verbose }: PushOptions): EmitPushEvent {
+  if (json) return createJsonView(runtime);
+  return createPushView(runtime, { timing, verbose, showBuild: createBuildView(runtime) });
+}
+
+async function askAppName(runtime: Runtime, proposal: string): Promise<string> {
+  const { askForAppName } = await import('../ui/ask-app-name.js');
+  return askForAppName(runtime, proposal);
+}

@@ -1,0 +1,92 @@
+import { describe, expect, it } from 'vitest';
+import { ExitCode } from '../../../src/errors.js';
+import { lockApp } from '../../../src/push/device-lock.js';
+import { FakeEngine } from '../../contract/fake-engine.js';
+import { FakeClock } from './fake-clock.js';
+
+const never = new AbortController().signal;
+const request = (engine: FakeEngine, clock: FakeClock, holder = 'anna@laptop (pid 1)') => ({
+  engine,
+  app: 'app',
+  holder,
+  clock,
+});
+
+async function lockNames(engine: FakeEngine): Promise<string[]> {
+  const { volumes } = await engine.listVolumes('io.resin.rdt.lock=app');
+  return volumes.map(({ name }) => name).sort();
+}
+
+describe('the lock on the device', () => {
+  it('lets nobody else in while it is held, and says who holds it', async () => {
+    const engine = new FakeEngine();
+    const clock = new FakeClock();
+    await using lock = await lockApp(request(engine, clock), never);
+    await expect(lockApp(request(engine, clock, 'bert@desk (pid 2)'), never)).rejects.toMatchObject({
+      exitCode: ExitCode.locked,
+      message: expect.stringContaining('anna@laptop (pid 1)') as string,
+    });
+    expect(lock.lost.aborted).toBe(false);
+  });
+
+  it('leaves nothing on the device when it is let go', async () => {
+    const engine = new FakeEngine();
+    const clock = new FakeClock();
+    await (await lockApp(request(engine, clock), never))[Symbol.asyncDispose]();
+    expect(await lockNames(engine)).toEqual([]);
+    await using again = await lockApp(request(engine, clock, 'bert'), never);
+    expect(again.lost.aborted).toBe(false);
+  });
+
+  it('of two who ask at once lets exactly one in', async () => {
+    const engine = new FakeEngine();
+    const clock = new FakeClock();
+    const results = await Promise.allSettled(
+      ['a', 'b', 'c'].map((who) => lockApp(request(engine, clock, who), never)),
+    );
+    expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    for (const result of results)
+      if (result.status === 'fulfilled') await result.value[Symbol.asyncDispose]();
+  });
+
+  it('belongs to whoever comes when the holder died 26 s ago, but not 20 s ago', async () => {
+    const start = 1_800_000_000_000;
+    let now = start;
+    const engine = new FakeEngine(undefined, () => new Date(now));
+    const ticket = (takenAtMs: number) => ({
+      'io.resin.rdt.lock': 'app',
+      'io.resin.rdt.lock.holder': 'a dead one',
+      'io.resin.rdt.lock.nonce': 'dead',
+      'io.resin.rdt.lock.taken-at-ms': String(takenAtMs),
+    });
+    await engine.createVolume('rdt-lock.app.3', ticket(start - 20_000));
+    await expect(lockApp(request(engine, new FakeClock()), never)).rejects.toThrow('a dead one');
+    now = start + 6_000;
+    await using lock = await lockApp(request(engine, new FakeClock()), never);
+    expect(lock.lost.aborted).toBe(false);
+    expect(await lockNames(engine)).toEqual(['rdt-lock.app.4']);
+  });
+
+  it('is renewed as long as it is held, by a new ticket for the old one', async () => {
+    const engine = new FakeEngine();
+    const clock = new FakeClock();
+    await using lock = await lockApp(request(engine, clock), never);
+    for (let renewal = 2; renewal <= 4; renewal++) {
+      await clock.advance(8_000);
+      await expect.poll(() => lockNames(engine)).toEqual([`rdt-lock.app.${renewal}`]);
+    }
+    expect(lock.lost.aborted).toBe(false);
+  });
+
+  it('tells its holder when somebody else has taken it', async () => {
+    const engine = new FakeEngine();
+    const clock = new FakeClock();
+    await using lock = await lockApp(request(engine, clock), never);
+    await engine.createVolume('rdt-lock.app.2', {
+      'io.resin.rdt.lock': 'app',
+      'io.resin.rdt.lock.nonce': 'x',
+    });
+    await clock.advance(8_000);
+    await expect.poll(() => lock.lost.aborted).toBe(true);
+  });
+});
