@@ -14,32 +14,43 @@ export type Access = 'read' | 'write';
  * Opens an image file or a drive. A drive is opened for this process alone: Linux refuses that while any part of it is mounted.
  * Throws an `RdtError` when it is missing, no file or drive, not allowed, or in use.
  */
-export async function openFileDevice(path: string, access: Access): Promise<FileDevice> {
-  const handle = await openPath(path, access);
+export async function openFileDevice(
+  path: string,
+  access: Access,
+  platform: NodeJS.Platform,
+): Promise<FileDevice> {
+  const handle = await openPath(path, access, platform);
   try {
-    return await toDevice(handle, path, access);
+    return await toDevice(handle, path, access, platform);
   } catch (error) {
     await handle.close();
     throw error;
   }
 }
 
-async function openPath(path: string, access: Access): Promise<FileHandle> {
+async function openPath(path: string, access: Access, platform: NodeJS.Platform): Promise<FileHandle> {
   const flags = access === 'read' ? constants.O_RDONLY : constants.O_RDWR;
   // Without O_CREAT, Linux takes O_EXCL for an exclusive claim on a drive, and ignores it on a file.
-  const exclusive = process.platform === 'linux' && access === 'write' ? constants.O_EXCL : 0;
+  const exclusive = platform === 'linux' && access === 'write' ? constants.O_EXCL : 0;
   return await open(path, flags | exclusive).catch((error: unknown) => {
     throw openFailed(path, access, error);
   });
 }
 
-async function toDevice(handle: FileHandle, path: string, access: Access): Promise<FileDevice> {
+async function toDevice(
+  handle: FileHandle,
+  path: string,
+  access: Access,
+  platform: NodeJS.Platform,
+): Promise<FileDevice> {
   const stats = await handle.stat();
   const kind = stats.isFile() ? 'file' : 'drive';
-  if (!stats.isFile() && !stats.isBlockDevice() && !stats.isCharacterDevice()) {
+  // Raw drives are character devices on macOS; on Linux those are terminals and the like.
+  const isDrive = stats.isBlockDevice() || (stats.isCharacterDevice() && platform !== 'linux');
+  if (kind === 'drive' && !isDrive) {
     throw new RdtError(`${path} is neither an image file nor a drive`);
   }
-  const sizeBytes = kind === 'file' ? stats.size : await driveSize(handle, stats.rdev);
+  const sizeBytes = kind === 'file' ? stats.size : await driveSize(handle, stats.rdev, platform);
   return {
     kind,
     sizeBytes,
@@ -58,8 +69,8 @@ async function toDevice(handle: FileHandle, path: string, access: Access): Promi
 }
 
 /** A drive has no size in `stat`. Linux tells it in sysfs, in units of 512 bytes; elsewhere the end is searched for. */
-async function driveSize(handle: FileHandle, rdev: number): Promise<number> {
-  if (process.platform !== 'linux') return searchEnd(handle);
+async function driveSize(handle: FileHandle, rdev: number, platform: NodeJS.Platform): Promise<number> {
+  if (platform !== 'linux') return searchEnd(handle);
   // As glibc's gnu_dev_major and gnu_dev_minor for what fits in 32 bits.
   const [major, minor] = [(rdev >> 8) & 0xfff, (rdev & 0xff) | ((rdev >> 12) & 0xfff00)];
   return Number(await readFile(`/sys/dev/block/${major}:${minor}/size`, 'utf8')) * 512;
@@ -138,7 +149,7 @@ const permissionHint = (path: string): string =>
     ? 'Run rdt with sudo, or add yourself to the group "disk".'
     : 'Check who owns the file, and its mode.';
 
-const codeOf = (error: unknown): string | undefined =>
-  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+const codeOf = (error: unknown): string =>
+  error instanceof Error && 'code' in error ? String(error.code) : '';
 
 const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
