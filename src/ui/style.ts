@@ -14,12 +14,16 @@ export interface Style {
 const plain: Paint = (text) => text;
 const PLAIN: Style = { dim: plain, bold: plain, red: plain, yellow: plain, green: plain };
 
+/** Left to itself, styleText asks process.stdout, which may be a pipe while stderr is the terminal. */
+const painted = (format: keyof Style, text: string): string =>
+  styleText(format, text, { validateStream: false });
+
 const COLOURED: Style = {
-  dim: (text) => styleText('dim', text),
-  bold: (text) => styleText('bold', text),
-  red: (text) => styleText('red', text),
-  yellow: (text) => styleText('yellow', text),
-  green: (text) => styleText('green', text),
+  dim: (text) => painted('dim', text),
+  bold: (text) => painted('bold', text),
+  red: (text) => painted('red', text),
+  yellow: (text) => painted('yellow', text),
+  green: (text) => painted('green', text),
 };
 
 /** Colours only for a terminal that can show them, and for people who did not ask for none (https://no-color.org). */

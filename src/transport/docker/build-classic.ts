@@ -11,7 +11,6 @@ const CHATTER = [
   /^ ---> (?:Running in )?[0-9a-f]*\n$/,
   /^Removing intermediate container [0-9a-f]+\n$/,
   /^Successfully tagged \S+\n$/,
-  /^\n$/,
 ];
 const BUILT = /^Successfully built [0-9a-f]+\n$/;
 const WARNING = /^\s*\[Warning\] (.*)\n?$/;
@@ -27,6 +26,8 @@ export class ClassicOutput {
   built = false;
   private stepNumber = 0;
   private cached = false;
+  /** The line break behind the name of a step comes by itself. */
+  private nameIsOpen = false;
 
   constructor(
     private readonly steps: BuildSteps,
@@ -51,6 +52,9 @@ export class ClassicOutput {
   }
 
   private readText(text: string): void {
+    const endsName = this.nameIsOpen && text === '\n';
+    this.nameIsOpen = false;
+    if (endsName) return;
     const [, number, total, instruction = ''] = STEP.exec(text) ?? [];
     // Only the next number is a new step: a RUN may print such a line itself.
     if (number !== undefined && Number(number) === this.stepNumber + 1) {
@@ -64,6 +68,7 @@ export class ClassicOutput {
     this.steps.finish(this.key, this.cached);
     this.stepNumber++;
     this.cached = false;
+    this.nameIsOpen = true;
     this.steps.start(this.key, `${position} ${instruction}`, 'instruction');
   }
 
