@@ -6,7 +6,7 @@ import { EngineError } from '../engine-error.js';
 import { AnswerBody } from './answer-body.js';
 import { commonApi } from './api-version.js';
 import { DialingAgent } from './dialing-agent.js';
-import { SilenceWatch } from './silence-watch.js';
+import { SilenceWatch } from '../silence-watch.js';
 import { upload } from './upload.js';
 
 export interface EngineRequest {
