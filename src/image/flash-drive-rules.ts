@@ -1,4 +1,4 @@
-import type { Drive } from './flash-drive.js';
+import type { Drive, FilePlace } from './flash-drive.js';
 
 /** Larger drives are rarely cards: they need more than a yes. */
 export const LARGE_DRIVE_BYTES = 128_000_000_000;
@@ -11,11 +11,11 @@ export type Standing =
   | { readonly kind: 'needs-name'; readonly why: string }
   | { readonly kind: 'needs-yes' };
 
-/** What has to fit: the image's size, or at least where its last partition ends. */
 export interface ImageNeeds {
+  /** The image's size, or at least where its last partition ends. */
   readonly sizeBytes: number;
-  /** Lies on the drive, when the image is a local file on one of its mounted volumes. */
-  readonly mountPoint: string | undefined;
+  /** Undefined when the image is no local file. */
+  readonly place: FilePlace | undefined;
 }
 
 export function standingOf(drive: Drive, image: ImageNeeds): Standing {
@@ -34,10 +34,9 @@ function refusalOf(drive: Drive, image: ImageNeeds): string | undefined {
   if (drive.sizeBytes < image.sizeBytes && !canGrow(drive)) {
     return `it is too small: it holds ${drive.sizeBytes} bytes, the image needs ${image.sizeBytes}`;
   }
-  if (image.mountPoint !== undefined && mountPointsOf(drive).includes(image.mountPoint)) {
-    return `the image itself lies on it (under ${image.mountPoint})`;
-  }
-  return undefined;
+  if (image.place?.identity === drive.identity) return 'it is the image itself';
+  const own = mountPointsOf(drive).find((mountPoint) => image.place?.mountPoints.includes(mountPoint));
+  return own === undefined ? undefined : `the image itself lies on it (under ${own})`;
 }
 
 /** A new or empty file becomes as large as the image; any other stands for a card of its size. */

@@ -27,11 +27,21 @@ export interface Drive {
   readonly identity: string;
 }
 
+/** Where a file lies. */
+export interface FilePlace {
+  /** As a `Drive` of kind `file` has it. */
+  readonly identity: string;
+  /** Of the file system that it is on. */
+  readonly mountPoints: readonly string[];
+}
+
 export interface DriveCatalog {
   /** All drives that may be offered: none of them has a `refusal`. */
   list(signal: AbortSignal): Promise<readonly Drive[]>;
   /** The drive or file behind what the user typed, refused ones too. Throws an `RdtError` when there is none. */
   find(name: string, signal: AbortSignal): Promise<Drive>;
+  /** Undefined for what is no existing file. */
+  placeOf(path: string): Promise<FilePlace | undefined>;
 }
 
 /**

@@ -3,7 +3,7 @@ import type { BlockMapOrigin } from './block-map.js';
 import type { Drive } from './flash-drive.js';
 import type { ImageFormat } from './flash-source.js';
 
-export type FlashPhase = 'writing' | 'verifying' | 'configuring' | 'finishing';
+export type FlashPhase = 'opening' | 'writing' | 'verifying' | 'configuring' | 'finishing';
 
 /** What is about to be written, decided before any drive is touched. */
 export interface FlashPlan {
@@ -18,6 +18,8 @@ export interface FlashPlan {
   readonly drives: readonly Drive[];
   readonly verify: boolean;
   readonly configure: boolean;
+  /** What the user should know of how the image is read, in full sentences. */
+  readonly notes: readonly string[];
 }
 
 /** How far one drive is in one phase. */

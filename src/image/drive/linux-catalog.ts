@@ -1,7 +1,8 @@
-import { readFile, realpath, stat } from 'node:fs/promises';
+import type { Stats } from 'node:fs';
+import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { RdtError } from '../../errors.js';
-import type { Drive, DriveCatalog, Volume } from '../flash-drive.js';
+import type { Drive, DriveCatalog, FilePlace, Volume } from '../flash-drive.js';
 import { flatten, runLsblk, type LsblkNode } from './lsblk.js';
 import { readMounts, readSwaps, type Mount } from './mount-table.js';
 import { deviceNumberOf } from './device-number.js';
@@ -28,9 +29,18 @@ export class LinuxDriveCatalog implements DriveCatalog {
     const path = await this.locate(name);
     const info = await stat(path).catch((error: unknown) => missing(path, error));
     if (info === undefined) return newFile(path, await isDirectory(dirname(path)));
-    if (info.isFile()) return fileDrive(path, info.size, `${info.dev}:${info.ino}`);
+    if (info.isFile()) return fileDrive(path, info.size, identityOf(info));
     if (!info.isBlockDevice()) throw new RdtError(`${name} is neither a drive nor an image file`);
     return this.findDevice(path, deviceNumberOf(info.rdev), signal);
+  }
+
+  async placeOf(path: string): Promise<FilePlace | undefined> {
+    const real = resolve(this.cwd, path);
+    const info = await stat(real).catch((error: unknown) => missing(real, error));
+    if (info === undefined) return undefined;
+    const device = deviceNumberOf(info.dev);
+    const mounts = (await readMounts()).filter((mount) => mount.deviceNumber === device);
+    return { identity: identityOf(info), mountPoints: mounts.map((mount) => mount.mountPoint) };
   }
 
   private async findDevice(path: string, deviceNumber: string, signal: AbortSignal): Promise<Drive> {
@@ -137,7 +147,6 @@ async function readKernelView(): Promise<KernelView> {
 }
 
 async function readBuiltInMmc(): Promise<Set<string>> {
-  const { readdir } = await import('node:fs/promises');
   const names = (await readdir('/sys/block').catch(() => [])).filter((name) => /^mmcblk\d+$/.test(name));
   const types = await Promise.all(
     names.map((name) => readFile(`/sys/block/${name}/device/type`, 'utf8').catch(() => '')),
@@ -165,6 +174,8 @@ function newFile(path: string, folderExists: boolean): Drive {
   }
   return fileDrive(path, 0, 'new');
 }
+
+const identityOf = (info: Stats): string => `${info.dev}:${info.ino}`;
 
 const isDirectory = (path: string): Promise<boolean> =>
   stat(path).then(

@@ -1,0 +1,67 @@
+import { Command, InvalidArgumentError } from 'commander';
+import { ExitCode } from '../errors.js';
+import type { CommandDeps } from './command-deps.js';
+
+interface FlashFlags {
+  readonly drive: readonly string[];
+  readonly yes?: true;
+  readonly force?: true;
+  readonly verify: boolean;
+  readonly json?: true;
+  readonly dryRun?: true;
+  readonly bmap?: string;
+  readonly sha256?: string;
+}
+
+export function flashCommand(deps: CommandDeps): Command {
+  return new Command('flash')
+    .description('Write an image to a card or USB drive, and check what was written.')
+    .argument(
+      '<image>',
+      'a file (raw, gz, zip, xz, bz2, zst), an http(s):// address, or - for standard input',
+    )
+    .option('-d, --drive <drive>', 'the drive, or an image file; can be given several times', collect, [])
+    .option('-y, --yes', 'do not ask')
+    .option(
+      '--force',
+      'with --yes: drives too that are large or not removable; images too that are truncated',
+    )
+    .option('--no-verify', 'do not read back what was written')
+    .option('--bmap <file>', 'write only what this file lists (default: <image>.bmap when it is there)')
+    .option(
+      '--sha256 <hex>',
+      'what the image must be (default: <image>.sha256 when it is there)',
+      parseSha256,
+    )
+    .option('--dry-run', 'say what would be written, and write nothing')
+    .option('--json', 'print events, one JSON object a line')
+    .action((image: string, flags: FlashFlags) => runFlash(image, flags, deps));
+}
+
+async function runFlash(image: string, flags: FlashFlags, deps: CommandDeps): Promise<void> {
+  const { runtime, wiring } = deps;
+  const [flash, { createFlashView }] = await Promise.all([wiring.flash(), import('../ui/flash-view.js')]);
+  const force = flags.force === true;
+  const dryRun = flags.dryRun === true;
+  const verdicts = await flash(
+    {
+      image: { image, bmap: flags.bmap, sha256: flags.sha256, force },
+      drives: flags.drive,
+      yes: flags.yes === true,
+      force,
+      verify: flags.verify,
+      dryRun,
+      configure: undefined,
+    },
+    createFlashView(runtime, { json: flags.json === true, dryRun }),
+    runtime.signal,
+  );
+  if (verdicts.some((verdict) => verdict.kind === 'failed')) deps.setExitCode(ExitCode.failure);
+}
+
+const collect = (value: string, before: readonly string[]): string[] => [...before, value];
+
+function parseSha256(text: string): string {
+  if (!/^[0-9a-fA-F]{64}$/.test(text)) throw new InvalidArgumentError('It must be 64 hexadecimal digits.');
+  return text.toLowerCase();
+}
