@@ -44,3 +44,8 @@ export function parseRestart(text: string): Parsed<Restart> {
 
 export const formatAfterSync = (afterSync: AfterSync): string =>
   afterSync.kind === 'signal' ? `signal:${afterSync.signal.slice('SIG'.length)}` : afterSync.kind;
+
+export function formatRestartPolicy(policy: RestartPolicy): string {
+  if (policy.kind !== 'on-failure' || policy.maximumRetries === undefined) return policy.kind;
+  return `on-failure:${policy.maximumRetries}`;
+}

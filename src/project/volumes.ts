@@ -34,7 +34,3 @@ export function parseVolume(text: string): Parsed<VolumeMapping> {
     ? accepted({ source, target, options: words })
     : refused(`has the unknown option ${quoted(unknown)}`);
 }
-
-/** What the engine takes as one of `HostConfig.Binds`. */
-export const formatVolume = ({ source, target, options }: VolumeMapping): string =>
-  [source, target, ...(options.length > 0 ? [options.join(',')] : [])].join(':');

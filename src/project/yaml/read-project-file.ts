@@ -55,8 +55,11 @@ export async function readProjectText(path: string): Promise<string | undefined>
   try {
     bytes = await readFile(path);
   } catch (error) {
-    if (isMissing(error)) return undefined;
-    throw new RdtError(`${path}: cannot be read`, { exitCode: ExitCode.usage, cause: error });
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw new RdtError(`${path}: cannot be read (${String(codeOf(error))})`, {
+      exitCode: ExitCode.usage,
+      cause: error,
+    });
   }
   if (bytes.length > LARGEST_BYTES) {
     throw new RdtError(`${path}: is larger than 1 MiB, so it is no project file`, {
@@ -74,8 +77,8 @@ export async function readProjectText(path: string): Promise<string | undefined>
   }
 }
 
-const isMissing = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && error.code === 'ENOENT';
+const codeOf = (error: unknown): unknown =>
+  error instanceof Error && 'code' in error ? error.code : undefined;
 
 const shadowedBy = (preferred: string, older: string): LocatedProblem => ({
   severity: 'warning',
