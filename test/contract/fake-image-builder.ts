@@ -33,7 +33,7 @@ export class FakeImageBuilder implements ImageBuilder {
     signal?.throwIfAborted();
     const instructions = (files.get(request.dockerfile) ?? '')
       .split('\n')
-      .filter((line) => line.trim() !== '');
+      .filter((line) => !/^(#|\s*$)/.test(line));
     const unknown = instructions.findIndex((line) => !/^(FROM|RUN|COPY|CMD|WORKDIR|ENV) /.test(line));
     if (unknown >= 0) return failed(`parse error line ${unknown + 1}: unknown instruction`);
     for (const [index, instruction] of instructions.entries()) {

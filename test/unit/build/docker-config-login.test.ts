@@ -1,0 +1,86 @@
+import { chmodSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { DockerConfigLogin, dockerConfigFile } from '../../../src/build/registry/docker-config-login.js';
+import { temporaryFolder } from './temporary-folder.js';
+
+const HUB = 'https://index.docker.io/v1/';
+const auth = (text: string) => ({ auth: Buffer.from(text).toString('base64') });
+
+function loginWith(config: unknown): DockerConfigLogin {
+  const text = typeof config === 'string' ? config : JSON.stringify(config);
+  return new DockerConfigLogin(path.join(temporaryFolder({ 'config.json': text }), 'config.json'));
+}
+
+/** A helper of this name on the PATH, which knows one server. */
+function installHelper(name: string, server: string, answer: object): void {
+  const folder = temporaryFolder();
+  const script = `#!/bin/sh\nread -r asked\n[ "$1 $asked" = "get ${server}" ] || { echo not found; exit 1; }\necho '${JSON.stringify(answer)}'\n`;
+  writeFileSync(path.join(folder, `docker-credential-${name}`), script);
+  chmodSync(path.join(folder, `docker-credential-${name}`), 0o755);
+  vi.stubEnv('PATH', `${folder}:${process.env['PATH'] ?? ''}`);
+}
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
+
+describe('the logins of the docker client', () => {
+  it('are read from its configuration, for the registries asked for', async () => {
+    const login = loginWith({
+      auths: { 'host:5000': auth('anna:a:b'), [HUB]: auth('hub:x'), other: auth('no:no') },
+    });
+    expect(await login.credentialsFor(['host:5000', 'docker.io', 'unknown'])).toEqual({
+      'host:5000': { username: 'anna', password: 'a:b' },
+      [HUB]: { username: 'hub', password: 'x' },
+    });
+  });
+
+  it('may be tokens', async () => {
+    const login = loginWith({ auths: { host: { ...auth('anna:'), identitytoken: 'T' } } });
+    expect(await login.credentialsFor(['host'])).toEqual({ host: { identitytoken: 'T' } });
+  });
+
+  it('are none without a configuration', async () => {
+    const login = new DockerConfigLogin(path.join(temporaryFolder(), 'none', 'config.json'));
+    expect(await login.hasAny()).toBe(false);
+    expect(await login.credentialsFor(['host'])).toEqual({});
+  });
+
+  it('are kept out of the error when the configuration is broken', async () => {
+    const failure = await loginWith('{"auths": {"host": {"auth": "c2VjcmV0"')
+      .hasAny()
+      .catch((e: unknown) => e);
+    expect(failure).toMatchObject({
+      message: expect.stringContaining('Cannot read the registry logins') as string,
+    });
+    expect((failure as Error).cause).toBeUndefined();
+  });
+
+  it.skipIf(process.platform === 'win32')(
+    'are asked of the helper that the configuration names',
+    async () => {
+      installHelper('keyring', HUB, { ServerURL: HUB, Username: 'anna', Secret: 'geheim' });
+      const store = loginWith({ auths: { [HUB]: {} }, credsStore: 'keyring' });
+      expect(await store.hasAny()).toBe(true);
+      expect(await store.credentialsFor(['docker.io', 'host'])).toEqual({
+        [HUB]: { username: 'anna', password: 'geheim' },
+      });
+      installHelper('cloud', 'host', { Username: '<token>', Secret: 'T' });
+      const one = loginWith({ credHelpers: { host: 'cloud', other: 'cloud' } });
+      expect(await one.credentialsFor(['host', 'other'])).toEqual({ host: { identitytoken: 'T' } });
+    },
+  );
+
+  it('need the helper that the configuration names', async () => {
+    const login = loginWith({ credHelpers: { host: 'nowhere' } });
+    await expect(login.credentialsFor(['host'])).rejects.toThrow('Cannot find docker-credential-nowhere');
+  });
+
+  it('lie where the docker client looks for them', () => {
+    expect(dockerConfigFile({}, '/home/anna')).toBe(path.join('/home/anna', '.docker', 'config.json'));
+    expect(dockerConfigFile({ DOCKER_CONFIG: '/etc/d' }, '/home/anna')).toBe(
+      path.join('/etc/d', 'config.json'),
+    );
+  });
+});
