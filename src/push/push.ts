@@ -16,7 +16,7 @@ import {
   type RemoteState,
   startScan,
 } from './push-state.js';
-import { startStopped, syncStep } from './sync-step.js';
+import { isSettled, startStopped, syncStep } from './sync-step.js';
 
 const NOTHING: SyncPlan = { uploads: [], deletions: [], obstacles: [] };
 
@@ -69,7 +69,7 @@ async function carryOut(job: PushJob, deps: PushDeps, prepared: Prepared): Promi
   if (decision.action === 'build' || container === undefined || planned === undefined) {
     return build(job, deps, remote);
   }
-  if (isEmptyPlan(planned.plan)) {
+  if (isSettled(planned)) {
     const { kind } = await startStopped(deps, container);
     return { action: kind === 'started' ? 'sync' : 'none', containerId: container.id };
   }
@@ -84,13 +84,13 @@ async function sync(
 ): Promise<CarriedOut> {
   const { container, token } = remote;
   if (container === undefined) throw new Error('a sync was planned without a container');
-  const rebuildReason = await locked(job, deps, async (held) => {
+  const outcome = await locked(job, deps, async (held) => {
     const fresh = await replanIfMoved(job, held, container, token, planned);
-    const outcome = await timed(held, 'sync', () => syncStep(job, held, container, fresh));
-    return outcome.kind === 'needs-rebuild' ? outcome.reason : undefined;
+    return timed(held, 'sync', () => syncStep(job, held, container, fresh));
   });
-  if (rebuildReason === undefined) return { action: 'sync', containerId: container.id };
-  const decision: Decision = { action: 'build', reasons: [rebuildReason] };
+  if (outcome.kind === 'up-to-date') return { action: 'none', containerId: container.id };
+  if (outcome.kind !== 'needs-rebuild') return { action: 'sync', containerId: container.id };
+  const decision: Decision = { action: 'build', reasons: [outcome.reason] };
   deps.emit({ type: 'decision', app: job.settings.appName, decision });
   return build(job, deps, remote);
 }

@@ -27,8 +27,8 @@ export async function syncStep(
   refuseMassDeletion(job, planned);
   const outcome = await commitRounds(job, deps, container, planned, false);
   if (outcome.kind === 'needs-rebuild') return outcome;
-  const effect = await takeEffect(job, deps, container);
-  return { kind: outcome.kind === 'nothing' ? effect : 'synced' };
+  if (outcome.kind === 'nothing') return startStopped(deps, container);
+  return { kind: await takeEffect(job, deps, container) };
 }
 
 /** What a restart does for an app that has nothing new: only one that does not run is started. */
@@ -45,6 +45,10 @@ export type RoundsOutcome =
   | { readonly kind: 'committed' | 'nothing' }
   | Extract<CommitOutcome, { kind: 'needs-rebuild' }>;
 
+/** Nothing to send, and the container says so itself. An equal tree without our token still gets one: it is what later deletions go by. */
+export const isSettled = ({ plan, deployed }: PlannedSync): boolean =>
+  isEmptyPlan(plan) && deployed.knowledge === 'token';
+
 /** Commits, and looks again while files changed under our hands, so that what is deployed is what the folder holds. */
 export async function commitRounds(
   job: PushJob,
@@ -55,10 +59,11 @@ export async function commitRounds(
 ): Promise<RoundsOutcome> {
   let planned = first;
   let committed = false;
-  for (let round = 1; !isEmptyPlan(planned.plan); round++) {
+  for (let round = 1; !isSettled(planned); round++) {
     const outcome = await commitOnce(job, deps, container, planned, unobserved);
-    if (outcome.kind === 'needs-rebuild') return outcome;
-    committed = true;
+    // Without news there is nothing worth a new container: what cannot be marked is asked for again next time.
+    if (outcome.kind === 'needs-rebuild') return isEmptyPlan(planned.plan) ? { kind: 'nothing' } : outcome;
+    committed ||= !isEmptyPlan(planned.plan);
     const { changing } = outcome.packed;
     if (changing.length === 0) break;
     if (round === ROUNDS) {
@@ -87,7 +92,7 @@ async function commitOnce(
     { engine, container, source, destination, store, signal },
     { local: local.tree, deployed, plan, unobserved, scannedAtMs: local.scannedAtMs },
   );
-  if (outcome.kind === 'committed') {
+  if (outcome.kind === 'committed' && !isEmptyPlan(plan)) {
     const { channel, packed } = outcome;
     const files = plan.uploads.length - packed.changing.length;
     const deleted = plan.deletions.length + plan.obstacles.length;
@@ -101,7 +106,7 @@ export async function takeEffect(
   job: PushJob,
   deps: PushDeps,
   container: Container,
-): Promise<'synced' | 'started' | 'up-to-date'> {
+): Promise<'synced' | 'started'> {
   const { engine, signal } = deps;
   const { afterSync } = job.settings;
   if (!container.state.running) {
