@@ -1,5 +1,7 @@
 import { ExitCode, RdtError } from '../errors.js';
+import type { HostKeyEvent } from './host-key-event.js';
 import {
+  describeHost,
   type HostKey,
   type SshHost,
   fingerprint,
@@ -19,24 +21,6 @@ export interface KnownHostsStore {
   /** Replaces the text as a whole by what `edit` makes of the newest one. */
   rewrite(edit: (text: string) => string): Promise<void>;
 }
-
-export type HostKeyEvent =
-  /** Trusted from now on, because it is the first one of this address. `namesakes`: another device of this name has another key. */
-  | {
-      readonly type: 'host-key-stored';
-      readonly host: SshHost;
-      readonly keyType: string;
-      readonly fingerprint: string;
-      readonly path: string;
-      readonly namesakes: number;
-    }
-  /** The next connection will ask again, since the file could not be written. */
-  | {
-      readonly type: 'host-key-not-stored';
-      readonly host: SshHost;
-      readonly path: string;
-      readonly error: unknown;
-    };
 
 /** Trusts a key on first use and stores it; rejects with an `RdtError` of exit code 7 when the address had another one. */
 export const checkHostKey = async (
@@ -94,8 +78,3 @@ const changedHostKey = (store: KnownHostsStore, host: SshHost, stored: HostKey, 
         `If not, somebody may be answering in its place: do not connect. The old key is in ${store.path}.`,
     },
   );
-
-export const describeHost = ({ name, address, port }: SshHost): string => {
-  const where = `${address.includes(':') ? `[${address}]` : address}:${port}`;
-  return name === address ? where : `${name} (${where})`;
-};

@@ -113,6 +113,12 @@ export const hostKeyOf = (blob: Buffer): HostKey => {
   return { type: blob.toString('latin1', 4, 4 + typeLength), base64: blob.toString('base64') };
 };
 
+/** For messages: `kitchen (10.0.0.5:22222)`. */
+export const describeHost = ({ name, address, port }: SshHost): string => {
+  const where = `${address.includes(':') ? `[${address}]` : address}:${port}`;
+  return name === address ? where : `${name} (${where})`;
+};
+
 const isSameKey = (a: HostKey, b: HostKey): boolean => a.base64 === b.base64;
 
 const patternOf = (host: string, port: number): string =>

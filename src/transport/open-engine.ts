@@ -4,18 +4,18 @@ import type { Engine } from './engine.js';
 import type { SshHost } from './known-hosts.js';
 
 /** How to make either kind; given by src/wiring/transport.ts, which loads them only then. */
-export interface EngineFactories {
-  overTcp(engine: TcpEngine): Promise<Engine>;
+export interface EngineFactories<E extends Engine> {
+  overTcp(engine: TcpEngine): Promise<E>;
   /** Rejects as `openSsh` does. */
-  overSsh(host: SshHost, signal?: AbortSignal): Promise<Engine>;
+  overSsh(host: SshHost, signal?: AbortSignal): Promise<E>;
 }
 
 /** The engine of a device: over TCP where it answers there, else through ssh. The caller disposes of it. Throws an `RdtError` (exit code 4) when there is neither. */
-export const openEngine = async (
+export const openEngine = async <E extends Engine>(
   device: Device,
-  factories: EngineFactories,
+  factories: EngineFactories<E>,
   signal?: AbortSignal,
-): Promise<Engine> => {
+): Promise<E> => {
   if (device.engine !== undefined) return factories.overTcp(device.engine);
   return factories.overSsh(sshHostOf(device), signal);
 };

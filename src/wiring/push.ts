@@ -31,7 +31,7 @@ export function wirePush(runtime: Runtime, options: PushOptions): (request: Push
     logSinks: runtime,
     openProject,
     findDevice: (target) => discovery.findDevice(target, () => undefined, signal),
-    connect: (device) => connectEngine(device),
+    connect: (device) => connectEngine(device, runtime, options),
     askAppName: isInteractive(runtime) ? (proposal) => askAppName(runtime, proposal) : undefined,
   };
   return (request) => pushProject(request, deps);

@@ -15,10 +15,7 @@ export class ListedAgent extends ssh2.BaseAgent<Identity> {
   override getIdentities(callback: (error: Error | null | undefined, keys?: Identity[]) => void): void {
     this.agent.getIdentities((error, keys) => {
       if (error) this.onSilent();
-      callback(
-        null,
-        (keys ?? []).filter((key) => isParsed(key) && this.isOffered(key)),
-      );
+      callback(null, (keys ?? []).filter(isParsed).filter(this.isOffered));
     });
   }
 
@@ -33,4 +30,4 @@ export class ListedAgent extends ssh2.BaseAgent<Identity> {
   }
 }
 
-const isParsed = (key: Identity): key is ParsedKey => typeof key === 'object' && 'getPublicSSH' in key;
+const isParsed = (key: object | string): key is ParsedKey => typeof key === 'object' && 'getPublicSSH' in key;

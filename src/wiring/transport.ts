@@ -1,0 +1,84 @@
+import { join } from 'node:path';
+import type { Device } from '../discovery/device.js';
+import { isInteractive, type Runtime } from '../runtime.js';
+import { stateDirectory } from '../state-directory.js';
+import { EngineHttp } from '../transport/docker/engine-http.js';
+import { HttpEngine } from '../transport/docker/http-engine.js';
+import { TcpDialer } from '../transport/docker/tcp-dialer.js';
+import { KnownHostsFile } from '../transport/known-hosts-file.js';
+import type { SshHost } from '../transport/known-hosts.js';
+import { openEngine, sshHostOf } from '../transport/open-engine.js';
+import type { SshConnection } from '../transport/ssh/ssh-connection.js';
+
+const DEVICE_USER = 'root';
+const WINDOWS_AGENT = '\\\\.\\pipe\\openssh-ssh-agent';
+
+export interface TransportOptions {
+  /** Private key files, as typed; empty for the agent and the usual ones. */
+  readonly identity: readonly string[];
+}
+
+/** The engine of a device, over TCP or ssh; see `openEngine`. The caller disposes of it. */
+export const openDeviceEngine = (
+  device: Device,
+  runtime: Runtime,
+  options: TransportOptions,
+  signal: AbortSignal = runtime.signal,
+): Promise<HttpEngine> =>
+  openEngine(
+    device,
+    {
+      overTcp: ({ host, port, apiVersion }) =>
+        Promise.resolve(new HttpEngine(new EngineHttp(new TcpDialer(host, port), apiVersion))),
+      async overSsh(host) {
+        const { SshEngineDialer } = await import('../transport/ssh/ssh-engine-dialer.js');
+        const connection = await connectSsh(host, runtime, options, signal);
+        return new HttpEngine(new EngineHttp(new SshEngineDialer(connection)));
+      },
+    },
+    signal,
+  );
+
+/** An ssh connection to a device, logged in as root; see `openSsh`. The caller disposes of it. */
+export const openDeviceSsh = async (
+  device: Device,
+  runtime: Runtime,
+  options: TransportOptions,
+  signal: AbortSignal = runtime.signal,
+): Promise<SshConnection> => connectSsh(sshHostOf(device), runtime, options, signal);
+
+/** The file of known host keys, for `rdt known-hosts`. */
+export const knownHostsFile = (runtime: Runtime): KnownHostsFile =>
+  new KnownHostsFile(join(stateDirectory(runtime), 'known_hosts'));
+
+/** ssh2 takes 34 ms to load, which only those pay who need it. */
+const connectSsh = async (
+  host: SshHost,
+  runtime: Runtime,
+  { identity }: TransportOptions,
+  signal: AbortSignal,
+): Promise<SshConnection> => {
+  const [{ openSsh }, { describeHostKeyEvent }] = await Promise.all([
+    import('../transport/ssh/open-ssh.js'),
+    import('../transport/host-key-event.js'),
+  ]);
+  const { env, platform, stderr } = runtime;
+  const options = {
+    user: DEVICE_USER,
+    keys: {
+      identity,
+      home: env['HOME'] ?? env['USERPROFILE'],
+      agentSocket: env['SSH_AUTH_SOCK'] ?? (platform === 'win32' ? WINDOWS_AGENT : undefined),
+      askPassphrase: isInteractive(runtime) ? (file: string) => askPassphrase(runtime, file) : undefined,
+    },
+    knownHosts: knownHostsFile(runtime),
+    onHostKey: (event: Parameters<typeof describeHostKeyEvent>[0]) =>
+      void stderr.write(`${describeHostKeyEvent(event)}\n`),
+  };
+  return openSsh(host, options, signal);
+};
+
+const askPassphrase = async (runtime: Runtime, file: string): Promise<string | undefined> => {
+  const { askForPassphrase } = await import('../ui/ask-passphrase.js');
+  return askForPassphrase(runtime, file);
+};
