@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import type { CommandDeps } from './commands/command-deps.js';
 import { flashCommand } from './commands/flash.js';
+import { knownHostsCommand } from './commands/known-hosts.js';
 import { pushCommand } from './commands/push.js';
 import { scanCommand } from './commands/scan.js';
 
@@ -17,7 +18,7 @@ export function buildProgram(deps: CommandDeps): Command {
 }
 
 function commands(deps: CommandDeps): Command[] {
-  return [flashCommand(deps), pushCommand(deps), scanCommand(deps)];
+  return [flashCommand(deps), knownHostsCommand(deps), pushCommand(deps), scanCommand(deps)];
 }
 
 /** commander ends the process by itself unless told otherwise, for each command anew. */

@@ -41,6 +41,7 @@ const runtime: Runtime = {
 const wiring: Wiring = {
   flash: async () => (await import('./wiring/flash.js')).wireFlash(runtime),
   discovery: async () => (await import('./wiring/discovery.js')).wireDiscovery(runtime),
+  knownHosts: async () => (await import('./wiring/transport.js')).knownHostsFile(runtime),
   push: async (options) => (await import('./wiring/push.js')).wirePush(runtime, options),
 };
 

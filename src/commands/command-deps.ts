@@ -3,6 +3,7 @@ import type { ExitCode } from '../errors.js';
 import type { FlashRun } from '../image/flash-session.js';
 import type { PushRequest } from '../push/push-project.js';
 import type { Runtime } from '../runtime.js';
+import type { KnownHostsStore } from '../transport/host-key-check.js';
 
 /** How a push is shown, and who it is that pushes. */
 export interface PushOptions {
@@ -17,6 +18,7 @@ export interface PushOptions {
 export interface Wiring {
   flash(): Promise<FlashRun>;
   discovery(): Promise<Discovery>;
+  knownHosts(): Promise<KnownHostsStore>;
   push(options: PushOptions): Promise<(request: PushRequest) => Promise<void>>;
 }
 
