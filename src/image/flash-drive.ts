@@ -62,6 +62,8 @@ export interface OpenDrive {
 }
 
 export interface DriveAccess {
+  /** Throws an `RdtError` that says how to get the right, when this user may not write the drive. */
+  checkPermission(drive: Drive): Promise<void>;
   /** Unmounts exactly the mount points of this drive's volumes, the newest first. Throws an `RdtError` naming who keeps one busy. */
   unmount(drive: Drive, signal: AbortSignal): Promise<void>;
   /** Throws an `RdtError` at once when the drive is in use, naming the process, or is not the one that was judged. */

@@ -50,6 +50,8 @@ export type DriveVerdict =
 export type FlashEvent =
   | { readonly type: 'planned'; readonly plan: FlashPlan }
   | { readonly type: 'unmounted'; readonly drive: string; readonly mountPoints: readonly string[] }
+  /** These drives are incomplete. */
+  | { readonly type: 'interrupted'; readonly drives: readonly string[] }
   | { readonly type: 'progress'; readonly progress: FlashProgress }
   | { readonly type: 'verdict'; readonly verdict: DriveVerdict };
 

@@ -33,6 +33,7 @@ export class Lane {
     readonly drive: OpenDrive,
     readonly head: Buffer,
     private readonly report: Report,
+    private readonly signal: AbortSignal,
   ) {}
 
   get phase(): FlashPhase {
@@ -68,11 +69,11 @@ export class Lane {
   }
 
   /** Reads every piece back from the medium. Throws an `RdtError` at the first one that differs. */
-  async verify(pieces: readonly WrittenPiece[], pool: BufferPool, signal: AbortSignal): Promise<void> {
+  async verify(pieces: readonly WrittenPiece[], pool: BufferPool): Promise<void> {
     let next = 0;
     const worker = async (): Promise<void> => {
       for (let piece = pieces[next++]; piece !== undefined; piece = pieces[next++]) {
-        signal.throwIfAborted();
+        this.signal.throwIfAborted();
         await this.verifyPiece(piece, pool);
       }
     };
@@ -80,7 +81,9 @@ export class Lane {
     for (const result of results) if (result.status === 'rejected') throw result.reason;
   }
 
+  /** Nothing once the signal is aborted: a slow card would take seconds for what is queued. */
   private async writeNow(offset: number, data: Buffer): Promise<void> {
+    if (this.signal.aborted) return;
     if (offset + data.length > this.drive.sizeBytes) {
       throw new RdtError(
         `the image is larger than ${this.drive.path}, which holds ${this.drive.sizeBytes} bytes (the packed image did not tell its size before)`,

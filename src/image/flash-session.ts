@@ -96,7 +96,7 @@ async function needsOf(
 async function chooseDrives(
   request: FlashRequest,
   needs: ImageNeeds,
-  { catalog, dialog }: FlashPorts,
+  { catalog, access, dialog }: FlashPorts,
   signal: AbortSignal,
 ): Promise<Drive[]> {
   const drives = new Map<string, Drive>();
@@ -108,12 +108,15 @@ async function chooseDrives(
         hint: 'Nothing was written.',
       });
     }
+    await access.checkPermission(drive);
     drives.set(drive.path, drive);
   }
   if (drives.size > 0 || dialog === undefined) return [...drives.values()];
   const offered = async (): Promise<readonly Drive[]> =>
     (await catalog.list(signal)).filter((drive) => standingOf(drive, needs).kind !== 'refused');
-  return [await dialog.chooseDrive(offered, signal)];
+  const chosen = await dialog.chooseDrive(offered, signal);
+  await access.checkPermission(chosen);
+  return [chosen];
 }
 
 function planOf(source: ImageSource, drives: readonly Drive[], request: FlashRequest): FlashPlan {
@@ -153,6 +156,10 @@ class Session {
       if (opened.length === 0) return failures;
       const verdicts = await this.flash(source, opened);
       return [...failures, ...verdicts.map((verdict) => this.conclude(verdict))];
+    } catch (error) {
+      const names = opened.map((drive) => drive.path);
+      if (this.signal.aborted && names.length > 0) this.emit({ type: 'interrupted', drives: names });
+      throw error;
     } finally {
       await Promise.all(opened.map((drive) => drive.close()));
     }

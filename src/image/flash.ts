@@ -28,7 +28,7 @@ export interface FlashJob {
  * Rejects only when the signal aborts or for a bug; then too nothing is under way any more.
  */
 export async function flash(job: FlashJob, signal: AbortSignal): Promise<DriveVerdict[]> {
-  return new Flash(job).run(signal);
+  return new Flash(job, signal).run();
 }
 
 class Flash {
@@ -36,43 +36,51 @@ class Flash {
   private readonly lanes: readonly Lane[];
   private readonly startedMs: number;
 
-  constructor(private readonly job: FlashJob) {
+  constructor(
+    private readonly job: FlashJob,
+    private readonly signal: AbortSignal,
+  ) {
     this.pool = new BufferPool(job.allocate);
     this.startedMs = job.monotonicMs();
     this.lanes = job.drives.map((drive) => this.laneOf(drive));
   }
 
-  async run(signal: AbortSignal): Promise<DriveVerdict[]> {
-    const body = await this.writeBody(signal);
+  async run(): Promise<DriveVerdict[]> {
+    const body = await this.writeBody();
     if (body !== undefined) {
-      await allSettled(this.lanes.map((lane) => this.complete(lane, body, signal)));
+      await allSettled(this.lanes.map((lane) => this.complete(lane, body)));
     }
-    signal.throwIfAborted();
+    this.signal.throwIfAborted();
     return this.lanes.map((lane) => this.verdict(lane, body));
   }
 
   private laneOf(drive: OpenDrive): Lane {
     const { source, allocate, progress } = this.job;
     const head = allocate(Math.ceil(source.head.length / drive.sectorBytes) * drive.sectorBytes);
-    return new Lane(drive, head, (phase, doneBytes, total) => {
-      const packedFraction =
-        source.packed.sizeBytes === undefined
-          ? undefined
-          : source.packed.readBytes() / source.packed.sizeBytes;
-      progress({ drive: drive.path, phase, doneBytes, totalBytes: total, packedFraction });
-    });
+    return new Lane(
+      drive,
+      head,
+      (phase, doneBytes, total) => {
+        const packedFraction =
+          source.packed.sizeBytes === undefined
+            ? undefined
+            : source.packed.readBytes() / source.packed.sizeBytes;
+        progress({ drive: drive.path, phase, doneBytes, totalBytes: total, packedFraction });
+      },
+      this.signal,
+    );
   }
 
   /** Undefined when the image turned out to be damaged; then every lane has failed for that. */
-  private async writeBody(signal: AbortSignal): Promise<PumpResult | undefined> {
+  private async writeBody(): Promise<PumpResult | undefined> {
     try {
       const total = bodyBytesOf(this.job.source);
       await allSettled(this.lanes.map((lane) => lane.run('writing', total, () => clearHead(lane))));
-      const body = await pumpBody(this.job.source, this.lanes, this.pool, signal);
+      const body = await pumpBody(this.job.source, this.lanes, this.pool, this.signal);
       if (this.liveLanes().length > 0) await this.job.source.finish();
       return body;
     } catch (error) {
-      signal.throwIfAborted();
+      this.signal.throwIfAborted();
       if (!(error instanceof RdtError)) throw error;
       for (const lane of this.liveLanes()) lane.failure = error;
       return undefined;
@@ -84,19 +92,19 @@ class Flash {
   }
 
   /** Everything that a drive does by itself once the body is written. */
-  private async complete(lane: Lane, body: PumpResult, signal: AbortSignal): Promise<void> {
+  private async complete(lane: Lane, body: PumpResult): Promise<void> {
     const { drive, head } = lane;
     await lane.attempt(() => drive.sync());
     if (this.job.verify) {
-      await lane.run('verifying', body.bodyBytes, () => lane.verify(body.pieces, this.pool, signal));
+      await lane.run('verifying', body.bodyBytes, () => lane.verify(body.pieces, this.pool));
     }
     this.job.source.head.copy(head);
     await this.configure(lane, body);
     await lane.run('finishing', head.length, async () => {
-      signal.throwIfAborted();
+      this.signal.throwIfAborted();
       await drive.write(0, head);
       await drive.sync();
-      if (this.job.verify) await lane.verify([pieceOf(0, head)], this.pool, signal);
+      if (this.job.verify) await lane.verify([pieceOf(0, head)], this.pool);
     });
   }
 

@@ -1,5 +1,5 @@
 import { ExitCode, RdtError } from '../errors.js';
-import type { Keyfile } from './keyfile.js';
+import { Keyfile } from './keyfile.js';
 import { encodeList, encodeSsid, escapeString } from './keyfile-values.js';
 import type { AddressSettings, EapSettings, WifiSecurity, WifiSettings } from './network-settings.js';
 
@@ -18,29 +18,33 @@ export function sectionOf(profile: Keyfile, section: string): string {
 }
 
 /**
- * Puts Wi-Fi settings into a profile, which may be empty, so that it has every section that NetworkManager asks for. What the
- * settings do not name stays. Another SSID is another network: then the old key goes.
- * Throws an `RdtError` (usage) when SSID or key are missing.
+ * The profile with Wi-Fi settings in it and every section that NetworkManager asks for. What the settings do not name stays, but for
+ * another SSID, which is another network and begins anew. Throws an `RdtError` (usage) when SSID or key are missing or unfit.
  */
-export function applyWifi(profile: Keyfile, settings: WifiSettings, id: string): void {
-  const wifi = sectionOf(profile, 'wifi');
-  const oldSsid = profile.get(wifi, 'ssid');
+export function withWifi(old: Keyfile, settings: WifiSettings, id: string): Keyfile {
+  const oldSsid = old.get(sectionOf(old, 'wifi'), 'ssid');
   const ssid = settings.ssid === undefined ? oldSsid : encodeSsid(settings.ssid);
-  if (ssid === undefined)
-    throw incomplete('there is no Wi-Fi network to change yet', 'Give its name with --wifi-ssid.');
-  const isOther = ssid !== oldSsid;
+  if (ssid === undefined) {
+    throw unfit('there is no Wi-Fi network to change yet', 'Give its name with --wifi-ssid.');
+  }
+  const isKnown = ssid === oldSsid;
+  const profile = isKnown ? old.clone() : Keyfile.empty();
+  const wifi = sectionOf(profile, 'wifi');
   applyIdentity(profile, id, 'wifi', settings.priority);
-  setHidden(profile, wifi, isOther ? (settings.hidden ?? false) : settings.hidden);
+  setHidden(profile, wifi, settings.hidden);
   setDefault(profile, wifi, 'mode', 'infrastructure');
   profile.set(wifi, 'ssid', ssid);
-  applySecurity(profile, settings, isOther);
+  applySecurity(profile, settings, isKnown);
   applyAddress(profile, settings.address);
+  return profile;
 }
 
-/** Puts addresses into a profile for a wired network, which may be empty. */
-export function applyEthernet(profile: Keyfile, address: AddressSettings, id: string): void {
+/** The profile of a wired network with these addresses. */
+export function withEthernet(old: Keyfile, address: AddressSettings, id: string): Keyfile {
+  const profile = old.clone();
   applyIdentity(profile, id, 'ethernet', undefined);
   applyAddress(profile, address);
+  return profile;
 }
 
 /** NetworkManager ignores a profile without `[connection]`. */
@@ -58,14 +62,17 @@ function setHidden(profile: Keyfile, wifi: string, hidden: boolean | undefined):
 }
 
 /** Without a word about security or key, a network that is known stays as it is. */
-function applySecurity(profile: Keyfile, settings: WifiSettings, isOther: boolean): void {
-  const old = isOther ? undefined : currentSecurity(profile);
+function applySecurity(profile: Keyfile, settings: WifiSettings, isKnown: boolean): void {
+  const old = currentSecurity(profile);
   const security = settings.security ?? impliedSecurity(settings, old);
-  if (security === undefined && !isOther) return;
+  if (settings.key !== undefined && /\p{Cc}/u.test(settings.key)) {
+    throw unfit('a Wi-Fi key has no control characters', 'Is there a line break or a tab in it?');
+  }
+  if (security === undefined && isKnown) return;
   if (security !== old) removeSecurity(profile);
   switch (security) {
     case undefined:
-      throw incomplete(
+      throw unfit(
         'the Wi-Fi network has no key',
         'Give one with --wifi-key-stdin, or say --wifi-security open.',
       );
@@ -94,21 +101,33 @@ function impliedSecurity(settings: WifiSettings, old: WifiSecurity | undefined):
 
 function applyOpen(profile: Keyfile, settings: WifiSettings): void {
   if (settings.key !== undefined)
-    throw incomplete('an open Wi-Fi network has no key', 'Leave out one of the two.');
+    throw unfit('an open Wi-Fi network has no key', 'Leave out one of the two.');
   removeSecurity(profile);
 }
 
 function applyPreSharedKey(profile: Keyfile, settings: WifiSettings, security: 'wpa-psk' | 'sae'): void {
   const section = sectionOf(profile, 'wifi-security');
   if (settings.key === undefined && profile.get(section, 'psk') === undefined) {
-    throw incomplete(
+    throw unfit(
       `a Wi-Fi network with ${security} needs a key`,
       'Give it with --wifi-key-stdin or --wifi-key-file.',
     );
   }
+  if (settings.key !== undefined) assertKeyLength(settings.key, security);
   if (security === 'wpa-psk') setDefault(profile, section, 'auth-alg', 'open');
   profile.set(section, 'key-mgmt', security);
   if (settings.key !== undefined) profile.set(section, 'psk', escapeString(settings.key));
+}
+
+/** As wpa_supplicant takes them. An SAE password has no least length, and hexadecimal digits in it are just letters. */
+function assertKeyLength(key: string, security: 'wpa-psk' | 'sae'): void {
+  const length = Buffer.byteLength(key);
+  const isWholeKey = /^[0-9a-fA-F]{64}$/.test(key);
+  const fits =
+    security === 'sae' ? length >= 1 && length <= 127 : (length >= 8 && length <= 63) || isWholeKey;
+  if (fits) return;
+  const allowed = security === 'sae' ? '1 to 127 bytes' : '8 to 63 bytes, or 64 hexadecimal digits';
+  throw unfit(`a Wi-Fi key has ${allowed}`, `This one has ${length} bytes.`);
 }
 
 function applyEnterprise(profile: Keyfile, settings: WifiSettings): void {
@@ -120,7 +139,7 @@ function applyEnterprise(profile: Keyfile, settings: WifiSettings): void {
     ['password', '--wifi-key-stdin'],
   ] as const) {
     if (profile.get('802-1x', key) !== undefined) continue;
-    throw incomplete(
+    throw unfit(
       `a Wi-Fi network with wpa-eap needs ${key === 'identity' ? 'an identity' : 'a password'}`,
       `Give it with ${option}.`,
     );
@@ -179,5 +198,5 @@ function setDefault(profile: Keyfile, section: string, key: string, value: strin
   if (profile.get(section, key) === undefined) profile.set(section, key, value);
 }
 
-const incomplete = (message: string, hint: string): RdtError =>
+const unfit = (message: string, hint: string): RdtError =>
   new RdtError(message, { hint, exitCode: ExitCode.usage });

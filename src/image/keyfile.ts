@@ -37,6 +37,10 @@ export class Keyfile {
     return new Keyfile([]);
   }
 
+  clone(): Keyfile {
+    return new Keyfile([...this.#lines]);
+  }
+
   groups(): string[] {
     return [...new Set(this.#lines.flatMap((line) => (line.kind === 'group' ? [line.name] : [])))];
   }

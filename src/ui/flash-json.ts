@@ -7,6 +7,7 @@ export function flashJson(event: FlashEvent, pace: FlashPace | undefined): objec
     case 'planned':
       return { type: 'plan', ...planJson(event.plan) };
     case 'unmounted':
+    case 'interrupted':
       return event;
     case 'progress':
       return { type: 'progress', ...event.progress, ...pace };

@@ -117,6 +117,9 @@ function writeLines(
     case 'unmounted':
       stderr.write(style.dim(`${event.drive}: unmounted ${event.mountPoints.map(printable).join(', ')}\n`));
       break;
+    case 'interrupted':
+      for (const drive of event.drives) stderr.write(`${style.red('interrupted')} ${drive}: ${INCOMPLETE}\n`);
+      break;
     case 'verdict':
       if (event.verdict.kind === 'written') stdout.write(`${verdictLine(event.verdict)}\n`);
       else stderr.write(failureLines(event.verdict, style));
@@ -181,12 +184,12 @@ function verdictLine(verdict: Extract<DriveVerdict, { kind: 'written' }>): strin
   return `${verdict.drive}: ${done}: ${formatBytes(verdict.writtenBytes)}${of} in ${formatDuration(verdict.seconds * 1000)}`;
 }
 
+const INCOMPLETE = 'it is incomplete; its first MiB was left empty, so that it does not half-boot.';
+const capitalised = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+
 function failureLines(verdict: Extract<DriveVerdict, { kind: 'failed' }>, style: Style): string {
   const { drive, error, phase } = verdict;
-  const state =
-    phase === 'opening'
-      ? 'Nothing was written to it.'
-      : 'It is incomplete: its first MiB was left empty, so that it does not boot.';
+  const state = phase === 'opening' ? 'Nothing was written to it.' : capitalised(INCOMPLETE);
   const hint = error.hint === undefined ? [] : error.hint.split('\n');
   const lines = [
     `${style.red('failed')} ${drive}: ${error.message}`,

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { RdtError } from '../../errors.js';
 import { builtInUnxz } from './xz-decoder.js';
+import { builtInUnbzip2 } from './bzip2-decoder.js';
 import { startProgram, type DecoderProgram, type ProgramInput } from './program-decoder.js';
 import { builtInUnzstd } from './zlib-decoder.js';
 
@@ -31,7 +32,7 @@ const FACTS: Record<ProgramFormat, ProgramFormatFacts> = {
     command: 'bzip2',
     packages: 'bzip2 on every system',
     args: () => Promise.resolve(['--decompress', '--stdout']),
-    builtIn: () => undefined,
+    builtIn: () => builtInUnbzip2,
   },
   zstd: {
     command: 'zstd',

@@ -1,10 +1,10 @@
 import { constants } from 'node:fs';
-import { open, readFile, type FileHandle } from 'node:fs/promises';
+import { open, readFile, stat, type FileHandle } from 'node:fs/promises';
 import { RdtError } from '../../errors.js';
 import type { Drive, OpenDrive } from '../flash-drive.js';
 import { deviceNumberOf } from './device-number.js';
 import { driveIoError, driveOpenError, errorCode } from './drive-error.js';
-import { devicesOfDisk, holdersOfDevices } from './holders.js';
+import { devicesOfDisk, holdersOfDevices, writersOfDevices } from './holders.js';
 
 /** Tells how much sysfs counts in, whatever the drive's own sectors are. */
 const SYSFS_SECTOR = 512;
@@ -16,8 +16,10 @@ const SYSFS_SECTOR = 512;
 export async function openDirectDrive(drive: Drive): Promise<OpenDrive> {
   const handle = await openExclusively(drive.path);
   try {
-    const info = await handle.stat();
-    const folder = `/sys/dev/block/${deviceNumberOf(info.rdev)}`;
+    const deviceNumber = deviceNumberOf((await handle.stat()).rdev);
+    const writers = await writersOfDevices(await devicesOfDisk(deviceNumber));
+    if (writers.length > 0) throw busyError(drive.path, writers);
+    const folder = `/sys/dev/block/${deviceNumber}`;
     const sectors = Number(await readFile(`${folder}/size`, 'utf8'));
     const sectorBytes = Number(await readFile(`${folder}/queue/logical_block_size`, 'utf8'));
     return new DirectDrive(handle, drive.path, sectors * SYSFS_SECTOR, sectorBytes);
@@ -32,15 +34,15 @@ async function openExclusively(path: string): Promise<FileHandle> {
   try {
     return await open(path, O_RDWR | O_EXCL | O_DIRECT);
   } catch (error) {
-    if (errorCode(error) === 'EBUSY') throw await busyError(path, error);
+    if (errorCode(error) === 'EBUSY') throw busyError(path, await holdersOf(path), error);
     throw driveOpenError(path, error);
   }
 }
 
-async function busyError(path: string, cause: unknown): Promise<RdtError> {
-  const { stat } = await import('node:fs/promises');
-  const devices = await devicesOfDisk(deviceNumberOf((await stat(path)).rdev));
-  const holders = await holdersOfDevices(devices);
+const holdersOf = async (path: string): Promise<string[]> =>
+  holdersOfDevices(await devicesOfDisk(deviceNumberOf((await stat(path)).rdev)));
+
+function busyError(path: string, holders: readonly string[], cause?: unknown): RdtError {
   const who = holders.length === 0 ? 'something that this user may not see' : holders.join(', ');
   return new RdtError(`${path} is busy: it is used by ${who}`, {
     hint: 'Close that first. Nothing was written.',

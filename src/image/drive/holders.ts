@@ -28,6 +28,15 @@ export async function holdersOfDevices(devices: ReadonlySet<string>): Promise<Ho
   return [...built.flat(), ...processes];
 }
 
+/** Processes that have one of the devices open for writing: an exclusive open does not keep those away that came before. */
+export async function writersOfDevices(devices: ReadonlySet<string>): Promise<Holder[]> {
+  return forEachProcess(async (pid) => {
+    const isMeant = (info: FileInfo): boolean =>
+      info.isBlockDevice() && devices.has(deviceNumberOf(info.rdev));
+    return (await hasOpen(pid, isMeant, isForWriting)) ? nameOf(pid) : undefined;
+  });
+}
+
 /** Processes that have a file of the mounted file system open, or work in it. */
 export async function holdersOfMount(mountPoint: string): Promise<Holder[]> {
   const { dev } = await stat(mountPoint);
@@ -62,13 +71,23 @@ async function forEachProcess(examine: (pid: number) => Promise<Holder | undefin
 
 type FileInfo = Stats;
 
-async function hasOpen(pid: number, isMeant: (info: FileInfo) => boolean): Promise<boolean> {
+async function hasOpen(
+  pid: number,
+  isMeant: (info: FileInfo) => boolean,
+  counts: (pid: number, fd: string) => Promise<boolean> = () => Promise.resolve(true),
+): Promise<boolean> {
   const folder = `/proc/${pid}/fd`;
   for (const fd of await readdir(folder)) {
     const info = await stat(`${folder}/${fd}`).catch(() => undefined);
-    if (info !== undefined && isMeant(info)) return true;
+    if (info !== undefined && isMeant(info) && (await counts(pid, fd))) return true;
   }
   return false;
+}
+
+/** `flags` is octal; its last two bits are O_RDONLY, O_WRONLY or O_RDWR. */
+async function isForWriting(pid: number, fd: string): Promise<boolean> {
+  const flags = /^flags:\s*([0-7]+)$/m.exec(await readFile(`/proc/${pid}/fdinfo/${fd}`, 'utf8'))?.[1];
+  return flags !== undefined && (parseInt(flags, 8) & 3) !== 0;
 }
 
 async function isIn(pid: number, dev: number): Promise<boolean> {

@@ -1,12 +1,22 @@
+import { constants } from 'node:fs';
+import { access } from 'node:fs/promises';
 import { RdtError } from '../../errors.js';
 import type { Drive, DriveAccess, DriveCatalog, OpenDrive } from '../flash-drive.js';
 import { openDirectDrive } from './direct-drive.js';
+import { driveOpenError } from './drive-error.js';
 import { openFileDrive } from './file-drive.js';
 import { allocatePages } from './page-memory.js';
 import { unmountAll } from './unmount.js';
 
 export class LinuxDriveAccess implements DriveAccess {
   constructor(private readonly catalog: DriveCatalog) {}
+
+  async checkPermission(drive: Drive): Promise<void> {
+    if (drive.kind === 'file') return;
+    await access(drive.path, constants.W_OK).catch((error: unknown) => {
+      throw driveOpenError(drive.path, error);
+    });
+  }
 
   async unmount(drive: Drive, signal: AbortSignal): Promise<void> {
     await unmountAll(
