@@ -44,7 +44,7 @@ export interface Settings {
 /** What one side said; a key that is absent or undefined was not given. */
 export type GivenSettings = { readonly [K in keyof Settings]?: Settings[K] | undefined };
 
-export type Origin = 'flag' | 'file' | 'default';
+type Origin = 'flag' | 'file' | 'default';
 
 /** Everything a push needs to know, and where each of it came from. */
 export interface PushSettings extends Settings {
@@ -58,7 +58,7 @@ export interface SettingsContext {
   readonly source: string;
 }
 
-export const DEFAULT_IGNORE: readonly string[] = ['.git', 'node_modules/'];
+const DEFAULT_IGNORE: readonly string[] = ['.git', 'node_modules/'];
 
 /**
  * The original's container (device-facts), except two of ours: published ports mean nothing on the host's network,

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { ExitCode, RdtError } from '../errors.js';
 
 /** Triggers of every project (device-facts), named or not. */
-export const IMPLICIT_TRIGGERS: readonly string[] = ['Dockerfile', 'package.json'];
+const IMPLICIT_TRIGGERS: readonly string[] = ['Dockerfile', 'package.json'];
 
 /** Path relative to the source, `/` between names -> SHA-256 of the file's bytes, 64 lower-case hex digits. */
 export type TriggerHashes = ReadonlyMap<string, string>;
@@ -49,7 +49,8 @@ async function hashTrigger(source: string, name: string, signal?: AbortSignal): 
     await refuseUnlessFile(path, name);
     return await sha256OfFile(path, signal);
   } catch (error) {
-    if (signal?.aborted === true || error instanceof RdtError) throw error;
+    signal?.throwIfAborted();
+    if (error instanceof RdtError) throw error;
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
     if (code === 'ELOOP')

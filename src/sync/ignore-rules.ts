@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type createMatcherType from 'ignore';
 import type { Ignore } from 'ignore';
 import { RdtError } from '../errors.js';
+import { PROJECT_FILE_NAMES } from '../project/project-file-names.js';
 import { ignoreShortcut } from './ignore-shortcut.js';
 
 /** Through `require`, 2 ms instead of the 9 that `import` spends on analysing this CommonJS file. */
@@ -32,8 +33,7 @@ export interface IgnoreOptions {
   readonly ignoreCase: boolean;
 }
 
-/** Project files change at every push, and mean nothing on the device. */
-const PROJECT_FILES: ReadonlySet<string> = new Set(['.resin-sync.yml', '.balena-sync.yml']);
+const PROJECT_FILES: ReadonlySet<string> = new Set(PROJECT_FILE_NAMES);
 /** Our own stage, state and temporary files (SYNC.md, rule 11). */
 const OWN_PREFIX = '.rdt-';
 

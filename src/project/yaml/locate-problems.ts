@@ -26,10 +26,11 @@ function offsetOf(contents: Node | null, path: YamlPath, at: Problem['at']): num
   return offset;
 }
 
-/** The text of the key as the fast parser sees it: `1.10` is not `1.1`. */
-export function keyText(pair: Pair): string | undefined {
-  if (!isScalar(pair.key)) return undefined;
-  return pair.key.source ?? String(pair.key.value);
+/** The key as the fast parser names it: by its text, where `1.10` is not `1.1`; an empty one is `null`. */
+export function keyText({ key }: Pair): string | undefined {
+  if (!isScalar(key)) return undefined;
+  if (key.value === null) return 'null';
+  return typeof key.value === 'string' ? key.value : key.source;
 }
 
 /** An empty value has no place of its own worth pointing at. */

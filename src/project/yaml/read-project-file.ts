@@ -3,11 +3,9 @@ import { join } from 'node:path';
 import { ExitCode, RdtError } from '../../errors.js';
 import { checkProject, type CheckedProject, type SavedTrigger, type SectionName } from '../check-project.js';
 import { describeProblem, type LocatedProblem } from '../problem.js';
+import { PROJECT_FILE_NAMES } from '../project-file-names.js';
 import type { GivenSettings } from '../settings.js';
 import type { YamlValue } from '../yaml-value.js';
-
-/** The names of a project file, best first: neither is ever synced to a device. */
-export const PROJECT_FILE_NAMES = ['.resin-sync.yml', '.balena-sync.yml'] as const;
 
 export interface ProjectFile {
   /** Where it is, or where a save will create it. */

@@ -188,7 +188,7 @@ describe('of two who change the file at a time', () => {
 });
 
 describe('any text', () => {
-  it('keeps its comments and foreign keys, and means what was meant', () => {
+  it('keeps its comments and foreign keys, and means what was meant', { timeout: 60_000 }, () => {
     fc.assert(
       fc.property(projectText, anyChanges, (text, change) => {
         const before = dataOf(text);

@@ -137,7 +137,7 @@ describe('on a real folder', () => {
     expect(() => read('odd/.gitignore')).toThrow(RdtError);
   });
 
-  it('agrees with git on random trees, patterns and nested .gitignore files', () => {
+  it('agrees with git on random trees, patterns and nested .gitignore files', { timeout: 120_000 }, () => {
     fc.assert(
       fc.property(gitTree, ({ paths, ignoreFiles, exclude, listed }) => {
         fill(folder, paths, ignoreFiles, exclude);

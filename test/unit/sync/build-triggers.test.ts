@@ -1,0 +1,95 @@
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { RdtError } from '../../../src/errors.js';
+import { compareTriggers, readTriggers } from '../../../src/sync/build-triggers.js';
+
+/** `printf hello | sha256sum` */
+const HELLO = '2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824';
+const EMPTY = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
+
+let source: string;
+beforeEach(() => {
+  source = mkdtempSync(join(tmpdir(), 'rdt-triggers-'));
+});
+afterEach(() => rmSync(source, { recursive: true, force: true }));
+
+const put = (path: string, content: string): void => writeFileSync(join(source, path), content);
+
+describe('reading', () => {
+  it('hashes Dockerfile and package.json without being told, then the listed files, each once', async () => {
+    put('requirements.txt', 'hello');
+    put('package.json', '');
+    put('Dockerfile', 'hello');
+    expect([...(await readTriggers(source, ['requirements.txt', 'Dockerfile']))]).toEqual([
+      ['Dockerfile', HELLO],
+      ['package.json', EMPTY],
+      ['requirements.txt', HELLO],
+    ]);
+  });
+
+  it('leaves out what does not exist: a missing file, a missing folder, a file as a folder, a link to nowhere', async () => {
+    put('file', '');
+    symlinkSync('nowhere', join(source, 'link'));
+    expect(await readTriggers(source, ['none', 'no/where', 'file/below', 'link'])).toEqual(new Map());
+  });
+
+  it('follows links to files', async () => {
+    put('real', 'hello');
+    symlinkSync('real', join(source, 'Dockerfile'));
+    expect(await readTriggers(source, [])).toEqual(new Map([['Dockerfile', HELLO]]));
+  });
+
+  it('hashes bytes, not text, and files larger than one read', async () => {
+    writeFileSync(join(source, 'Dockerfile'), Buffer.alloc(3_000_000, 0xff));
+    const hashes = await readTriggers(source, []);
+    const expected = execFileSync('sha256sum', [join(source, 'Dockerfile')], { encoding: 'utf8' }).slice(
+      0,
+      64,
+    );
+    expect(hashes.get('Dockerfile')).toBe(expected);
+  });
+
+  it('refuses a folder, a FIFO and a link to itself, by name', async () => {
+    mkdirSync(join(source, 'src'));
+    execFileSync('mkfifo', [join(source, 'pipe')]);
+    symlinkSync('loop', join(source, 'loop'));
+    await expect(readTriggers(source, ['src'])).rejects.toThrow('build trigger src is a folder');
+    await expect(readTriggers(source, ['pipe'])).rejects.toThrow('build trigger pipe is not a regular file');
+    await expect(readTriggers(source, ['loop'])).rejects.toThrow('build trigger loop is a symbolic link');
+  });
+
+  it.skipIf(process.getuid?.() === 0)('refuses a file that it may not read', async () => {
+    put('secret', '');
+    chmodSync(join(source, 'secret'), 0);
+    await expect(readTriggers(source, ['secret'])).rejects.toBeInstanceOf(RdtError);
+  });
+
+  it('ends with the reason of an aborted signal', async () => {
+    put('Dockerfile', 'hello');
+    const reason = new Error('enough');
+    await expect(readTriggers(source, [], AbortSignal.abort(reason))).rejects.toBe(reason);
+  });
+});
+
+describe('comparing', () => {
+  it('tells what changed, appeared and vanished', () => {
+    const saved = new Map([
+      ['same', '1'],
+      ['other', '1'],
+      ['gone', '1'],
+    ]);
+    const current = new Map([
+      ['new', '1'],
+      ['other', '2'],
+      ['same', '1'],
+    ]);
+    expect(compareTriggers(saved, current)).toEqual({
+      changed: ['other'],
+      appeared: ['new'],
+      vanished: ['gone'],
+    });
+  });
+});
