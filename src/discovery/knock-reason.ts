@@ -36,13 +36,13 @@ const EXPLANATIONS: Readonly<Record<KnockFailure, Explanation>> = {
   timeout: { reason: `no answer within ${PROBE_LIMIT_MS / 1000} s`, hint: CHECK_THE_DEVICE },
 };
 
-export const hintFor = (failures: readonly FailedKnock[]): string =>
-  EXPLANATIONS[mostTelling(failures)].hint;
+export const hintFor = (failures: readonly FailedKnock[]): string => EXPLANATIONS[mostTelling(failures)].hint;
 
 /** What the knocks at a host say: `connection refused (ports 2375, 22222)`; of several addresses, each for itself. */
 export function reasonOf(failures: readonly FailedKnock[]): string {
   const byAddress = new Map<string, FailedKnock[]>();
-  for (const knock of failures) byAddress.set(knock.address, [...(byAddress.get(knock.address) ?? []), knock]);
+  for (const knock of failures)
+    byAddress.set(knock.address, [...(byAddress.get(knock.address) ?? []), knock]);
   const reasons = [...byAddress].map(([address, knocks]) => ({ address, reason: reasonAt(knocks) }));
   const [only] = reasons;
   if (only === undefined) return EXPLANATIONS.timeout.reason;

@@ -113,6 +113,9 @@ function checkName(text: string, name: string): string {
 }
 
 const invalid = (text: string, reason: string, hint = FORMS): RdtError =>
-  new RdtError(`The device "${printable(withoutPassword(text))}" ${reason}.`, { exitCode: ExitCode.usage, hint });
+  new RdtError(`The device "${printable(withoutPassword(text))}" ${reason}.`, {
+    exitCode: ExitCode.usage,
+    hint,
+  });
 
 const withoutPassword = (text: string): string => text.replace(/(:\/\/[^:@]*):.*@/, '$1:***@');

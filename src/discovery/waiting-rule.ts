@@ -9,8 +9,9 @@ export interface WaitingRule {
   readonly firstHostMs: number;
   /** The end, whatever is still being probed. */
   readonly limitMs: number;
-  /** What is reason enough to give up before `firstHostMs`: the one host that was asked for says nothing, or there is no network to ask. */
+  /** What is reason enough to give up earlier, after `giveUpMs`: the one host that was asked for says nothing, or there is no network to ask. */
   readonly givesUpOn: 'silent-host' | 'deafness';
+  readonly giveUpMs: number;
 }
 
 /** Nobody was named: 0.7 s covers two questions and a probe; devices that still boot or sleep get 5 s, and their probe 2 s more. */
@@ -19,18 +20,23 @@ export const ANY_DEVICE: WaitingRule = {
   firstHostMs: 5000,
   limitMs: 7000,
   givesUpOn: 'deafness',
+  giveUpMs: 700,
 };
 
-/** A name is owned by one host as a rule, and answers come undelayed: 0.3 s. In all less than the 3 s a dead target may take. */
+/**
+ * A name is owned by one host as a rule, and answers come undelayed: 0.3 s. A host that is silent on the addresses known so far may
+ * have others, which the third question (at 1 s) brings to light. In all less than the 3 s a dead target may take.
+ */
 export const NAMED_DEVICE: WaitingRule = {
   settleMs: 300,
   firstHostMs: 2000,
   limitMs: 2600,
   givesUpOn: 'silent-host',
+  giveUpMs: 1200,
 };
 
 /** A name of the DNS, which names one host: nothing to wait for once it answers. */
-export const DNS_NAME: WaitingRule = { ...NAMED_DEVICE, settleMs: 0 };
+export const DNS_NAME: WaitingRule = { ...NAMED_DEVICE, settleMs: 0, giveUpMs: 0 };
 
 export interface SearchState {
   readonly answered: number;
@@ -45,6 +51,7 @@ export interface SearchState {
 export function waitMore(rule: WaitingRule, state: SearchState, elapsedMs: number): number {
   if (elapsedMs >= rule.limitMs) return 0;
   if (state.pending > 0) return rule.limitMs - elapsedMs;
+  if (state.answered > 0) return Math.max(0, rule.settleMs - elapsedMs);
   const givesUp = rule.givesUpOn === 'deafness' ? state.isDeaf : state.silent > 0;
-  return Math.max(0, (state.answered > 0 || givesUp ? rule.settleMs : rule.firstHostMs) - elapsedMs);
+  return Math.max(0, (givesUp ? rule.giveUpMs : rule.firstHostMs) - elapsedMs);
 }

@@ -280,9 +280,20 @@ describe('with a name', () => {
     expect(text).toMatch(/^exit 4: Cannot reach kitchen: the name is unknown/);
   });
 
-  it('says why a known name cannot be reached, without looking further', async () => {
+  it('says why a known name cannot be reached, when no further address of it came to light', async () => {
     network.add('kitchen', '10.0.0.5', 'dead');
-    expect(await new Finding('kitchen').textAfter(300)).toMatch(/^exit 4: .*connection refused/);
+    const finding = new Finding('kitchen');
+    expect(await finding.after(1100)).toBeUndefined();
+    expect(await finding.textAfter(100)).toMatch(/^exit 4: .*connection refused/);
+  });
+
+  it('takes the address that comes to light after another one was silent', async () => {
+    network.browser.announce(sightingOf('kitchen', 'fd97::5'));
+    const finding = new Finding('kitchen');
+    await finding.after(500);
+    network.knocker.put('10.0.0.5', 2375, { type: 'engine' });
+    network.browser.announce(sightingOf('kitchen', '', { addresses: ['10.0.0.5', 'fd97::5'] }));
+    expect(await finding.after(0)).toMatchObject({ address: '10.0.0.5' });
   });
 
   it('needs less than 3 s even for a name that is found late and hangs', async () => {
