@@ -120,7 +120,7 @@ export const requestOf = (
   ...change,
 });
 
-export function tarOf(files: Readonly<Record<string, string>>): Readable {
+function tarOf(files: Readonly<Record<string, string>>): Readable {
   const tar = pack();
   for (const [name, content] of Object.entries(files)) tar.entry({ name }, content);
   tar.finalize();

@@ -6,11 +6,11 @@ export interface ContextFile extends EntryBase {
   readonly sizeBytes: number;
 }
 
-export interface ContextFolder extends EntryBase {
+interface ContextFolder extends EntryBase {
   readonly type: 'folder';
 }
 
-export interface ContextSymlink extends EntryBase {
+interface ContextSymlink extends EntryBase {
   readonly type: 'symlink';
   /** As it is on the disk, never resolved. */
   readonly target: Buffer;

@@ -4,7 +4,7 @@ import { type ContextEntry, pathBytes } from './context-entry.js';
  * Why not tar-stream: it takes names as strings, which loses those that are not UTF-8, and wraps times after 2038.
  * The format is POSIX.1-1988 ustar with POSIX.1-2001 extended (`pax`) records, as pax(1) describes them.
  */
-export const TAR_BLOCK_BYTES = 512;
+const TAR_BLOCK_BYTES = 512;
 
 /** Two empty blocks end a tar. */
 export const TAR_END = Buffer.alloc(2 * TAR_BLOCK_BYTES);

@@ -23,14 +23,14 @@ export interface Vertex {
 }
 
 /** Something with a size inside a step, such as a layer. */
-export interface VertexStatus {
+interface VertexStatus {
   id: string;
   vertex: string;
   current: number;
   total: number;
 }
 
-export interface VertexLog {
+interface VertexLog {
   vertex: string;
   /** 1 stdout, 2 stderr. */
   stream: number;
