@@ -13,8 +13,8 @@ module.exports = {
     {
       name: 'commands-are-the-top',
       severity: 'error',
-      from: { pathNot: '^src/(main|run|cli|commands/)' },
-      to: { path: '^src/(main|run|cli|commands/)' },
+      from: { pathNot: '^src/((main|run|cli)\\.ts|commands/)' },
+      to: { path: '^src/((main|run|cli)\\.ts|commands/)' },
     },
     {
       name: 'only-main-builds-adapters',
