@@ -1,6 +1,6 @@
 import { buildImage } from '../build/build-image.js';
 import { readToken } from '../sync/sync-container.js';
-import type { Container, ContainerSpec, Image } from '../transport/engine.js';
+import type { Container, ContainerSpec } from '../transport/engine.js';
 import { containerSpec } from './container-spec.js';
 import { APP_LABEL, labelsOf } from './labels.js';
 import type { PushDeps, PushJob } from './push-job.js';
@@ -45,7 +45,7 @@ export async function buildStep(job: PushJob, deps: PushDeps, remote: RemoteStat
     await removeSuperseded(deps, appName, imageId);
     return container;
   } catch (error) {
-    await giveTagBack(deps, appName, remote.image, imageId);
+    await giveTagBack(deps, appName, remote, imageId);
     throw error;
   }
 }
@@ -99,11 +99,12 @@ async function removeSuperseded({ engine, signal }: PushDeps, app: string, image
 async function giveTagBack(
   { engine }: PushDeps,
   app: string,
-  old: Image | undefined,
+  { container, image }: RemoteState,
   failedId: string,
 ): Promise<void> {
   const signal = AbortSignal.timeout(TAG_BACK_MS);
-  if (old === undefined || old.id === failedId) return;
-  await engine.tagImage(old.id, app, 'latest', signal);
+  const oldId = container?.imageId ?? image?.id;
+  if (oldId === undefined || oldId === failedId) return;
+  await engine.tagImage(oldId, app, 'latest', signal);
   await engine.removeImage(failedId, signal);
 }

@@ -103,7 +103,9 @@ export class DeviceLock implements AsyncDisposable {
       } catch (error) {
         // A connection that is gone for a moment costs nothing as long as the lease holds.
         const taken = error instanceof RdtError && error.exitCode === ExitCode.locked;
-        if (taken || clock.monotonicMs() > leaseEndsMs) return this.loss.abort(error);
+        if (!taken && clock.monotonicMs() <= leaseEndsMs) continue;
+        this.loss.abort(error);
+        return;
       }
     }
   }

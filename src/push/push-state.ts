@@ -11,37 +11,41 @@ import { hasOtherSettings } from './container-spec.js';
 import { type Decision, decide } from './decision.js';
 import { isOurs } from './labels.js';
 import type { PushDeps, PushJob } from './push-job.js';
-import { notOurs, restorePrevious } from './replace-container.js';
+import { notOurs } from './replace-container.js';
+import { isUnfinished } from './unfinished-push.js';
 
 /** What is on the device under the app's name. */
 export interface RemoteState {
   readonly container: Container | undefined;
   readonly image: Image | undefined;
   readonly token: string | undefined;
+  /** Another push is replacing the container, or was killed while it did. */
+  readonly unfinished: boolean;
 }
 
 export interface LocalState {
   readonly tree: LocalTree;
   readonly scannedAtMs: number;
-  isIgnored(path: string, isDirectory: boolean): boolean;
+  readonly isIgnored: (path: string, isDirectory: boolean) => boolean;
 }
 
 /** One round trip for all of it. @throws RdtError when the name is taken by something that is not ours. */
 export async function readRemote({ settings }: PushJob, { engine, signal }: PushDeps): Promise<RemoteState> {
   const { appName, destination } = settings;
-  const read = (): Promise<RemoteState> =>
-    Promise.all([
-      engine.inspectContainer(appName, signal),
-      engine.inspectImage(appName, signal),
-      readToken(engine, appName, destination, signal),
-    ]).then(([container, image, token]) => ({ container, image, token }));
-  let state = await read();
-  // A push that was killed between stopping the old container and starting the new one left the old one aside.
-  if (state.container === undefined && (await restorePrevious(engine, appName, signal))) state = await read();
-  if (state.container !== undefined && !isOurs(state.container, appName)) throw notOurs(appName);
-  if (state.image !== undefined && !isOurs(state.image, appName)) throw imageNotOurs(appName);
-  return state;
+  const [container, image, token, unfinished] = await Promise.all([
+    engine.inspectContainer(appName, signal),
+    engine.inspectImage(appName, signal),
+    readToken(engine, appName, destination, signal),
+    isUnfinished(engine, appName, signal),
+  ]);
+  if (container !== undefined && !isOurs(container, appName)) throw notOurs(appName);
+  if (image !== undefined && !isOurs(image, appName)) throw imageNotOurs(appName);
+  return { container, image, token, unfinished };
 }
+
+/** Whether nobody else has pushed between the two looks. */
+export const isSameRemote = (a: RemoteState, b: RemoteState): boolean =>
+  a.container?.id === b.container?.id && a.image?.id === b.image?.id && a.token === b.token;
 
 function imageNotOurs(app: string): RdtError {
   return new RdtError(`the device has an image ${app} that rdt did not build`, {

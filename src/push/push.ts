@@ -1,5 +1,4 @@
 import type { TriggerHashes } from '../sync/build-triggers.js';
-import { readToken } from '../sync/sync-container.js';
 import { isEmptyPlan, type SyncPlan } from '../sync/sync-plan.js';
 import { buildStep } from './build-step.js';
 import type { Decision } from './decision.js';
@@ -9,6 +8,7 @@ import type { PushResult } from './push-event.js';
 import type { PushDeps, PushJob } from './push-job.js';
 import {
   decideAction,
+  isSameRemote,
   type PlannedSync,
   planPushSync,
   readJobTriggers,
@@ -16,7 +16,8 @@ import {
   type RemoteState,
   startScan,
 } from './push-state.js';
-import { isSettled, startStopped, syncStep } from './sync-step.js';
+import { isSettled, syncStep } from './sync-step.js';
+import { takeBackUnfinished } from './unfinished-push.js';
 
 const NOTHING: SyncPlan = { uploads: [], deletions: [], obstacles: [] };
 
@@ -37,7 +38,6 @@ export async function push(job: PushJob, deps: PushDeps): Promise<PushResult> {
   const startMs = deps.clock.monotonicMs();
   if (!job.dryRun) await runBefore(job, deps);
   const prepared = await timed(deps, 'plan', () => prepare(job, deps));
-  deps.emit({ type: 'decision', app: job.settings.appName, decision: prepared.decision });
   if (job.dryRun) return printPlan(job, deps, prepared);
   const { action, containerId } = await carryOut(job, deps, prepared);
   await runAfter(job, deps, action);
@@ -51,10 +51,21 @@ export async function push(job: PushJob, deps: PushDeps): Promise<PushResult> {
 async function prepare(job: PushJob, deps: PushDeps): Promise<Prepared> {
   const scan = startScan(job, deps);
   const [remote, triggers] = await Promise.all([readRemote(job, deps), readJobTriggers(job, deps)]);
+  return decideAndPlan(job, deps, remote, triggers, scan);
+}
+
+async function decideAndPlan(
+  job: PushJob,
+  deps: PushDeps,
+  remote: RemoteState,
+  triggers: TriggerHashes,
+  scan: ReturnType<typeof startScan>,
+): Promise<Prepared> {
   const decision = decideAction(job, remote, triggers);
   const { container, token } = remote;
   const plannable = container !== undefined && (decision.action === 'sync' || job.dryRun);
   const planned = plannable ? await planPushSync(job, deps, container, token, scan) : undefined;
+  deps.emit({ type: 'decision', app: job.settings.appName, decision });
   return { triggers, remote, decision, planned };
 }
 
@@ -64,53 +75,46 @@ interface CarriedOut {
 }
 
 async function carryOut(job: PushJob, deps: PushDeps, prepared: Prepared): Promise<CarriedOut> {
-  const { remote, planned, decision } = prepared;
-  const { container } = remote;
-  if (decision.action === 'build' || container === undefined || planned === undefined) {
-    return build(job, deps, remote);
+  const { container, unfinished } = prepared.remote;
+  if (container?.state.running === true && !unfinished && isUpToDate(prepared)) {
+    return { action: 'none', containerId: container.id };
   }
-  if (isSettled(planned)) {
-    const { kind } = await startStopped(deps, container);
-    return { action: kind === 'started' ? 'sync' : 'none', containerId: container.id };
-  }
-  return sync(job, deps, prepared, planned);
+  return locked(job, deps, async (held) => apply(job, held, await lookAgain(job, held, prepared)));
 }
 
-async function sync(
-  job: PushJob,
-  deps: PushDeps,
-  { remote }: Prepared,
-  planned: PlannedSync,
-): Promise<CarriedOut> {
-  const { container, token } = remote;
-  if (container === undefined) throw new Error('a sync was planned without a container');
-  const outcome = await locked(job, deps, async (held) => {
-    const fresh = await replanIfMoved(job, held, container, token, planned);
-    return timed(held, 'sync', () => syncStep(job, held, container, fresh));
-  });
-  if (outcome.kind === 'up-to-date') return { action: 'none', containerId: container.id };
-  if (outcome.kind !== 'needs-rebuild') return { action: 'sync', containerId: container.id };
+const isUpToDate = ({ planned, decision }: Prepared): boolean =>
+  decision.action === 'sync' && planned !== undefined && isSettled(planned);
+
+/** Another push may have ended, or have been killed, between our look at the device and our lock. */
+async function lookAgain(job: PushJob, deps: PushDeps, prepared: Prepared): Promise<Prepared> {
+  const now = await readRemote(job, deps);
+  if (!now.unfinished && isSameRemote(now, prepared.remote)) return prepared;
+  if (now.unfinished) {
+    const { appName } = job.settings;
+    deps.emit({
+      type: 'warning',
+      message: `an earlier push of ${appName} was cut off; what it began is taken back`,
+    });
+    await takeBackUnfinished(deps.engine, appName, deps.signal);
+  }
+  const remote = now.unfinished ? await readRemote(job, deps) : now;
+  return decideAndPlan(job, deps, remote, prepared.triggers, startScan(job, deps));
+}
+
+async function apply(job: PushJob, deps: PushDeps, { remote, planned }: Prepared): Promise<CarriedOut> {
+  const { container } = remote;
+  if (container === undefined || planned === undefined) return build(job, deps, remote);
+  const outcome = await timed(deps, 'sync', () => syncStep(job, deps, container, planned));
+  if (outcome.kind !== 'needs-rebuild') {
+    return { action: outcome.kind === 'up-to-date' ? 'none' : 'sync', containerId: container.id };
+  }
   const decision: Decision = { action: 'build', reasons: [outcome.reason] };
   deps.emit({ type: 'decision', app: job.settings.appName, decision });
   return build(job, deps, remote);
 }
 
-/** Another push may have ended between our look at the device and our lock. */
-async function replanIfMoved(
-  job: PushJob,
-  deps: PushDeps,
-  container: NonNullable<RemoteState['container']>,
-  token: string | undefined,
-  planned: PlannedSync,
-): Promise<PlannedSync> {
-  const now = await readToken(deps.engine, container.id, job.settings.destination, deps.signal);
-  return now === token ? planned : planPushSync(job, deps, container, now, startScan(job, deps));
-}
-
 async function build(job: PushJob, deps: PushDeps, remote: RemoteState): Promise<CarriedOut> {
-  const container = await locked(job, deps, (held) =>
-    timed(held, 'build', () => buildStep(job, held, remote)),
-  );
+  const container = await timed(deps, 'build', () => buildStep(job, deps, remote));
   return { action: 'build', containerId: container.id };
 }
 

@@ -3,7 +3,7 @@ import { ExitCode, RdtError } from '../errors.js';
 import type { Clock } from '../runtime.js';
 import type { Container, ContainerSpec, Engine } from '../transport/engine.js';
 import { EngineError } from '../transport/engine-error.js';
-import { isOurs, nextName, previousName } from './labels.js';
+import { nextName, previousName } from './labels.js';
 import { stopContainer } from './stop-container.js';
 
 /** A new app that ends with an error within this time is taken back. */
@@ -24,7 +24,7 @@ export interface Replacement {
   prepare(container: Container): Promise<void>;
   /** Called with the new container while it runs, before it has proved itself. */
   started(container: Container): Promise<void>;
-  rolledBack(toPrevious: boolean): void;
+  readonly rolledBack: (toPrevious: boolean) => void;
 }
 
 /**
@@ -34,7 +34,7 @@ export interface Replacement {
  */
 export async function replaceContainer(replacement: Replacement): Promise<Container> {
   const { engine, app, previous, signal } = replacement;
-  await removeLeftover(engine, nextName(app), app, signal);
+  await refuseTakenName(engine, nextName(app), signal);
   let created: string | undefined;
   try {
     created = await createNext(replacement);
@@ -53,12 +53,9 @@ export async function replaceContainer(replacement: Replacement): Promise<Contai
   }
 }
 
-/** A push that was killed between create and start may have left its container. */
-async function removeLeftover(engine: Engine, name: string, app: string, signal: AbortSignal): Promise<void> {
-  const leftover = await engine.inspectContainer(name, signal);
-  if (leftover === undefined) return;
-  if (!isOurs(leftover, app)) throw notOurs(name);
-  await engine.removeContainer(leftover.id, { removeAnonymousVolumes: true }, signal);
+/** What an unfinished push left was taken away before (unfinished-push.ts): whoever has the name now is not ours. */
+async function refuseTakenName(engine: Engine, name: string, signal: AbortSignal): Promise<void> {
+  if ((await engine.inspectContainer(name, signal)) !== undefined) throw notOurs(name);
 }
 
 export function notOurs(name: string): RdtError {
@@ -136,7 +133,7 @@ async function lastLines(engine: Engine, id: string, signal: AbortSignal): Promi
 async function inspect(engine: Engine, id: string, signal: AbortSignal): Promise<Container> {
   const container = await engine.inspectContainer(id, signal);
   if (container === undefined)
-    throw new RdtError('the new container was removed by somebody else while it was started');
+    throw new RdtError('the container was removed by somebody else while it was replaced');
   return container;
 }
 
@@ -146,16 +143,12 @@ async function rollBack(
 ): Promise<void> {
   const signal = AbortSignal.timeout(ROLLBACK_MS);
   if (created !== undefined) await engine.removeContainer(created, { removeAnonymousVolumes: true }, signal);
-  await restorePrevious(engine, app, signal);
-  if (previous?.state.running === true) await engine.startContainer(previous.id, signal);
+  if (previous !== undefined) await putBack(engine, app, previous, signal);
   rolledBack(previous !== undefined);
 }
 
-/** Gives the old container its name back, when a push that did not end well took it. */
-export async function restorePrevious(engine: Engine, app: string, signal: AbortSignal): Promise<boolean> {
-  const previous = await engine.inspectContainer(previousName(app), signal);
-  if (previous === undefined || !isOurs(previous, app)) return false;
-  if ((await engine.inspectContainer(app, signal)) !== undefined) return false;
-  await engine.renameContainer(previous.id, app, signal);
-  return true;
+async function putBack(engine: Engine, app: string, previous: Container, signal: AbortSignal): Promise<void> {
+  if ((await inspect(engine, previous.id, signal)).name !== app)
+    await engine.renameContainer(previous.id, app, signal);
+  if (previous.state.running) await engine.startContainer(previous.id, signal);
 }

@@ -29,7 +29,10 @@ export async function stopContainer(
   // Whoever comes first ends the other; a rejection of `exited` is seen by the race below in any case.
   exited.catch(() => undefined);
   const wasRunning = await engine.killContainer(container.id, container.stopSignal, signal);
-  if (!wasRunning) return grace.abort();
+  if (!wasRunning) {
+    grace.abort();
+    return;
+  }
   const timer = new AbortController();
   const timeout = clock.sleep(graceMs, AbortSignal.any([signal, timer.signal])).then(() => false);
   timeout.catch(() => undefined);

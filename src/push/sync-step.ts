@@ -32,10 +32,7 @@ export async function syncStep(
 }
 
 /** What a restart does for an app that has nothing new: only one that does not run is started. */
-export async function startStopped(
-  { engine, signal }: PushDeps,
-  container: Container,
-): Promise<SyncStepOutcome> {
+async function startStopped({ engine, signal }: PushDeps, container: Container): Promise<SyncStepOutcome> {
   if (container.state.running) return { kind: 'up-to-date' };
   await engine.startContainer(container.id, signal);
   return { kind: 'started' };

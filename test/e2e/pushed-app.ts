@@ -137,6 +137,12 @@ export class PushedApp implements Disposable {
     ];
   }
 
+  /** As if the lock of a killed push had run out. */
+  async forgetLock(): Promise<void> {
+    const locks = (await this.leftovers()).filter((name) => name.startsWith('rdt-lock.'));
+    if (locks.length > 0) await this.docker('volume', 'rm', ...locks);
+  }
+
   [Symbol.dispose](): void {
     this.rdt[Symbol.dispose]();
     rmSync(this.folder, { recursive: true, force: true });

@@ -1,0 +1,168 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from '../testbed/eventually.js';
+import { VirtualDevice } from '../testbed/virtual-device.js';
+import { HELLO, PushedApp } from './pushed-app.js';
+
+let device: VirtualDevice;
+let app: PushedApp;
+
+beforeAll(async () => {
+  device = await VirtualDevice.up({ name: 'push-recovery', announce: false, images: ['busybox'] });
+  app = new PushedApp(device, 'recovery', { ...HELLO, 'greeting.txt': 'hello', 'old.txt': '' });
+  await app.push();
+});
+afterAll(async () => {
+  app[Symbol.dispose]();
+  await device.down();
+});
+
+describe('a container that was', () => {
+  it('stopped is started again', async () => {
+    const { id } = await app.state();
+    await app.docker('stop', '-t', '1', 'recovery');
+    await app.push();
+    expect(await app.state()).toMatchObject({ id, running: true });
+  });
+
+  it('stopped gets the edits, and is started with them', async () => {
+    const { id } = await app.state();
+    await app.docker('stop', '-t', '1', 'recovery');
+    app.write('greeting.txt', 'while you slept');
+    await app.push();
+    expect(await app.state()).toMatchObject({ id, running: true });
+    await app.expectInStep();
+  });
+
+  it('stopped, when files are to be deleted, is in step and running afterwards', async () => {
+    await app.docker('stop', '-t', '1', 'recovery');
+    app.remove('old.txt');
+    await app.push();
+    expect((await app.state()).running).toBe(true);
+    await app.expectInStep();
+    expect(await app.leftovers()).toEqual([]);
+  });
+
+  it('paused goes on, with the edits', async () => {
+    await app.docker('pause', 'recovery');
+    app.write('greeting.txt', 'wake up');
+    await app.push();
+    expect(await app.inspect('{{.State.Status}}')).toBe('running');
+    await app.expectInStep();
+  });
+
+  it('removed is made again', async () => {
+    await app.docker('rm', '--force', 'recovery');
+    const { stderr } = await app.push();
+    expect(stderr).toContain('building recovery: the device has no container recovery\n');
+    expect((await app.state()).running).toBe(true);
+    await app.expectInStep();
+  });
+
+  it('removed with its image is made again', async () => {
+    await app.docker('rm', '--force', 'recovery');
+    await app.docker('rmi', '--force', 'recovery');
+    expect((await app.push()).stderr).toContain('the device has no image recovery; ');
+    await app.expectInStep();
+  });
+
+  it('put back to what its image holds is brought in step again', async () => {
+    app.write('greeting.txt', 'newer than the image');
+    await app.push();
+    await app.docker('exec', 'recovery', 'rm', '-rf', '.rdt-state', 'greeting.txt');
+    await app.push();
+    await app.expectInStep();
+  });
+});
+
+describe('a device that', () => {
+  it('rebooted between two pushes gets the edit only', async () => {
+    const { id } = await app.state();
+    await device.reboot();
+    app.write('greeting.txt', 'after the reboot');
+    const { stderr } = await app.push();
+    expect(stderr).toContain('sent 1 file');
+    expect(await app.state()).toMatchObject({ id, running: true });
+    await app.expectInStep();
+  });
+
+  it('lost its power between two pushes gets the edit too', async () => {
+    await device.reboot({ powerCut: true });
+    app.write('greeting.txt', 'after the power cut');
+    await app.push();
+    expect((await app.state()).running).toBe(true);
+    await app.expectInStep();
+  });
+
+  it('has no engine fails fast, and gets all that was changed meanwhile when it has', async () => {
+    await device.killEngine();
+    app.write('greeting.txt', 'one');
+    const { exitCode, stderr, durationMs } = await app.tryPush();
+    expect(exitCode, stderr).toBe(4);
+    expect(durationMs).toBeLessThan(8000);
+    app.write('another.txt', 'two');
+    app.remove('greeting.txt');
+    await device.startEngine();
+    await app.push();
+    await app.expectInStep();
+  });
+
+  it('was flashed anew gets the whole app again', async () => {
+    await device.reflash();
+    await app.push();
+    expect((await app.state()).running).toBe(true);
+    await app.expectInStep();
+  });
+});
+
+describe('a push that was killed', () => {
+  const killedAt = async (moment: RegExp | (() => Promise<boolean>), ...args: string[]): Promise<void> => {
+    const push = app.startPush(...args);
+    if (moment instanceof RegExp) await push.until(moment);
+    else await eventually(moment, { what: 'the moment to kill at', withinMs: 30_000, everyMs: 5 });
+    push.kill('SIGKILL');
+    await push.ended();
+  };
+  const containers = () => app.docker('ps', '--all', '--format', '{{.Names}}');
+
+  /** What a killed push leaves is its lock, until it has run out. */
+  const pushWhenFree = () =>
+    eventually(
+      async () => {
+        const result = await app.tryPush();
+        if (result.exitCode !== 8) expect(result.exitCode, result.stderr).toBe(0);
+        return result.exitCode === 0;
+      },
+      { what: 'the end of the lock', withinMs: 30_000, everyMs: 500 },
+    );
+
+  it('before it stopped the old container leaves a new one that the next push takes away', async () => {
+    const before = await app.state();
+    await killedAt(async () => (await containers()).includes('recovery.rdt-next'), '--force-build');
+    expect(await app.state()).toEqual(before);
+    await app.forgetLock();
+    await app.push();
+    expect(await app.leftovers()).toEqual([]);
+  });
+
+  it('while the new container proved itself is healed by the next one, within 30 s', async () => {
+    await killedAt(/starting recovery/, '--force-build');
+    expect(await containers()).toContain('recovery.rdt-previous');
+    const held = await app.tryPush('--force-build');
+    expect(held.exitCode).toBe(8);
+    expect(held.stderr).toMatch(/recovery is being pushed by root@\S+ \(pid \d+\)/);
+    await pushWhenFree();
+    await app.expectInStep();
+    expect(await app.leftovers()).toEqual([]);
+  });
+
+  it('between the stop of the old container and the start of the new one is healed by the next one', async () => {
+    await killedAt(async () => (await containers()).includes('recovery.rdt-previous'), '--force-build');
+    await app.forgetLock();
+    expect((await app.push()).stderr).toContain(
+      'an earlier push of recovery was cut off; what it began is taken back',
+    );
+    expect((await app.state()).running).toBe(true);
+    await app.expectInStep();
+    expect(await app.leftovers()).toEqual([]);
+  });
+});
