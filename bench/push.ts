@@ -1,0 +1,178 @@
+import { LINK_PROFILES, VirtualDevice } from '../test/testbed/virtual-device.js';
+import { BenchProject, mergedFolder, POLITE, STUBBORN } from './push-rig.js';
+import { median, table } from './statistics.js';
+
+type LinkName = 'none' | keyof typeof LINK_PROFILES;
+
+const LINKS: readonly LinkName[] = ['none', 'lan', 'wifi'];
+const SMALL = { files: 1000, bytesPerFile: 10_000 };
+const LARGE = { files: 20_000, bytesPerFile: 500 };
+
+/** The columns: what is measured side by side in each round. */
+type Method = 'rsync' | 'original' | 'original+restart' | 'rdt' | 'rdt+restart';
+const METHODS: readonly Method[] = ['rsync', 'original', 'original+restart', 'rdt', 'rdt+restart'];
+
+type Samples = Map<Method, number[]>;
+
+interface Bench {
+  readonly device: VirtualDevice;
+  readonly address: string;
+  readonly rounds: number;
+}
+
+/** Whole commands, cold processes; every round runs each method once, in rotated order. */
+export async function benchPush(rounds: number): Promise<void> {
+  for (const link of LINKS) {
+    const profile = link === 'none' ? {} : { link: LINK_PROFILES[link] };
+    await using device = await VirtualDevice.up({
+      name: `bench-${link}`,
+      images: ['busybox'],
+      announce: false,
+      ...profile,
+    });
+    const bench = { device, address: device.linkAddress, rounds };
+    const rows: [string, Samples][] = [
+      ...(await edits(bench, SMALL, [0, 1, 100])),
+      ...(await edits(bench, LARGE, [1])),
+      ['first sync, 1,000 files', await firstSync(bench)],
+      ['rebuild, RUN 1 s', await rebuild(bench, POLITE)],
+      ['1 of 1,000, deaf PID 1', await deafApp(bench)],
+    ];
+    print(link, rows);
+  }
+}
+
+class Projects implements AsyncDisposable {
+  readonly all = new Map<Method, BenchProject>();
+
+  constructor(
+    private readonly bench: Bench,
+    size: typeof SMALL,
+    command: string,
+    methods: readonly Method[] = METHODS,
+    runSeconds = 0,
+  ) {
+    for (const method of methods) {
+      this.all.set(method, new BenchProject(method.replace('+', '-'), size, command, runSeconds));
+    }
+  }
+
+  /** Each app is built by rdt itself: the yardsticks sync into a container like ours. */
+  build(): void {
+    for (const project of this.all.values()) project.rdt(this.bench.address);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const project of this.all.values()) {
+      await this.bench.device.docker('rm', '-f', project.app);
+      await this.bench.device.docker('rmi', project.app);
+      project[Symbol.dispose]();
+    }
+  }
+}
+
+async function measure(
+  { device, address, rounds }: Bench,
+  projects: Projects,
+  prepare: (project: BenchProject, round: number) => Promise<void> | void,
+  act: typeof run = run,
+): Promise<Samples> {
+  const samples: Samples = new Map();
+  const methods = [...projects.all.keys()];
+  // Round -1 warms every cache and is not counted.
+  for (let round = -1; round < rounds; round++) {
+    for (let turn = 0; turn < methods.length; turn++) {
+      const method = methods[(turn + round + 1) % methods.length];
+      const project = method === undefined ? undefined : projects.all.get(method);
+      if (method === undefined || project === undefined) continue;
+      await prepare(project, round + 1);
+      const duration = await act(method, project, device, address);
+      if (round >= 0) samples.set(method, [...(samples.get(method) ?? []), duration]);
+    }
+  }
+  return samples;
+}
+
+async function run(
+  method: Method,
+  project: BenchProject,
+  device: VirtualDevice,
+  address: string,
+): Promise<number> {
+  switch (method) {
+    case 'rsync':
+      return project.rsync(address, await mergedFolder(device, project.app));
+    case 'original':
+      return project.original(address);
+    case 'original+restart':
+      return project.original(address, '--restart');
+    case 'rdt':
+      return project.rdt(address, '--restart', 'none');
+    case 'rdt+restart':
+      return project.rdt(address);
+  }
+}
+
+async function edits(
+  bench: Bench,
+  size: typeof SMALL,
+  counts: readonly number[],
+): Promise<[string, Samples][]> {
+  await using projects = new Projects(bench, size, POLITE);
+  projects.build();
+  const rows: [string, Samples][] = [];
+  for (const count of counts) {
+    const samples = await measure(bench, projects, (project, round) => {
+      if (count > 0) project.edit(count, round + 100 * count);
+    });
+    rows.push([count === 0 ? 'nothing changed' : `${count} of ${size.files.toLocaleString('en')}`, samples]);
+  }
+  return rows;
+}
+
+async function firstSync(bench: Bench): Promise<Samples> {
+  await using projects = new Projects(bench, SMALL, POLITE);
+  projects.build();
+  return measure(bench, projects, async (project) => {
+    await bench.device.docker('exec', project.app, 'sh', '-c', 'cd /usr/src/app && rm -rf src .rdt-state');
+  });
+}
+
+async function rebuild(bench: Bench, command: string): Promise<Samples> {
+  await using projects = new Projects(bench, SMALL, command, ['original+restart', 'rdt+restart'], 1);
+  projects.build();
+  const act: typeof run = async (method, project, device, address) =>
+    method === 'original+restart' ? project.originalBuild(address) : run(method, project, device, address);
+  return measure(bench, projects, (project) => project.touchTrigger(), act);
+}
+
+async function deafApp(bench: Bench): Promise<Samples> {
+  const few = { ...bench, rounds: Math.min(bench.rounds, 3) };
+  await using projects = new Projects(few, SMALL, STUBBORN, ['original+restart', 'rdt+restart']);
+  projects.build();
+  return measure(few, projects, (project, round) => project.edit(1, round));
+}
+
+function print(link: LinkName, rows: readonly [string, Samples][]): void {
+  const header = [
+    `link: ${link}`,
+    ...METHODS.map((name) => `${name} ms`),
+    'rdt:rsync',
+    'rdt:original',
+    'both restarting',
+  ];
+  const lines = rows.map(([name, samples]) => {
+    const middle = (method: Method): number => median(samples.get(method) ?? []);
+    const ratio = (ours: Method, theirs: Method): string => shown(middle(ours) / middle(theirs), 2);
+    return [
+      name,
+      ...METHODS.map((method) => shown(middle(method), 0)),
+      ratio('rdt', 'rsync'),
+      ratio('rdt', 'original'),
+      ratio('rdt+restart', 'original+restart'),
+    ];
+  });
+  console.log(`${table([header, ...lines])}\n`);
+}
+
+const shown = (value: number, digits: number): string => (Number.isNaN(value) ? '-' : value.toFixed(digits));
