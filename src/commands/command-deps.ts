@@ -3,16 +3,8 @@ import type { ExitCode } from '../errors.js';
 import type { FlashRun } from '../image/flash-session.js';
 import type { PushRequest } from '../push/push-project.js';
 import type { Runtime } from '../runtime.js';
+import type { PushOptions } from '../wiring/push.js';
 import type { KnownHostsStore } from '../transport/host-key-check.js';
-
-/** How a push is shown, and who it is that pushes. */
-export interface PushOptions {
-  readonly json: boolean;
-  readonly timing: boolean;
-  readonly verbose: boolean;
-  /** Private keys for ssh, as typed. */
-  readonly identity: readonly string[];
-}
 
 /** Loaders of the wired adapters. Each is imported when its command runs, so that `rdt --help` loads none of them. */
 export interface Wiring {

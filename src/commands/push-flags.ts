@@ -15,8 +15,8 @@ export interface PushFlags {
   readonly skipGitignore?: true;
   readonly before?: string;
   readonly after?: string;
-  readonly progress?: true;
-  readonly verbose?: true;
+  readonly progress?: boolean;
+  readonly verbose?: boolean;
   readonly skipLogs?: true;
   readonly appName?: string;
   readonly buildTriggers?: readonly string[];

@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import type { CommandDeps } from './command-deps.js';
 import {
   afterSync,
@@ -54,6 +54,8 @@ export function pushCommand(deps: CommandDeps): Command {
     .option('--skip-logs', 'end after the push instead of following the output of the app')
     .option('-p, --progress', 'show progress')
     .option('-v, --verbose', 'say more')
+    .addOption(new Option('--no-progress').hideHelp())
+    .addOption(new Option('--no-verbose').hideHelp())
     .option('--dry-run', 'print what would be done, and do nothing')
     .option('--timing', 'print how long each part took')
     .option('--json', 'print events as JSON, one object a line')
@@ -62,8 +64,8 @@ export function pushCommand(deps: CommandDeps): Command {
 }
 
 async function runPush(target: string | undefined, flags: PushFlags, { wiring }: CommandDeps): Promise<void> {
-  const { json = false, timing = false, verbose = false, identity = [] } = flags;
-  const push = await wiring.push({ json, timing, verbose, identity });
+  const { json = false, timing = false, identity = [] } = flags;
+  const push = await wiring.push({ json, timing, identity });
   await push({
     target,
     source: flags.source,

@@ -1,15 +1,10 @@
+import type { TriggerChanges } from '../sync/build-triggers.js';
 import type { Container, Image } from '../transport/engine.js';
 
 /** Whether a push builds a new image, and every reason for it. */
 export type Decision =
   | { readonly action: 'build'; readonly reasons: readonly string[] }
   | { readonly action: 'sync' };
-
-export interface TriggerChanges {
-  readonly changed: readonly string[];
-  readonly appeared: readonly string[];
-  readonly vanished: readonly string[];
-}
 
 export interface DecisionInput {
   readonly app: string;

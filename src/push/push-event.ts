@@ -6,6 +6,13 @@ import type { Decision } from './decision.js';
 /** Everything that happens in a push, in order. A stable interface: `--json` prints these, one object a line. */
 export type PushEvent =
   | { readonly type: 'device'; readonly device: Device }
+  | {
+      readonly type: 'project';
+      readonly app: string;
+      readonly source: string;
+      readonly destination: string;
+      readonly verbose: boolean;
+    }
   | { readonly type: 'warning'; readonly message: string }
   | { readonly type: 'decision'; readonly app: string; readonly decision: Decision }
   | { readonly type: 'plan'; readonly plan: PushPlan }

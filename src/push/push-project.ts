@@ -1,6 +1,7 @@
 import { basename, resolve } from 'node:path';
 import type { ImageBuilder } from '../build/image-builder.js';
 import type { Device } from '../discovery/device.js';
+import { ExitCode, RdtError } from '../errors.js';
 import { slugifyAppName } from '../project/app-name.js';
 import type { SavedTrigger } from '../project/check-project.js';
 import {
@@ -65,6 +66,9 @@ export async function pushProject(request: PushRequest, deps: PushProjectDeps): 
   const project = await deps.openProject(source);
   for (const message of project.warnings) deps.emit({ type: 'warning', message });
   const settings = await settle(request, project, source, deps);
+  refuseUnsupported(settings);
+  const { appName: app, destination, verbose } = settings;
+  deps.emit({ type: 'project', app, source, destination, verbose });
   const device = await finding;
   deps.emit({ type: 'device', device });
   await using connection = await deps.connect(device);
@@ -85,6 +89,14 @@ async function settle(
     given.appName = await askAppName(slugifyAppName(basename(source)));
   }
   return resolveSettings(given, project.settings, defaultSettings, { source });
+}
+
+function refuseUnsupported({ afterSync }: PushSettings): void {
+  if (afterSync.kind !== 'process') return;
+  throw new RdtError('restart: process is not supported yet', {
+    exitCode: ExitCode.usage,
+    hint: 'Use container, none or signal:<name>.',
+  });
 }
 
 function jobOf({ flags, forceBuild, dryRun, force }: PushRequest, project: Project, settings: PushSettings) {

@@ -7,7 +7,6 @@ import { type Style, styleFor } from './style.js';
 
 export interface PushViewOptions {
   readonly timing: boolean;
-  readonly verbose: boolean;
   /** Shows the events of a build. */
   readonly showBuild: (event: BuildEvent) => void;
 }
@@ -16,8 +15,12 @@ export interface PushViewOptions {
 export function createPushView(runtime: Runtime, options: PushViewOptions): EmitPushEvent {
   const style = styleFor(runtime.stderr, runtime.env);
   const say = (text: string): void => void runtime.stderr.write(`${text}\n`);
+  let verbose = false;
   const show = (event: PushEvent): void => {
     switch (event.type) {
+      case 'project':
+        verbose = event.verbose;
+        return verbose ? say(style.dim(`${event.source} -> ${event.app}:${event.destination}`)) : undefined;
       case 'device':
         return say(`${event.device.name} (${event.device.address})`);
       case 'warning':
@@ -43,7 +46,7 @@ export function createPushView(runtime: Runtime, options: PushViewOptions): Emit
       case 'synced':
         return say(style.dim(syncLine(event.summary)));
       case 'phase':
-        return options.timing
+        return options.timing || verbose
           ? say(style.dim(`${event.name.padEnd(8)} ${formatDuration(event.durationMs)}`))
           : undefined;
       case 'done':

@@ -1,6 +1,5 @@
 import { hostname, userInfo } from 'node:os';
 import { join } from 'node:path';
-import type { PushOptions } from '../commands/command-deps.js';
 import { changesAfterPush } from '../project/project-changes.js';
 import { describeProblem } from '../project/problem.js';
 import { readProjectFile } from '../project/yaml/read-project-file.js';
@@ -13,6 +12,14 @@ import { createBuildView } from '../ui/build-view.js';
 import { createJsonView, createPushView } from '../ui/push-view.js';
 import { wireDiscovery } from './discovery.js';
 import { connectEngine } from './engine-connection.js';
+
+/** How a push is shown, and with which keys it logs in. */
+export interface PushOptions {
+  readonly json: boolean;
+  readonly timing: boolean;
+  /** Private keys for ssh, as typed. */
+  readonly identity: readonly string[];
+}
 
 /** `rdt push` with its real parts. */
 export function wirePush(runtime: Runtime, options: PushOptions): (request: PushRequest) => Promise<void> {
@@ -50,9 +57,9 @@ async function openProject(source: string): Promise<Project> {
   };
 }
 
-function viewFor(runtime: Runtime, { json, timing, verbose }: PushOptions): EmitPushEvent {
+function viewFor(runtime: Runtime, { json, timing }: PushOptions): EmitPushEvent {
   if (json) return createJsonView(runtime);
-  return createPushView(runtime, { timing, verbose, showBuild: createBuildView(runtime) });
+  return createPushView(runtime, { timing, showBuild: createBuildView(runtime) });
 }
 
 async function askAppName(runtime: Runtime, proposal: string): Promise<string> {
