@@ -145,8 +145,11 @@ function readSymbols(
 /** Undoes the Burrows-Wheeler transform, as far as links from each byte to the next. Returns the first link. */
 function linkChain(chain: Uint32Array, length: number, origin: number): number {
   const places = new Uint32Array(257);
-  for (let index = 0; index < length; index += 1) places[((chain[index] ?? 0) & 0xff) + 1]! += 1;
-  for (let byte = 1; byte < 257; byte += 1) places[byte]! += places[byte - 1] ?? 0;
+  const count = (byte: number, more: number): void => {
+    places[byte] = (places[byte] ?? 0) + more;
+  };
+  for (let index = 0; index < length; index += 1) count(((chain[index] ?? 0) & 0xff) + 1, 1);
+  for (let byte = 1; byte < 257; byte += 1) count(byte, places[byte - 1] ?? 0);
   for (let index = 0; index < length; index += 1) {
     const byte = (chain[index] ?? 0) & 0xff;
     const place = places[byte] ?? 0;

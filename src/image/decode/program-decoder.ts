@@ -8,6 +8,8 @@ import { RdtError } from '../../errors.js';
 export interface DecoderProgram {
   readonly command: string;
   readonly args: readonly string[];
+  /** It ends well, and only complains, when something else follows the packed data. */
+  readonly onlyWarns?: true;
 }
 
 /** What a program reads. */
@@ -72,7 +74,8 @@ async function* readOutput(
     signal.throwIfAborted();
     const failure = await inputFailure;
     if (failure !== undefined) throw failure;
-    if (child.exitCode !== 0) throw damaged(program, name, complaint());
+    const warned = program.onlyWarns === true && complaint() !== '';
+    if (child.exitCode !== 0 || warned) throw damaged(program, name, complaint());
   } finally {
     signal.removeEventListener('abort', kill);
     kill();

@@ -17,6 +17,7 @@ interface ProgramFormatFacts {
   /** How to get it, for people. */
   readonly packages: string;
   readonly args: (signal: AbortSignal) => Promise<readonly string[]>;
+  readonly onlyWarns?: true;
   /** A slower way without the program. */
   readonly builtIn: () => Decode | undefined;
 }
@@ -31,6 +32,7 @@ const FACTS: Record<ProgramFormat, ProgramFormatFacts> = {
   bzip2: {
     command: 'bzip2',
     packages: 'bzip2 on every system',
+    onlyWarns: true,
     args: () => Promise.resolve(['--decompress', '--stdout']),
     builtIn: () => builtInUnbzip2,
   },
@@ -101,8 +103,9 @@ export async function openProgramDecoder(
   name: string,
   signal: AbortSignal,
 ): Promise<{ chunks: AsyncIterable<Buffer>; note?: string; readBytes?: () => number | undefined }> {
-  const { command, packages, args, builtIn } = FACTS[format];
-  const program: DecoderProgram = { command, args: await args(signal) };
+  const { packages, builtIn, args, ...facts } = FACTS[format];
+  const { command } = facts;
+  const program: DecoderProgram = { ...facts, args: await args(signal) };
   const running = await startProgram(program, input, name, signal);
   if (running !== undefined) return { chunks: running.output(), readBytes: () => running.readBytes() };
   const decode = builtIn();

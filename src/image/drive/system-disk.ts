@@ -58,10 +58,7 @@ export class SystemDisks {
 
   /** `roots` is all that lsblk lists, with mount points completed from the kernel's own table. */
   constructor(roots: readonly LsblkNode[]) {
-    for (const node of roots.flatMap(flatten)) {
-      const use = systemUse(node);
-      if (use !== undefined) this.systemNodes.set(node.kernelName, `${node.path} is ${use}`);
-    }
+    for (const root of roots) this.markSystem(root);
     const systemRoots = roots.filter((root) => this.directUse(root) !== undefined);
     for (const { uuid, fsType } of systemRoots.flatMap(flatten)) {
       if (uuid !== undefined && SHARED_FS_TYPES.has(fsType ?? '')) this.systemSharedUuids.add(uuid);
@@ -75,7 +72,19 @@ export class SystemDisks {
     return this.sharedUse(root) ?? kindRefusal(root);
   }
 
-  /** A volume over several drives is listed below each of them, though perhaps only once with its mount points. */
+  /** Marks a node, and so what it is built on, as carrying a part of the system. Returns which. */
+  private markSystem(node: LsblkNode): string | undefined {
+    const own = systemUse(node);
+    const uses = [
+      own === undefined ? undefined : `${node.path} is ${own}`,
+      ...node.children.map((child) => this.markSystem(child)),
+    ];
+    const use = uses.find((candidate) => candidate !== undefined);
+    if (use !== undefined) this.systemNodes.set(node.kernelName, use);
+    return use;
+  }
+
+  /** A volume over several drives is listed below each of them, though perhaps only once with its mount points and partitions. */
   private directUse(root: LsblkNode): string | undefined {
     return flatten(root)
       .map((node) => this.systemNodes.get(node.kernelName))

@@ -1,0 +1,143 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { standingOf } from '../../../src/image/flash-drive-rules.js';
+import { drivesOf, type KernelView } from '../../../src/image/drive/linux-catalog.js';
+import { parseLsblk } from '../../../src/image/drive/lsblk.js';
+import { parseMountInfo, parseSwaps } from '../../../src/image/drive/mount-table.js';
+import { isSystemPlace } from '../../../src/image/drive/system-disk.js';
+
+const FOLDER = new URL('lsblk/', import.meta.url);
+const NO_KERNEL: KernelView = { mounts: [], swaps: [], builtInMmc: new Set() };
+const ANY_IMAGE = { sizeBytes: 1, place: undefined };
+
+const drivesIn = (machine: string, kernel = NO_KERNEL) =>
+  drivesOf(parseLsblk(readFileSync(new URL(`${machine}.json`, FOLDER), 'utf8')), kernel);
+
+/** What may be written after a question, the name typed, or never. */
+function standings(machine: string, kernel = NO_KERNEL): Record<string, string> {
+  return Object.fromEntries(
+    drivesIn(machine, kernel).map((drive) => [drive.path, standingOf(drive, ANY_IMAGE).kind]),
+  );
+}
+
+const NEVER = 'refused';
+const ASK = 'needs-yes';
+const NAME = 'needs-name';
+
+/** One line a recorded machine: everything that is not a card of that machine's user has to be refused or asked for by name. */
+const MACHINES: Record<string, Record<string, string>> = {
+  'bcache-root': { '/dev/nvme0n1': NEVER, '/dev/sda': NEVER, '/dev/sdb': ASK },
+  'btrfs-over-two-disks': { '/dev/sda': NEVER, '/dev/sdb': NEVER, '/dev/sdc': ASK },
+  'docker-data-on-a-usb-drive': { '/dev/sda': NEVER, '/dev/sdb': NEVER, '/dev/sdc': ASK, '/dev/sdd': NEVER },
+  'emmc-boot-areas': {
+    '/dev/mmcblk0': NEVER,
+    '/dev/mmcblk0boot0': NEVER,
+    '/dev/mmcblk0boot1': NEVER,
+    '/dev/mmcblk0rpmb': NEVER,
+    '/dev/mmcblk1': ASK,
+  },
+  'live-usb-stick': {
+    '/dev/loop0': NEVER,
+    '/dev/sda': NAME,
+    '/dev/sdb': NEVER,
+    '/dev/sdc': ASK,
+    '/dev/sdd': NEVER,
+    '/dev/sde': NEVER,
+    '/dev/sr0': NEVER,
+  },
+  'luks-on-hotplug-nvme': { '/dev/nvme0n1': NEVER, '/dev/sda': ASK },
+  'lvm-over-two-disks': { '/dev/sda': NEVER, '/dev/sdb': NEVER, '/dev/sdc': NEVER, '/dev/sdd': ASK },
+  'md-raid1': {
+    '/dev/sda': NEVER,
+    '/dev/sdb': NEVER,
+    '/dev/sdc': NEVER,
+    '/dev/md127': NEVER,
+    '/dev/sdd': ASK,
+  },
+  'multipath-root': { '/dev/sda': NEVER, '/dev/sdb': NEVER, '/dev/sdc': ASK },
+  'strings-of-util-linux-2.29': { '/dev/sda': NEVER, '/dev/sdb': ASK, '/dev/sr0': NEVER },
+  'swap-on-a-usb-drive': { '/dev/sda': NEVER, '/dev/sdb': NEVER, '/dev/sdc': ASK },
+  'virtual-machine': { '/dev/loop1': NEVER, '/dev/zram0': NEVER, '/dev/vda': NEVER },
+  'zram-and-usb-root': {
+    '/dev/sda': NEVER,
+    '/dev/zram0': NEVER,
+    '/dev/zram1': NEVER,
+    '/dev/ram0': NEVER,
+    '/dev/mmcblk0': ASK,
+  },
+};
+
+describe('the drives of a machine', () => {
+  it.each(Object.keys(MACHINES))('like %s are told apart from its system', (machine) => {
+    expect(standings(machine)).toEqual(MACHINES[machine]);
+  });
+
+  it('are all in the table above', () => {
+    expect(readdirSync(FOLDER).sort()).toEqual(Object.keys(MACHINES).map((machine) => `${machine}.json`));
+  });
+
+  it('say which part of the system they carry, through every layer', () => {
+    const [nvme] = drivesIn('luks-on-hotplug-nvme');
+    expect(nvme?.refusal).toBe('it carries the running system: /dev/nvme0n1p1 is mounted at /boot/efi');
+    const [, second] = drivesIn('md-raid1');
+    expect(second?.refusal).toBe('it carries the running system: /dev/md0 is mounted at /');
+  });
+});
+
+describe('what lsblk does not tell, the kernel tells', () => {
+  const kernelWith = (mountInfo: string, swaps = ''): KernelView => ({
+    ...NO_KERNEL,
+    mounts: parseMountInfo(mountInfo),
+    swaps: parseSwaps(`Filename Type Size Used Priority\n${swaps}`),
+  });
+
+  it('a second mount of the system that an old lsblk leaves out', () => {
+    const kernel = kernelWith('30 1 8:17 / /usr rw,relatime shared:1 - ext4 /dev/sdb1 rw');
+    expect(standings('strings-of-util-linux-2.29', kernel)['/dev/sdb']).toBe(NEVER);
+  });
+
+  it('a btrfs mount, whose device number is its own', () => {
+    const kernel = kernelWith('30 1 0:45 /@ /opt rw - btrfs /dev/sdc rw');
+    expect(standings('btrfs-over-two-disks', kernel)['/dev/sdc']).toBe(NEVER);
+  });
+
+  it('a swap file on a card that is mounted where people mount cards', () => {
+    const mounts =
+      '25 1 8:1 / / rw - ext4 /dev/sda1 rw\n30 25 8:32 / /media/me/my\\040card rw - ext4 /dev/sdc rw';
+    const kernel = kernelWith(mounts, '/media/me/my\\040card/swapfile file 1024 0 -2');
+    expect(standings('swap-on-a-usb-drive', kernel)['/dev/sdc']).toBe(NEVER);
+  });
+
+  it('an eMMC chip that holds no system is not a card', () => {
+    const kernel = { ...NO_KERNEL, builtInMmc: new Set(['mmcblk0']) };
+    expect(standings('zram-and-usb-root', kernel)['/dev/mmcblk0']).toBe(NAME);
+  });
+});
+
+describe('places of the system', () => {
+  it.each([
+    '/',
+    '/boot',
+    '/boot/efi',
+    '/usr',
+    '/usr/local',
+    '/home',
+    '/var',
+    '/var/lib/docker',
+    '/nix/store',
+    '/run/live/medium',
+    '/tmp',
+  ])('%s is one', (place) => expect(isSystemPlace(place)).toBe(true));
+
+  it.each([
+    '/media/me/card',
+    '/run/media/me/card',
+    '/mnt',
+    '/mnt/card',
+    '/home/me/card',
+    '/tmp/card',
+    '/var/tmp/card',
+    '/bootstrap',
+    '/usrlocal',
+  ])('%s is none', (place) => expect(isSystemPlace(place)).toBe(false));
+});
