@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import type { CommandDeps } from './commands/command-deps.js';
+import { configureCommand } from './commands/configure.js';
 import { flashCommand } from './commands/flash.js';
 import { knownHostsCommand } from './commands/known-hosts.js';
 import { pushCommand } from './commands/push.js';
@@ -18,7 +19,13 @@ export function buildProgram(deps: CommandDeps): Command {
 }
 
 function commands(deps: CommandDeps): Command[] {
-  return [flashCommand(deps), knownHostsCommand(deps), pushCommand(deps), scanCommand(deps)];
+  return [
+    configureCommand(deps),
+    flashCommand(deps),
+    knownHostsCommand(deps),
+    pushCommand(deps),
+    scanCommand(deps),
+  ];
 }
 
 /** commander ends the process by itself unless told otherwise, for each command anew. */

@@ -39,6 +39,7 @@ const runtime: Runtime = {
 };
 
 const wiring: Wiring = {
+  configure: async () => (await import('./wiring/configure.js')).wireConfigure(runtime),
   flash: async () => (await import('./wiring/flash.js')).wireFlash(runtime),
   discovery: async () => (await import('./wiring/discovery.js')).wireDiscovery(runtime),
   knownHosts: async () => (await import('./wiring/transport.js')).knownHostsFile(runtime),

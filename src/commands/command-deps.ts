@@ -1,5 +1,6 @@
 import type { Discovery } from '../discovery/discovery.js';
 import type { ExitCode } from '../errors.js';
+import type { ConfigureRun } from '../image/configure-session.js';
 import type { FlashRun } from '../image/flash-session.js';
 import type { PushRequest } from '../push/push-project.js';
 import type { Runtime } from '../runtime.js';
@@ -8,6 +9,7 @@ import type { KnownHostsStore } from '../transport/host-key-check.js';
 
 /** Loaders of the wired adapters. Each is imported when its command runs, so that `rdt --help` loads none of them. */
 export interface Wiring {
+  configure(): Promise<ConfigureRun>;
   flash(): Promise<FlashRun>;
   discovery(): Promise<Discovery>;
   knownHosts(): Promise<KnownHostsStore>;

@@ -1,7 +1,8 @@
 import { RdtError } from '../errors.js';
 import { type BlockDevice, type ByteRange, sliceDevice } from './block-device.js';
 import type { BootFiles } from './boot-files.js';
-import { type Partition, type PartitionTable, readPartitionTable } from './partition-table.js';
+import type { Partition } from './partition.js';
+import { type PartitionTable, readPartitionTable } from './partition-table.js';
 
 /** A file system of a kind that boot partitions have. */
 export interface BootVolume extends BootFiles {

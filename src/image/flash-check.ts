@@ -1,5 +1,6 @@
 import type { BlockReader } from './block-device.js';
-import { readPartitionTable, type Partition } from './partition-table.js';
+import type { Partition } from './partition.js';
+import { readPartitionTable } from './partition-table.js';
 
 /** A partitioned (or bare FAT) disk image, or what the bytes are instead. */
 export type ImageJudgement =

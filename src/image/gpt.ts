@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { RdtError } from '../errors.js';
 import type { BlockReader } from './block-device.js';
-import type { Partition } from './partition-table.js';
+import type { Partition } from './partition.js';
 
 const SIGNATURE = Buffer.from('EFI PART', 'latin1');
 /** Images count in 512 bytes; a drive with native 4 KiB sectors in its own. */

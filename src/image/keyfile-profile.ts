@@ -1,7 +1,9 @@
 import { ExitCode, RdtError } from '../errors.js';
+import type { Parsed } from '../project/parsed.js';
 import { Keyfile } from './keyfile.js';
 import { encodeList, encodeSsid, escapeString } from './keyfile-values.js';
 import type { AddressSettings, EapSettings, WifiSecurity, WifiSettings } from './network-settings.js';
+import { parseWifiKey } from './setting-values.js';
 
 /** Older and newer names of the same section, the one we write first. */
 const ALIASES: Readonly<Record<string, readonly string[]>> = {
@@ -65,9 +67,6 @@ function setHidden(profile: Keyfile, wifi: string, hidden: boolean | undefined):
 function applySecurity(profile: Keyfile, settings: WifiSettings, isKnown: boolean): void {
   const old = currentSecurity(profile);
   const security = settings.security ?? impliedSecurity(settings, old);
-  if (settings.key !== undefined && /\p{Cc}/u.test(settings.key)) {
-    throw unfit('a Wi-Fi key has no control characters', 'Is there a line break or a tab in it?');
-  }
   if (security === undefined && isKnown) return;
   if (security !== old) removeSecurity(profile);
   switch (security) {
@@ -113,27 +112,19 @@ function applyPreSharedKey(profile: Keyfile, settings: WifiSettings, security: '
       'Give it with --wifi-key-stdin or --wifi-key-file.',
     );
   }
-  if (settings.key !== undefined) assertKeyLength(settings.key, security);
+  if (settings.key !== undefined) accept(parseWifiKey(settings.key, security));
   if (security === 'wpa-psk') setDefault(profile, section, 'auth-alg', 'open');
   profile.set(section, 'key-mgmt', security);
   if (settings.key !== undefined) profile.set(section, 'psk', escapeString(settings.key));
 }
 
-/** As wpa_supplicant takes them. An SAE password has no least length, and hexadecimal digits in it are just letters. */
-function assertKeyLength(key: string, security: 'wpa-psk' | 'sae'): void {
-  const length = Buffer.byteLength(key);
-  const isWholeKey = /^[0-9a-fA-F]{64}$/.test(key);
-  const fits =
-    security === 'sae' ? length >= 1 && length <= 127 : (length >= 8 && length <= 63) || isWholeKey;
-  if (fits) return;
-  const allowed = security === 'sae' ? '1 to 127 bytes' : '8 to 63 bytes, or 64 hexadecimal digits';
-  throw unfit(`a Wi-Fi key has ${allowed}`, `This one has ${length} bytes.`);
-}
-
 function applyEnterprise(profile: Keyfile, settings: WifiSettings): void {
   profile.set(sectionOf(profile, 'wifi-security'), 'key-mgmt', 'wpa-eap');
   setEap(profile, settings.eap ?? {});
-  if (settings.key !== undefined) profile.set('802-1x', 'password', escapeString(settings.key));
+  if (settings.key !== undefined) {
+    accept(parseWifiKey(settings.key, 'wpa-eap'));
+    profile.set('802-1x', 'password', escapeString(settings.key));
+  }
   for (const [key, option] of [
     ['identity', '--wifi-identity'],
     ['password', '--wifi-key-stdin'],
@@ -200,3 +191,7 @@ function setDefault(profile: Keyfile, section: string, key: string, value: strin
 
 const unfit = (message: string, hint: string): RdtError =>
   new RdtError(message, { hint, exitCode: ExitCode.usage });
+
+function accept(parsed: Parsed<string>): void {
+  if (!parsed.ok) throw new RdtError(`the Wi-Fi key ${parsed.reason}`, { exitCode: ExitCode.usage });
+}

@@ -1,15 +1,6 @@
-import type { BlockReader, ByteRange } from './block-device.js';
+import type { BlockReader } from './block-device.js';
 import { readGpt } from './gpt.js';
-
-/** One entry of a partition table. `offset` and `sizeBytes` are as the table says: they may reach over the end of a truncated medium. */
-export interface Partition extends ByteRange {
-  /** As Linux counts: 1-4 primary, from 5 on logical; the place in the table for GPT. */
-  readonly number: number;
-  /** GPT name, '' for MBR. */
-  readonly name: string;
-  /** `0x0c` for MBR, lower-case GUID for GPT. */
-  readonly type: string;
-}
+import type { Partition } from './partition.js';
 
 /** `none`: no table at all (a bare file system, or anything else). An MBR without entries is `mbr` with no partitions. */
 export interface PartitionTable {

@@ -1,15 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Keyfile } from '../../../src/image/keyfile.js';
-import { applyEthernet, applyWifi } from '../../../src/image/keyfile-profile.js';
+import { withEthernet, withWifi } from '../../../src/image/keyfile-profile.js';
 import { decodeSsid, encodeSsid, escapeString, unescapeString } from '../../../src/image/keyfile-values.js';
 import type { WifiSettings } from '../../../src/image/network-settings.js';
 import { type ReadProfile, readWithNetworkManager } from './medium/network-manager.js';
 
 function profile(settings: WifiSettings, before = ''): string {
-  const keyfile = Keyfile.parse(before, 'resin-wifi');
-  applyWifi(keyfile, settings, 'resin-wifi');
-  return keyfile.toString();
+  return withWifi(Keyfile.parse(before, 'resin-wifi'), settings, 'resin-wifi').toString();
 }
 
 const HOME: WifiSettings = { ssid: Buffer.from('home'), key: 'correct horse' };
@@ -87,7 +85,7 @@ describe('NetworkManager reads back, byte for byte,', () => {
 
   it('any key and any SSID', { timeout: 60_000 }, () => {
     const awkward = fc.string({
-      unit: fc.constantFrom(...' \t\\;=#"[]sntr0159éß密🔑'),
+      unit: fc.constantFrom(...Array.from(' \t\\;=#"[]sntr0159éß密🔑')),
       minLength: 8,
       maxLength: 15,
     });
@@ -95,7 +93,7 @@ describe('NetworkManager reads back, byte for byte,', () => {
     const ssidOf = fc.oneof(
       fc.uint8Array({ minLength: 1, maxLength: 32 }).map((bytes) => Buffer.from(bytes)),
       fc
-        .string({ unit: fc.constantFrom(...' \\;=1259sn#"'), minLength: 1, maxLength: 32 })
+        .string({ unit: fc.constantFrom(...Array.from(' \\;=1259sn#"')), minLength: 1, maxLength: 32 })
         .map((text) => Buffer.from(text)),
     );
     const samples = fc
@@ -167,8 +165,7 @@ describe('NetworkManager reads back, byte for byte,', () => {
       ipv4: { method: 'auto', addresses: [], dns: [] },
       ipv6: { method: 'auto', addresses: [], dns: [] },
     });
-    const wired = Keyfile.empty();
-    applyEthernet(wired, v4, 'resin-ethernet');
+    const wired = withEthernet(Keyfile.empty(), v4, 'resin-ethernet');
     expect(readOne(wired.toString())).toMatchObject({ type: '802-3-ethernet', ipv4: { method: 'manual' } });
   });
 });
@@ -265,6 +262,19 @@ describe('a Wi-Fi profile', () => {
     expect(profile({ ssid: Buffer.from('cafe'), security: 'open' }, edited)).not.toContain('old secret');
   });
 
+  it('begins anew for another network, so that no address of the old one stays', () => {
+    const address = {
+      kind: 'static',
+      family: 'ipv4',
+      address: '10.0.0.2/8',
+      gateway: undefined,
+      dns: [],
+    } as const;
+    const old = profile({ ...HOME, address, priority: 5, hidden: true });
+    const other: WifiSettings = { ssid: Buffer.from('cafe'), key: 'long enough' };
+    expect(profile(other, old)).toBe(profile(other));
+  });
+
   it('turns an open network into a closed one when it gets a key', () => {
     const open = profile({ ssid: Buffer.from('x'), security: 'open' });
     expect(readOne(profile({ key: 'long enough' }, open))).toMatchObject({ keyManagement: 'wpa-psk' });
@@ -277,6 +287,10 @@ describe('a Wi-Fi profile', () => {
     [{ ssid: Buffer.from('x'), security: 'open', key: 'long enough' }, 'an open Wi-Fi network has no key'],
     [{ ssid: Buffer.from('x'), security: 'wpa-eap', key: 'k' }, 'needs an identity'],
     [{ ssid: Buffer.from('x'), eap: { identity: 'me' } }, 'needs a password'],
+    [{ ssid: Buffer.from('x'), key: 'short' }, 'the Wi-Fi key must have 8 to 63 bytes'],
+    [{ ssid: Buffer.from('x'), key: 'x'.repeat(64) }, 'the Wi-Fi key must have 8 to 63 bytes'],
+    [{ ssid: Buffer.from('x'), key: 'ü'.repeat(32) }, 'the Wi-Fi key must have 8 to 63 bytes'],
+    [{ ssid: Buffer.from('x'), key: 'line\nbreak' }, 'must not have control characters'],
   ] as const)('is refused when something is missing: %j', (settings, message) => {
     expect(() => profile(settings)).toThrow(message);
   });

@@ -1,0 +1,150 @@
+import { isUtf8 } from 'node:buffer';
+import { ExitCode, RdtError } from '../errors.js';
+import type { BootFiles } from './boot-files.js';
+import type { ConfigEdit, ConfigureSettings } from './configure-settings.js';
+import { setJson, unsetJson } from './json-edit.js';
+import { Keyfile } from './keyfile.js';
+import { sectionOf, withEthernet, withWifi } from './keyfile-profile.js';
+import type { AddressSettings, WifiSettings } from './network-settings.js';
+
+export const CONFIG_FILE = '/config.json';
+export const CONNECTIONS_FOLDER = '/system-connections';
+export const WIFI_PROFILE = 'resin-wifi';
+export const ETHERNET_PROFILE = 'resin-ethernet';
+
+/** One file of the boot partition that will be another one: created, changed, or removed. */
+export type FileChange =
+  | {
+      readonly kind: 'write';
+      readonly path: string;
+      readonly before: Buffer | undefined;
+      readonly after: Buffer;
+    }
+  | { readonly kind: 'remove'; readonly path: string; readonly before: Buffer };
+
+/**
+ * What has to change on a boot partition for `settings` to hold; empty when they do already. Reads only.
+ * Throws an `RdtError` when settings do not fit what is there, such as a key for a network that nobody named.
+ */
+export async function planConfiguration(
+  files: BootFiles,
+  settings: ConfigureSettings,
+): Promise<readonly FileChange[]> {
+  const wanted = new Map<string, Buffer | 'removed'>();
+  if (settings.config.length > 0) wanted.set(CONFIG_FILE, await editConfig(files, settings.config));
+  for (const [name, profile] of await planProfiles(files, settings)) {
+    wanted.set(`${CONNECTIONS_FOLDER}/${name}`, profile);
+  }
+  for (const { name, content } of settings.connections) {
+    const path = `${CONNECTIONS_FOLDER}/${name}`;
+    if (wanted.has(path)) throw usage(`the profile ${name} is given both as a file and by options`);
+    wanted.set(path, content);
+  }
+  const changes: FileChange[] = [];
+  for (const [path, after] of wanted) changes.push(...(await toChange(files, path, after)));
+  return changes;
+}
+
+/** Carries a plan out, one file after the other; each is old or new at any moment. A signal ends it between two files. */
+export async function applyPlan(
+  files: BootFiles,
+  changes: readonly FileChange[],
+  signal: AbortSignal,
+): Promise<void> {
+  for (const change of changes) {
+    signal.throwIfAborted();
+    if (change.kind === 'remove') await files.remove(change.path);
+    else await files.replace(change.path, change.after);
+  }
+}
+
+async function toChange(files: BootFiles, path: string, after: Buffer | 'removed'): Promise<FileChange[]> {
+  const before = await files.read(path);
+  if (after === 'removed') return before === undefined ? [] : [{ kind: 'remove', path, before }];
+  return before?.equals(after) === true ? [] : [{ kind: 'write', path, before, after }];
+}
+
+async function editConfig(files: BootFiles, edits: readonly ConfigEdit[]): Promise<Buffer> {
+  const file = CONFIG_FILE.slice(1);
+  const old = await readText(files, CONFIG_FILE);
+  const text = edits.reduce(
+    (current, edit) =>
+      edit.kind === 'set'
+        ? setJson(current, edit.path, edit.json, file)
+        : unsetJson(current, edit.path, file),
+    old ?? '{}\n',
+  );
+  return Buffer.from(text);
+}
+
+async function planProfiles(
+  files: BootFiles,
+  settings: ConfigureSettings,
+): Promise<Map<string, Buffer | 'removed'>> {
+  const profiles = new Map<string, Buffer | 'removed'>();
+  const { wifi, address, ethernet } = settings;
+  const hasWifi = wifi.kind !== 'none' || (await readProfile(files, WIFI_PROFILE)) !== undefined;
+  if (wifi.kind === 'list') {
+    for (const [index, network] of wifi.networks.entries()) {
+      const name = index === 0 ? WIFI_PROFILE : `${WIFI_PROFILE}-${index + 1}`;
+      profiles.set(name, toBuffer(withWifi(Keyfile.empty(), network, name)));
+    }
+    for (const name of await ownWifiProfiles(files)) if (!profiles.has(name)) profiles.set(name, 'removed');
+  }
+  const one = wifi.kind === 'one' ? wifi.settings : {};
+  if (wifi.kind === 'one' || (wifi.kind === 'none' && hasWifi && address !== undefined)) {
+    profiles.set(WIFI_PROFILE, await planWifi(files, one, address));
+  }
+  const wired = ethernet ?? (hasWifi ? undefined : address);
+  if (wired !== undefined) {
+    const old = (await readProfile(files, ETHERNET_PROFILE)) ?? Keyfile.empty();
+    profiles.set(ETHERNET_PROFILE, toBuffer(withEthernet(old, wired, ETHERNET_PROFILE)));
+  }
+  return profiles;
+}
+
+async function planWifi(
+  files: BootFiles,
+  settings: WifiSettings,
+  address: AddressSettings | undefined,
+): Promise<Buffer> {
+  const old = (await readProfile(files, WIFI_PROFILE)) ?? Keyfile.empty();
+  return toBuffer(withWifi(old, address === undefined ? settings : { ...settings, address }, WIFI_PROFILE));
+}
+
+/**
+ * `resin-wifi` and `resin-wifi-2`, -3, ... that we made: they are called in `id` what their file is called. A profile that somebody
+ * else gave such a name stays.
+ */
+async function ownWifiProfiles(files: BootFiles): Promise<string[]> {
+  const entries = (await files.list(CONNECTIONS_FOLDER)) ?? [];
+  const names = entries.map(({ name }) => name).filter((name) => /^resin-wifi(?:-\d+)?$/.test(name));
+  const own: string[] = [];
+  for (const name of names) {
+    const profile = await readProfile(files, name);
+    const isOurs =
+      profile?.get('connection', 'id') === name && profile.groups().includes(sectionOf(profile, 'wifi'));
+    if (isOurs) own.push(name);
+  }
+  return own;
+}
+
+export async function readProfile(files: BootFiles, name: string): Promise<Keyfile | undefined> {
+  const path = `${CONNECTIONS_FOLDER}/${name}`;
+  const text = await readText(files, path);
+  return text === undefined ? undefined : Keyfile.parse(text, path.slice(1));
+}
+
+/** Undefined for a missing file; throws an `RdtError` when it is not text. */
+export async function readText(files: BootFiles, path: string): Promise<string | undefined> {
+  const content = await files.read(path);
+  if (content === undefined) return undefined;
+  if (isUtf8(content)) return content.toString();
+  throw new RdtError(`${path.slice(1)} on the boot partition is not UTF-8 text`, {
+    hint: 'Nothing was changed. Repair the file first.',
+  });
+}
+
+const toBuffer = (profile: Keyfile): Buffer => Buffer.from(profile.toString());
+
+const usage = (message: string): RdtError => new RdtError(message, { exitCode: ExitCode.usage });
