@@ -11,8 +11,10 @@ import { probe } from './probe.js';
 import { planProbe } from './probe-plan.js';
 import { type SearchDeps, search } from './search.js';
 import { parseTarget, type TargetPorts } from './target.js';
-import { aborted, withTimeLimit } from './time-limit.js';
+import { aborted, slept, withTimeLimit } from './time-limit.js';
 import { ANY_DEVICE, DNS_NAME, NAMED_DEVICE, type WaitingRule, waitMore } from './waiting-rule.js';
+
+const LONG_MS = 1000;
 
 export interface FindDeviceDeps extends SearchDeps {
   readonly browser: MdnsBrowser;
@@ -97,7 +99,7 @@ async function findBySearch(quest: Quest, deps: FindDeviceDeps, signal: AbortSig
     await following; // ends what is still being probed
   };
   try {
-    deps.emit({ type: 'searching', limitMs: quest.rule.firstHostMs });
+    void tellIfItTakesLong(quest.rule, findings, deps, looking);
     await untilDecided(quest.rule, findings, browsing, deps, signal);
     if (findings.devices.length > 0) return await pick(quest, findings, deps, signal);
     const seconds = Math.round((deps.clock.monotonicMs() - startedMs) / 100) / 10;
@@ -106,6 +108,17 @@ async function findBySearch(quest: Quest, deps: FindDeviceDeps, signal: AbortSig
   } finally {
     await stop();
   }
+}
+
+/** A second of silence looks as if nothing happened. */
+async function tellIfItTakesLong(
+  rule: WaitingRule,
+  findings: Findings,
+  { clock, emit }: FindDeviceDeps,
+  signal: AbortSignal,
+): Promise<void> {
+  const isStillLooking = await slept(clock, LONG_MS, signal);
+  if (isStillLooking && findings.devices.length === 0) emit({ type: 'searching', limitMs: rule.firstHostMs });
 }
 
 async function untilDecided(

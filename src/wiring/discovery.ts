@@ -2,6 +2,7 @@ import { networkInterfaces } from 'node:os';
 import type { Device } from '../discovery/device.js';
 import type { DeviceChooser } from '../discovery/device-chooser.js';
 import type { Discovery } from '../discovery/discovery.js';
+import type { DiscoveryEvent } from '../discovery/discovery-event.js';
 import { findDevice } from '../discovery/find-device.js';
 import { LazyBrowser } from '../discovery/lazy-browser.js';
 import { compareMachines } from '../discovery/machine-identity.js';
@@ -10,6 +11,7 @@ import { scan } from '../discovery/scan.js';
 import { HttpEngineInfoReader } from '../discovery/tcp/http-engine-info.js';
 import { PortKnocker } from '../discovery/tcp/port-knocker.js';
 import { isInteractive, type Runtime } from '../runtime.js';
+import { discoveryLine } from '../ui/discovery-line.js';
 
 /** Discovery on the real network. The mDNS part and the list to choose from are loaded when they are needed. */
 export function wireDiscovery(runtime: Runtime): Discovery {
@@ -27,8 +29,13 @@ export function wireDiscovery(runtime: Runtime): Discovery {
   const resolver = new ChildResolver(env);
   const chooser = isInteractive(runtime) ? lazyChooser(runtime) : undefined;
   return {
-    findDevice: (target, emit, signal) =>
-      findDevice(target, { ...search, browser, resolver, chooser, emit }, signal),
+    findDevice: (target, emit, signal) => {
+      const tell = (event: DiscoveryEvent): void => {
+        runtime.stderr.write(`${discoveryLine(event)}\n`);
+        emit(event);
+      };
+      return findDevice(target, { ...search, browser, resolver, chooser, emit: tell }, signal);
+    },
     scan: (options, signal) => scan(options, { ...search, browser, engineInfo }, signal),
   };
 }

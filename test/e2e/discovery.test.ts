@@ -59,6 +59,7 @@ interface Found {
   readonly message?: string;
   readonly hint?: string;
   readonly durationMs: number;
+  readonly stderr: string;
   /** Of the whole process: what it still waits for after the answer counts. */
   readonly processMs: number;
 }
@@ -67,7 +68,7 @@ async function found(computer: Laptop, ...target: string[]): Promise<Found> {
   const program = ['--import', 'tsx', here('find-device-program.ts'), ...target];
   const result = await new RunningRdt(computer.spawn([process.execPath, ...program])).ended();
   if (result.stdout === '') throw new Error(result.stderr);
-  return { ...(JSON.parse(result.stdout) as Found), processMs: result.durationMs };
+  return { ...(JSON.parse(result.stdout) as Found), stderr: result.stderr, processMs: result.durationMs };
 }
 
 /** Answers every question with these packets, from an adapter of the computer. */
@@ -241,6 +242,13 @@ describe('rdt scan', () => {
     expect(stdout).not.toContain('\u001b');
   });
 
+  it('ends at once with exit code 130 when it is interrupted', async () => {
+    const running = (await laptop(adapterBeside(kitchen))).start(['scan', '--timeout', '60']);
+    await running.until(new RegExp(kitchen.address));
+    running.kill('SIGINT');
+    expect((await running.ended()).exitCode).toBe(130);
+  });
+
   it('refuses a time that is none', async () => {
     const { exitCode, stderr } = await (await laptop()).run(['scan', '--timeout', 'soon']);
     expect(exitCode).toBe(2);
@@ -248,10 +256,31 @@ describe('rdt scan', () => {
   });
 });
 
+describe('a person at a terminal', () => {
+  const DOWN = '\u001b[B';
+
+  it.each([
+    ['chooses from two devices that answer', [DOWN, '\r'], /"kind":"development"/],
+    ['leaves the list with Ctrl-C', ['\u0003'], /"exitCode":130/],
+  ])('%s', async (_what, keys, outcome) => {
+    const computer = await laptop(adapterBeside(kitchen), adapterBeside(otherKitchen));
+    const command = [process.execPath, '--import', 'tsx', here('find-device-program.ts')].join(' ');
+    const terminal = new RunningRdt(computer.spawn(['script', '--quiet', '--command', command, '/dev/null']));
+    await terminal.until(/Which one/);
+    await terminal.until(new RegExp(kitchen.address));
+    await terminal.until(new RegExp(otherKitchen.address));
+    for (const key of keys) terminal.child.stdin?.write(key);
+    await terminal.until(outcome);
+    terminal.child.stdin?.end();
+    await terminal.ended();
+  });
+});
+
 describe('finding one device', () => {
   it('uses the only one', async () => {
     const device = await found(await laptop(adapterBeside(kitchen)));
     expect(device).toMatchObject({ name: 'kitchen', address: kitchen.address, kind: 'development' });
+    expect(device.stderr).toContain(`Using kitchen (${kitchen.address}), the only device`);
   });
 
   it('lists two of one name, when asked for none and when asked for that name', async () => {

@@ -43,7 +43,7 @@ export class Laptop implements AsyncDisposable {
   }
 
   spawn(argv: readonly string[]): ReturnType<typeof spawn> {
-    return spawn('ip', ['netns', 'exec', this.name, ...argv], { stdio: ['ignore', 'pipe', 'pipe'] });
+    return spawn('ip', ['netns', 'exec', this.name, ...argv], { stdio: 'pipe' });
   }
 
   async setAdapter(index: number, state: 'up' | 'down'): Promise<void> {

@@ -99,6 +99,14 @@ describe('without a name', () => {
     expect(await finding.after(0)).toMatchObject({ name: 'kitchen' });
   });
 
+  it('says that it is looking when nobody answers for a second', async () => {
+    const finding = new Finding();
+    await finding.after(999);
+    expect(network.events).toEqual([]);
+    await finding.after(1);
+    expect(network.events).toEqual([{ type: 'searching', limitMs: 5000 }]);
+  });
+
   it('says after 5 s where and how long it looked', async () => {
     const error = await new Finding().after(5000);
     expect(error).toMatchObject({
