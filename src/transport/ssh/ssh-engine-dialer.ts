@@ -4,6 +4,7 @@ import { ExitCode, RdtError } from '../../errors.js';
 import { connectionCut } from '../connection-error.js';
 import type { Dialer } from '../dialer.js';
 import { EngineHttp, readText } from '../docker/engine-http.js';
+import type { ChannelProcess } from './channel-process.js';
 import type { SshConnection } from './ssh-connection.js';
 
 /** In this order: docker before balenaOS 2.9, its successors since (device-facts). */
@@ -35,8 +36,7 @@ export class SshEngineDialer implements Dialer {
   }
 
   async dial(signal?: AbortSignal): Promise<Duplex> {
-    this.route ??= this.findRoute();
-    const route = await this.route;
+    const route = await this.knownRoute();
     signal?.throwIfAborted();
     const { spare } = this;
     this.spare = undefined;
@@ -47,9 +47,29 @@ export class SshEngineDialer implements Dialer {
     await this.connection[Symbol.asyncDispose]();
   }
 
+  private knownRoute(): Promise<Route> {
+    const route = this.route ?? this.findRoute();
+    this.route = route;
+    // An engine that was down may be up for the next one who dials.
+    route.catch(() => {
+      this.route = undefined;
+    });
+    return route;
+  }
+
   private async open(route: Route, signal: AbortSignal | undefined): Promise<Duplex> {
     if (route.kind === 'socket') return this.connection.dialUnixSocket(route.path, signal);
-    return (await this.connection.exec(STDIO_COMMAND, {}, signal)).stream;
+    return (await this.startStdio(signal)).stream;
+  }
+
+  /** dropbear (2022.83) closes a new channel unused when a program on another one ends at that moment, so it is asked twice. */
+  private async startStdio(signal?: AbortSignal): Promise<ChannelProcess> {
+    try {
+      return await this.connection.exec(STDIO_COMMAND, {}, signal);
+    } catch (error) {
+      if (signal?.aborted === true || this.connection.isLost) throw error;
+      return this.connection.exec(STDIO_COMMAND, {}, signal);
+    }
   }
 
   private async findRoute(): Promise<Route> {
@@ -71,7 +91,7 @@ export class SshEngineDialer implements Dialer {
 
   /** Says for sure that an engine answers there, since an ssh channel opens for any command. */
   private async probeStdio(): Promise<void> {
-    const process = await this.connection.exec(STDIO_COMMAND, {});
+    const process = await this.startStdio();
     const complaint = text(process.stderr);
     const { description } = this;
     const http = new EngineHttp({
@@ -87,6 +107,8 @@ export class SshEngineDialer implements Dialer {
       throw this.noEngine(await complaint, error);
     } finally {
       await http[Symbol.asyncDispose]();
+      // Its end must not meet the start of the next one; see `startStdio`.
+      await process.exit.catch(() => undefined);
     }
   }
 
