@@ -1,6 +1,11 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import type { Readable } from 'node:stream';
 import { RdtError } from '../errors.js';
+import type { Clock } from '../runtime.js';
+
+/** For output that was written before the shell ended. */
+const LAST_OUTPUT_MS = 250;
 
 export interface Hook {
   readonly name: 'before' | 'after';
@@ -8,10 +13,12 @@ export interface Hook {
   readonly command: string;
   readonly cwd: string;
   readonly env: Readonly<Record<string, string | undefined>>;
+  readonly platform: NodeJS.Platform;
+  readonly clock: Clock;
 }
 
 /**
- * Runs a hook in the source folder and shows its output.
+ * Runs a hook in the source folder and shows its output, until its shell has ended.
  * @throws RdtError (exit code 1) when it cannot be run, ends with another status than 0, or by a signal.
  */
 export async function runHook(
@@ -20,14 +27,17 @@ export async function runHook(
   signal: AbortSignal,
 ): Promise<void> {
   signal.throwIfAborted();
-  const { command, cwd, env } = hook;
-  const child = spawn(command, { shell: true, cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
-  const stop = (): boolean => child.kill('SIGTERM');
-  signal.addEventListener('abort', stop);
+  const child = startShell(hook);
+  const end = (): void => endGroup(child, hook.platform);
+  signal.addEventListener('abort', end);
   try {
     child.stdout.on('data', show);
     child.stderr.on('data', show);
-    const [status, killedBy] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
+    const closed = once(child, 'close').then(() => undefined);
+    // When the shell cannot be started, `exit` below tells it as well.
+    closed.catch(() => undefined);
+    const [status, killedBy] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
+    await lastOutput(child, closed, hook.clock);
     signal.throwIfAborted();
     if (status !== 0)
       throw failed(
@@ -38,8 +48,43 @@ export async function runHook(
     if (error instanceof RdtError || signal.aborted) throw error;
     throw failed(hook, 'could not be started', error);
   } finally {
-    signal.removeEventListener('abort', stop);
+    signal.removeEventListener('abort', end);
   }
+}
+
+type Shell = ChildProcessByStdio<null, Readable, Readable>;
+
+/** A group of its own, so that an interrupt reaches what the shell has started as well; Windows knows no such groups. */
+const startShell = ({ command, cwd, env, platform }: Hook): Shell =>
+  spawn(command, {
+    shell: true,
+    cwd,
+    env,
+    detached: platform !== 'win32',
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+
+function endGroup(child: Shell, platform: NodeJS.Platform): void {
+  if (platform === 'win32' || child.pid === undefined) {
+    child.kill('SIGTERM');
+    return;
+  }
+  try {
+    process.kill(-child.pid, 'SIGTERM');
+  } catch (error) {
+    // All of them have ended, and only our news of it is still on its way.
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+  }
+}
+
+/** What the shell has left running in the background holds the pipes open, but not us. */
+async function lastOutput(child: Shell, closed: Promise<void>, clock: Clock): Promise<void> {
+  const enough = new AbortController();
+  const timer = clock.sleep(LAST_OUTPUT_MS, enough.signal).catch(() => undefined);
+  await Promise.race([closed, timer]);
+  enough.abort();
+  child.stdout.destroy();
+  child.stderr.destroy();
 }
 
 function failed({ name, command }: Hook, what: string, cause?: unknown): RdtError {

@@ -137,14 +137,14 @@ async function runAfter(job: PushJob, deps: PushDeps, action: PushResult['action
 
 async function hook(
   { settings }: PushJob,
-  { device, env, emit, signal }: PushDeps,
+  { device, env, platform, clock, emit, signal }: PushDeps,
   name: 'before' | 'after',
   command: string,
   action: PushResult['action'],
 ): Promise<void> {
   emit({ type: 'hook', hook: name, command });
   const variables = { RDT_DEVICE: device.address, RDT_APP_NAME: settings.appName, RDT_ACTION: action };
-  const request = { name, command, cwd: settings.source, env: { ...env, ...variables } };
+  const request = { name, command, cwd: settings.source, env: { ...env, ...variables }, platform, clock };
   await runHook(request, (chunk) => emit({ type: 'hook-output', chunk }), signal);
 }
 
