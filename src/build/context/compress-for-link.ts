@@ -3,34 +3,79 @@ import { constants, gzip } from 'node:zlib';
 
 const compress = promisify(gzip);
 
-/** Enough to fill the buffers of a socket, so that a slow link has shown itself. */
-const TRIAL_BYTES = 1024 * 1024;
+/** What goes by before anything is measured: it only fills the buffers of sockets on the way. */
+const UNMEASURED_BYTES = 1024 * 1024;
+const MEASURED_BYTES = 3 * 1024 * 1024;
+
+/** The link is worth a trial without compression when it took so much less time than compressing did. */
+const FAST_LINK_SHARE = 0.25;
 
 /** Room for a member's header and the marks of stored blocks: then a piece is compressed into one buffer. */
 const CHUNK_SLACK_BYTES = 4096;
 
 /**
  * Compresses pieces for a link of unknown speed: each becomes a gzip member of its own (engines read members in a row as
- * one file). It begins at level 1; when the first MB shows that the reader takes pieces faster than they are made, the
- * rest goes uncompressed, in the same format.
+ * one file). It begins at level 1. When the link hardly ever made it wait, some MB are sent as they are, in the same
+ * format, and what took less time is kept for the rest.
  * @param now milliseconds of a clock that never goes back
  */
 export async function* compressForLink(
   pieces: AsyncIterable<Buffer>,
   now: () => number,
 ): AsyncGenerator<Buffer> {
-  const trial = { bytes: 0, compressingMs: 0, takingMs: 0 };
-  let level: number = constants.Z_BEST_SPEED;
+  const choice = new LevelChoice();
   for await (const piece of pieces) {
     const began = now();
-    const compressed = await compress(piece, { level, chunkSize: piece.length + CHUNK_SLACK_BYTES });
+    const member = await compress(piece, {
+      level: choice.level,
+      chunkSize: piece.length + CHUNK_SLACK_BYTES,
+    });
     const made = now();
-    yield compressed;
-    if (trial.bytes >= TRIAL_BYTES) continue;
-    trial.bytes += piece.length;
-    trial.compressingMs += made - began;
-    trial.takingMs += now() - made;
-    if (trial.bytes >= TRIAL_BYTES && trial.takingMs < trial.compressingMs)
-      level = constants.Z_NO_COMPRESSION;
+    yield member;
+    choice.measured(piece.length, made - began, now() - made);
   }
 }
+
+interface Measurement {
+  bytes: number;
+  /** Compressing. */
+  makingMs: number;
+  /** Waiting until the reader wants more. */
+  takingMs: number;
+}
+
+const nothing = (): Measurement => ({ bytes: 0, makingMs: 0, takingMs: 0 });
+
+/** Which level is faster on this link, found out on the way. */
+class LevelChoice {
+  level: number = constants.Z_BEST_SPEED;
+  private compressed: Measurement | undefined;
+  private running = nothing();
+  private decided = false;
+
+  measured(bytes: number, makingMs: number, takingMs: number): void {
+    if (this.decided) return;
+    const { running } = this;
+    running.bytes += bytes;
+    if (running.bytes <= UNMEASURED_BYTES) return;
+    running.makingMs += makingMs;
+    running.takingMs += takingMs;
+    if (running.bytes >= UNMEASURED_BYTES + MEASURED_BYTES) this.decide(running);
+  }
+
+  private decide(running: Measurement): void {
+    if (this.compressed !== undefined) {
+      this.decided = true;
+      const keepPlain = totalMs(running) < totalMs(this.compressed);
+      this.level = keepPlain ? constants.Z_NO_COMPRESSION : constants.Z_BEST_SPEED;
+    } else if (running.takingMs > running.makingMs * FAST_LINK_SHARE) {
+      this.decided = true;
+    } else {
+      this.compressed = running;
+      this.running = nothing();
+      this.level = constants.Z_NO_COMPRESSION;
+    }
+  }
+}
+
+const totalMs = ({ makingMs, takingMs }: Measurement): number => makingMs + takingMs;
