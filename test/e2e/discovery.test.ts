@@ -85,6 +85,24 @@ async function answerFrom(computer: Laptop, own: string, ...packets: Buffer[]): 
   await once(child.stdout ?? child, 'data');
 }
 
+/** Joins a new adapter of a namespace with the other end of one of the computer's. */
+async function secondCable(namespace: string, address: string, otherEnd: string): Promise<void> {
+  const remove = (link: string): AsyncDisposable => ({
+    async [Symbol.asyncDispose]() {
+      await mustRun(['ip', 'link', 'delete', link]);
+    },
+  });
+  await mustRun(['ip', 'link', 'add', 'find-x', 'type', 'veth', 'peer', 'name', 'eth1', 'netns', namespace]);
+  open.push(remove('find-x'));
+  await mustRun(['ip', '-n', namespace, 'address', 'add', address, 'dev', 'eth1']);
+  await mustRun(['ip', '-n', namespace, 'link', 'set', 'eth1', 'up']);
+  await mustRun(['ip', 'link', 'add', 'find-y', 'type', 'bridge']);
+  open.push(remove('find-y'));
+  for (const port of ['find-x', otherEnd])
+    await mustRun(['ip', 'link', 'set', port, 'master', 'find-y', 'up']);
+  await mustRun(['ip', 'link', 'set', 'find-y', 'up']);
+}
+
 const announcement = (name: string, address: string, port = 22222): Buffer => {
   const instance = `${name}._ssh._tcp.local`;
   const answers: Answer[] = [
@@ -177,43 +195,19 @@ describe('rdt scan', () => {
     expect(stderr).toContain('no network interface could be asked');
   });
 
-  it('takes a device with two adapters for one', async () => {
-    const index = 'eth1';
-    await mustRun([
-      'ip',
-      'link',
-      'add',
-      'find-x',
-      'type',
-      'veth',
-      'peer',
-      'name',
-      index,
-      'netns',
-      'rdt-find-a',
-    ]);
-    open.push({
-      async [Symbol.asyncDispose]() {
-        await mustRun(['ip', 'link', 'delete', 'find-x']);
-      },
-    });
+  it.each([
+    ['by its engine', () => kitchen, []],
+    ['by its host key', () => nas, ['--all']],
+  ])('takes a device with two adapters for one, which it tells %s', async (_what, which, flags) => {
+    const device = which();
     const second = '10.68.0.5';
-    await mustRun(['ip', '-n', 'rdt-find-a', 'address', 'add', `${second}/24`, 'dev', index]);
-    await mustRun(['ip', '-n', 'rdt-find-a', 'link', 'set', index, 'up']);
-    const computer = await laptop(adapterBeside(kitchen), { addresses: ['10.68.0.1/24'] });
-    await mustRun(['ip', 'link', 'add', 'find-y', 'type', 'bridge']);
-    open.push({
-      async [Symbol.asyncDispose]() {
-        await mustRun(['ip', 'link', 'delete', 'find-y']);
-      },
-    });
-    for (const port of ['find-x', 'findlap1'])
-      await mustRun(['ip', 'link', 'set', port, 'master', 'find-y', 'up']);
-    await mustRun(['ip', 'link', 'set', 'find-y', 'up']);
+    const computer = await laptop(adapterBeside(device), { addresses: ['10.68.0.1/24'] });
+    await secondCable(`rdt-${device.name}`, `${second}/24`, 'findlap1');
     // Said by the computer itself, in the name of the device's second adapter, which avahi leaves alone.
-    await answerFrom(computer, '10.68.0.1', announcement('kitchen', second));
-    expect(await scanned(computer)).toMatchObject([{ name: 'kitchen' }]);
-    expect(await found(computer, second)).toMatchObject({ engine: { port: 2375 } });
+    await answerFrom(computer, '10.68.0.1', announcement(device.hostname, second));
+    const rows = await scanned(computer, ...flags);
+    expect(rows.filter(({ name }) => name === device.hostname)).toHaveLength(1);
+    expect(await found(computer, second)).toMatchObject({ sshPort: 22222 });
   });
 
   it('survives a network with hostile responders, and shows no control characters', async () => {
