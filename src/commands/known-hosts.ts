@@ -26,7 +26,9 @@ async function listKnownHosts({ runtime, wiring }: CommandDeps, asJson: boolean)
     import('../transport/known-hosts.js'),
     import('../ui/render-known-hosts.js'),
   ]);
-  renderKnownHosts(parseKnownHosts(await store.read()), runtime.stdout, asJson);
+  const known = parseKnownHosts(await store.read());
+  if (known.length === 0) runtime.stderr.write('No ssh host key is known yet.\n');
+  renderKnownHosts(known, runtime.stdout, asJson);
 }
 
 async function forgetKnownHost({ runtime, wiring }: CommandDeps, device: string): Promise<void> {

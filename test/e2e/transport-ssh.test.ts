@@ -130,7 +130,10 @@ describe('ssh to a device', () => {
     });
 
     it('whoever has nothing to show', async () => {
-      await expect(connect(production)).rejects.toMatchObject({ exitCode: ExitCode.auth });
+      await expect(connect(production, { agentSocket: join(folder, 'no-agent') })).rejects.toMatchObject({
+        exitCode: ExitCode.auth,
+        hint: expect.stringContaining('ssh-agent (it does not answer)') as string,
+      });
     });
 
     it('nobody because of a key file that is none: that is a mistake', async () => {
