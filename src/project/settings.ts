@@ -62,7 +62,7 @@ const DEFAULT_IGNORE: readonly string[] = ['.git', 'node_modules/'];
 
 /**
  * The original's container (device-facts), except two of ours: published ports mean nothing on the host's network,
- * so giving `ports` alone moves the app to `bridge`; and the ten seconds of grace before a kill are 200 ms.
+ * so giving `ports` alone moves the app to `bridge`; and the ten seconds of grace before a kill are half a second.
  */
 export function defaultSettings(given: GivenSettings, context: SettingsContext): Settings {
   const appName = given.appName ?? slugifyAppName(basename(context.source));
@@ -86,7 +86,7 @@ export function defaultSettings(given: GivenSettings, context: SettingsContext):
     tty: true,
     restartPolicy: { kind: 'always' },
     afterSync: { kind: 'container' },
-    stopGraceMs: 200,
+    stopGraceMs: 500,
     command: undefined,
   };
 }

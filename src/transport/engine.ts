@@ -40,6 +40,11 @@ export interface Engine extends AsyncDisposable {
   /** Sends a signal such as `SIGKILL`. Returns false when the container was not running. */
   killContainer(ref: string, signalName: string, signal?: AbortSignal): Promise<boolean>;
   /**
+   * Numbers of the signals that the process `pid` of a running container has a handler for, as the device's own `ps` sees them;
+   * undefined when that cannot be told (the container ended, or the device has no procps).
+   */
+  caughtSignals(ref: string, pid: number, signal?: AbortSignal): Promise<ReadonlySet<number> | undefined>;
+  /**
    * Resolves with the exit code: `not-running` at once when it does not run, `next-exit` at the next exit even when the
    * restart policy starts it again (API 1.30; an older engine answers such a wait when the container stays down).
    */
@@ -119,6 +124,8 @@ export interface ContainerState {
   readonly restarting: boolean;
   readonly paused: boolean;
   readonly exitCode: number;
+  /** Of the main process, on the device; 0 when it does not run. */
+  readonly pid: number;
   readonly error: string;
   /** RFC 3339 with nanoseconds, on the device's clock. */
   readonly startedAt: string;

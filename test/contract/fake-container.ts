@@ -116,6 +116,7 @@ export class FakeContainer {
         restarting: false,
         paused: false,
         exitCode: this.exitCode,
+        pid: this.running ? 4711 : 0,
         error: '',
         startedAt: this.startedAt,
         restartCount: this.restartCount,

@@ -116,6 +116,11 @@ export class FakeEngine extends FakeDevice implements Engine {
     await this.container(ref).kill(15, { final: true });
   }
 
+  /** A device without procps. */
+  async caughtSignals(ref: string, pid: number, signal?: AbortSignal): Promise<undefined> {
+    await this.enter('caughtSignals', [ref, String(pid)], signal);
+  }
+
   async killContainer(ref: string, signalName: string, signal?: AbortSignal): Promise<boolean> {
     await this.enter('killContainer', [ref, signalName], signal);
     const container = this.container(ref);

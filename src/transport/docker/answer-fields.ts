@@ -41,6 +41,15 @@ export class AnswerFields {
     return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : [];
   }
 
+  /** A table of texts. */
+  rows(key: string): string[][] {
+    const value = this.value[key];
+    if (!Array.isArray(value)) return [];
+    return value.map((row: unknown) =>
+      Array.isArray(row) ? row.filter((cell) => typeof cell === 'string') : [],
+    );
+  }
+
   keys(key: string): string[] {
     return Object.keys(this.fields(key).value);
   }

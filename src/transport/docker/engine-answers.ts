@@ -66,6 +66,7 @@ const toState = (answer: AnswerFields): ContainerState => {
     restarting: state.flag('Restarting'),
     paused: state.flag('Paused'),
     exitCode: state.number('ExitCode'),
+    pid: state.number('Pid'),
     error: state.text('Error'),
     startedAt: state.text('StartedAt'),
     restartCount: answer.number('RestartCount'),
@@ -79,6 +80,15 @@ const toMount = (answer: AnswerFields): Mount => ({
   writable: answer.flag('RW'),
   volumeName: answer.text('Name') || undefined,
 });
+
+/** `GET /containers/{id}/top?ps_args=-eo pid,caught`: the row of one process; bit n-1 of its hexadecimal mask is signal n. */
+export const toCaughtSignals = (answer: AnswerFields, pid: number): ReadonlySet<number> | undefined => {
+  const row = answer.rows('Processes').find(([first]) => first === String(pid));
+  const mask = row?.[1];
+  if (mask === undefined || !/^[0-9a-f]{1,16}$/i.test(mask)) return undefined;
+  const bits = BigInt(`0x${mask}`);
+  return new Set(Array.from({ length: 64 }, (_, bit) => bit + 1).filter((n) => (bits >> BigInt(n - 1)) & 1n));
+};
 
 const UNTAGGED = '<none>:<none>';
 

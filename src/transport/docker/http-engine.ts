@@ -16,6 +16,7 @@ import type {
 } from '../engine.js';
 import type { DockerodeClient } from './dockerode-client.js';
 import {
+  toCaughtSignals,
   toContainer,
   toContainerSummary,
   toEngineInfo,
@@ -131,6 +132,22 @@ export class HttpEngine implements Engine {
       query: { t: graceSeconds },
       silenceMs: graceSeconds * 1_000 + this.patience.workMs,
     });
+  }
+
+  async caughtSignals(
+    ref: string,
+    pid: number,
+    signal?: AbortSignal,
+  ): Promise<ReadonlySet<number> | undefined> {
+    const query = { ps_args: '-eo pid,caught' };
+    try {
+      const asked = this.lookUp(`/containers/${inPath(ref)}/top`, signal);
+      return toCaughtSignals(await this.calls.object({ ...asked, query }), pid);
+    } catch (error) {
+      // The engine passes on that its ps does not know these columns, or that the container has ended.
+      if (error instanceof EngineError) return undefined;
+      throw error;
+    }
   }
 
   async killContainer(ref: string, signalName: string, signal?: AbortSignal): Promise<boolean> {

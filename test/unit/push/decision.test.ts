@@ -14,6 +14,7 @@ const container: Container = {
     restarting: false,
     paused: false,
     exitCode: 0,
+    pid: 4711,
     error: '',
     startedAt: '2026-01-01T00:00:00Z',
     restartCount: 0,
