@@ -207,7 +207,8 @@ describe('rdt scan', () => {
     await answerFrom(computer, '10.68.0.1', announcement(device.hostname, second));
     const rows = await scanned(computer, ...flags);
     expect(rows.filter(({ name }) => name === device.hostname)).toHaveLength(1);
-    expect(await found(computer, second)).toMatchObject({ sshPort: 22222 });
+    // The announcement was heard: the name in it leads to the second adapter.
+    expect(await found(computer, 'x.local')).toMatchObject({ address: second });
   });
 
   it('survives a network with hostile responders, and shows no control characters', async () => {
