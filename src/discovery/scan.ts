@@ -10,7 +10,7 @@ import { type SearchDeps, type SearchEvent, search } from './search.js';
 import { withTimeLimit } from './time-limit.js';
 
 /** `host`: speaks ssh, is not announced as a device. `unreachable`: announced itself and answered nothing. */
-export type ScanKind = Device['kind'] | 'host' | 'unreachable';
+type ScanKind = Device['kind'] | 'host' | 'unreachable';
 
 export interface ScanRow {
   readonly name: string;

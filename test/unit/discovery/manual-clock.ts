@@ -53,4 +53,4 @@ export class ManualClock implements Clock {
 }
 
 /** Resolves when every promise that can go on has gone on: microtasks run to the end before an immediate. */
-export const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
