@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { chmodSync, mkdtempSync, mkdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -44,12 +44,13 @@ function folder(files: Readonly<Record<string, string | Buffer>>): void {
 
 interface BuildOptions {
   readonly classic?: boolean;
+  readonly on?: VirtualDevice;
   readonly onEvent?: (event: BuildEvent) => void;
   readonly signal?: AbortSignal;
 }
 
-async function build({ classic = false, onEvent, signal }: BuildOptions = {}) {
-  await using http = new EngineHttp(new TcpDialer(device.address, device.enginePort));
+async function build({ classic = false, on = device, onEvent, signal }: BuildOptions = {}) {
+  await using http = new EngineHttp(new TcpDialer(on.address, on.enginePort));
   const real = new EngineImageBuilder(http);
   const builder: ImageBuilder = {
     build: (request, emit, abort) =>
@@ -194,5 +195,26 @@ describe.each([
     await expect(build({ classic, onEvent })).rejects.toMatchObject({ exitCode: ExitCode.unreachable });
     await killed;
     await device.startEngine();
+  });
+});
+
+describe('a device whose disk is full', () => {
+  it.each([true, false])('fails the build with the words of the engine (classic: %s)', async (classic) => {
+    const small = await VirtualDevice.up({
+      name: 'build-full',
+      announce: false,
+      images: ['busybox'],
+      diskMegabytes: 64,
+    });
+    try {
+      folder({ Dockerfile: 'FROM busybox\nCOPY . /ctx\n', noise: randomBytes(80_000_000) });
+      await expect(build({ classic, on: small })).rejects.toMatchObject({
+        exitCode: ExitCode.buildFailed,
+        hint: expect.stringContaining('no space left on device') as string,
+      });
+      expect((await small.docker('ps', '-aq')).stdout).toBe('');
+    } finally {
+      await small.down();
+    }
   });
 });
