@@ -167,7 +167,7 @@ export interface ExecOptions {
 
 /**
  * A running exec. With a terminal all output is in `stdout`; both outputs must be read (or destroyed) for either to go on.
- * `stdin.end()` is delivered to the process as EOF; what the process does not read before it ends is dropped without an error.
+ * `stdin.end()` is delivered to the process as EOF (on a terminal as Ctrl-D); what the process does not read before it ends is dropped without an error.
  * `exitCode` resolves after both outputs have ended; 126/127 when the engine could not start the program. When the connection
  * is cut, or the signal aborted, outputs, input and `exitCode` all fail with that error (nobody needs to listen to all of them).
  */

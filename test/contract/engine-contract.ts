@@ -268,6 +268,15 @@ export const engineContract = (name: string, open: () => Promise<EngineSubject>)
         expect(await run({ argv: sh('ignoreInput') }, 'x'.repeat(3_000_000))).toMatchObject({ exitCode: 4 });
       });
 
+      it('puts all output into one stream on a terminal', async () => {
+        const ended = await run({ argv: sh('outErrExit3'), terminal: { columns: 99, rows: 33 } });
+        expect({ ...ended, stdout: ended.stdout.replaceAll('\r', '') }).toEqual({
+          stdout: 'out\nerr\n',
+          stderr: '',
+          exitCode: 3,
+        });
+      });
+
       it('ends with 126 or 127 when there is no such program', async () => {
         expect([126, 127]).toContain((await run({ argv: ['no-such-program'] })).exitCode);
       });

@@ -1,5 +1,11 @@
 import { posix } from 'node:path';
-import type { Container, ContainerSpec, ContainerSummary, LogOptions } from '../../src/transport/engine.js';
+import type {
+  Container,
+  ContainerSpec,
+  ContainerSummary,
+  ExecOptions,
+  LogOptions,
+} from '../../src/transport/engine.js';
 import type { FakeFileTree } from './fake-file-tree.js';
 import { type FakeProgram, RunningProcess } from './fake-process.js';
 
@@ -52,7 +58,7 @@ export class FakeContainer {
     this.running = true;
     this.stoppedByUs = false;
     this.startedAt = this.now();
-    const main = this.process(this.spec.Cmd ?? this.image.cmd, {});
+    const main = this.process({ argv: this.spec.Cmd ?? this.image.cmd });
     this.main = main;
     for (const to of ['stdout', 'stderr'] as const) {
       main[to].on('data', (chunk: Buffer) => this.log(to, chunk.toString('utf8')));
@@ -60,12 +66,10 @@ export class FakeContainer {
     void main.exitCode.then((exitCode) => this.exited(main, exitCode));
   }
 
-  process(
-    argv: readonly string[],
-    { env = [], user, workingDir }: { env?: readonly string[]; user?: string; workingDir?: string },
-  ): RunningProcess {
+  process({ argv, env = [], user, workingDir, terminal }: ExecOptions): RunningProcess {
     return new RunningProcess(this.program, {
       argv,
+      terminal: terminal !== undefined,
       env: [...(this.spec.Env ?? []), ...env],
       workingDir: workingDir ?? this.image.workingDir,
       user: user ?? this.image.user,

@@ -103,7 +103,7 @@ export class FakeEngine extends FakeDevice implements Engine {
     await this.enter('exec', [ref, ...options.argv], signal);
     const container = this.container(ref);
     if (!container.running) throw new EngineError(409, `Container ${container.id} is not running`);
-    return container.process(options.argv, options).session(signal);
+    return container.process(options).session(signal);
   }
 
   async startContainer(ref: string, signal?: AbortSignal): Promise<void> {

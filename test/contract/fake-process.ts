@@ -25,6 +25,11 @@ export const runUntilKilled = (killed: AbortSignal): Promise<number> =>
     killed.addEventListener('abort', () => resolve(128 + Number(killed.reason)), { once: true });
   });
 
+/** With a terminal all output is on stdout. */
+type ProcessContext = Pick<FakeProcess, 'argv' | 'env' | 'workingDir' | 'user' | 'files'> & {
+  readonly terminal: boolean;
+};
+
 /** One running program with its streams. */
 export class RunningProcess {
   readonly stdin = new PassThrough();
@@ -33,10 +38,7 @@ export class RunningProcess {
   readonly exitCode: Promise<number>;
   private readonly killer = new AbortController();
 
-  constructor(
-    program: FakeProgram,
-    context: Pick<FakeProcess, 'argv' | 'env' | 'workingDir' | 'user' | 'files'>,
-  ) {
+  constructor(program: FakeProgram, context: ProcessContext) {
     this.exitCode = this.run(program, context);
   }
 
@@ -57,12 +59,10 @@ export class RunningProcess {
     return { stdin, stdout, stderr, exitCode, resize: () => Promise.resolve() };
   }
 
-  private async run(
-    program: FakeProgram,
-    context: Pick<FakeProcess, 'argv' | 'env' | 'workingDir' | 'user' | 'files'>,
-  ): Promise<number> {
+  private async run(program: FakeProgram, { terminal, ...context }: ProcessContext): Promise<number> {
     const { stdin, stdout, stderr } = this;
-    const exitCode = await program({ ...context, stdin, stdout, stderr, killed: this.killer.signal });
+    const output = { stdout, stderr: terminal ? stdout : stderr };
+    const exitCode = await program({ ...context, ...output, stdin, killed: this.killer.signal });
     if (exitCode === undefined) stderr.write(`exec: "${context.argv[0] ?? ''}": executable file not found\n`);
     stdin.resume();
     stdout.end();

@@ -1,5 +1,5 @@
 /** The newest engine API that rdt was written for. Engine 29 refuses anything older than this one; 1.10 knows 1.22. */
-export const NEWEST_KNOWN_API = '1.44';
+const NEWEST_KNOWN_API = '1.44';
 
 const parts = (version: string): readonly [number, number] | undefined => {
   const match = /^(\d{1,4})\.(\d{1,4})$/.exec(version);

@@ -6,7 +6,7 @@ import { ExecInput } from './exec-input.js';
 import { OutputStreams } from './output-streams.js';
 
 /** What `GET /exec/{id}/json` tells. */
-export interface ExecState {
+interface ExecState {
   readonly running: boolean;
   readonly exitCode: number;
 }
@@ -33,7 +33,7 @@ export class HijackedExec implements ExecSession {
     private readonly options: { terminal: boolean; where: string; signal: AbortSignal | undefined },
   ) {
     const { terminal, where, signal } = options;
-    this.stdin = new ExecInput(connection);
+    this.stdin = new ExecInput(connection, terminal);
     this.outputs = new OutputStreams(connection, !terminal, where);
     this.stdout = this.outputs.stdout;
     this.stderr = this.outputs.stderr;

@@ -8,7 +8,7 @@ import type { ChannelProcess } from './channel-process.js';
 import type { SshConnection } from './ssh-connection.js';
 
 /** In this order: docker before balenaOS 2.9, its successors since (device-facts). */
-export const ENGINE_SOCKETS = [
+const ENGINE_SOCKETS = [
   '/var/run/docker.sock',
   '/var/run/balena-engine.sock',
   '/var/run/balena.sock',
