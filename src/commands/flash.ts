@@ -22,10 +22,7 @@ export function flashCommand(deps: CommandDeps): Command {
     )
     .option('-d, --drive <drive>', 'the drive, or an image file; can be given several times', collect, [])
     .option('-y, --yes', 'do not ask')
-    .option(
-      '--force',
-      'with --yes: drives too that are large or not removable; images too that are truncated',
-    )
+    .option('--force', 'with --yes: drives too that are large or not removable')
     .option('--no-verify', 'do not read back what was written')
     .option('--bmap <file>', 'write only what this file lists (default: <image>.bmap when it is there)')
     .option(
@@ -45,7 +42,7 @@ async function runFlash(image: string, flags: FlashFlags, deps: CommandDeps): Pr
   const dryRun = flags.dryRun === true;
   const verdicts = await flash(
     {
-      image: { image, bmap: flags.bmap, sha256: flags.sha256, force },
+      image: { image, bmap: flags.bmap, sha256: flags.sha256 },
       drives: flags.drive,
       yes: flags.yes === true,
       force,

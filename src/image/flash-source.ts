@@ -44,8 +44,6 @@ export interface OpenImageRequest {
   readonly bmap: string | undefined;
   /** Lower-case hex; else `<image>.sha256` beside the image is used when it is there. */
   readonly sha256: string | undefined;
-  /** Go on with an image whose partition table reaches over its end. */
-  readonly force: boolean;
 }
 
 /** Opens and judges an image. Throws an `RdtError` for everything that is no whole disk image. */

@@ -40,7 +40,9 @@ export class FlashTerminalDialog implements FlashDialog {
   async confirm(plan: FlashPlan, signal: AbortSignal): Promise<boolean> {
     for (const drive of plan.drives) this.show(drive);
     const names = plan.drives.map((drive) => drive.path).join(' and ');
-    const question = `Erase ${names}, and write ${plan.image} to ${plan.drives.length === 1 ? 'it' : 'them'}? (y/N)`;
+    const target = plan.drives.length === 1 ? 'it' : 'them';
+    this.say(`All that is on ${names} will be erased, and ${plan.image} written to ${target}.`);
+    const question = 'Go on? (y/N)';
     const answer = await this.ask(signal, (context, onClosed) =>
       askLine({ question, style: this.style, onClosed }, context),
     );
@@ -49,7 +51,8 @@ export class FlashTerminalDialog implements FlashDialog {
 
   async typeName(drive: Drive, why: string, signal: AbortSignal): Promise<string> {
     this.show(drive);
-    const question = `${drive.path}: ${why}. To erase it all the same, type its name:`;
+    this.say(`${drive.path} is not like a card: ${why}.`);
+    const question = 'To erase it all the same, type its name:';
     return this.ask(signal, (context, onClosed) =>
       askLine({ question, style: this.style, onClosed }, context),
     );
@@ -57,7 +60,11 @@ export class FlashTerminalDialog implements FlashDialog {
 
   private show(drive: Drive): void {
     const lines = [this.style.bold(driveTitle(drive)), ...driveContents(drive).map((line) => `  ${line}`)];
-    this.runtime.stderr.write(`${lines.join('\n')}\n`);
+    this.say(lines.join('\n'));
+  }
+
+  private say(text: string): void {
+    this.runtime.stderr.write(`${text}\n`);
   }
 
   /** The input's end is an answer too: no. */

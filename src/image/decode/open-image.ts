@@ -36,7 +36,7 @@ export class ImageOpener {
       const sha256 = request.sha256 ?? (path === undefined ? undefined : await sha256Beside(path));
       const bmapPath = request.bmap === undefined ? undefined : resolve(this.deps.cwd, request.bmap);
       const bmap = await findBmap(bmapPath, path);
-      const opening = new Opening(input, { sha256, bmap, force: request.force }, signal);
+      const opening = new Opening(input, { sha256, bmap }, signal);
       return await opening.run();
     } catch (error) {
       await input.close();
@@ -54,7 +54,6 @@ export class ImageOpener {
 interface Expectations {
   readonly sha256: string | undefined;
   readonly bmap: Bmap | undefined;
-  readonly force: boolean;
 }
 
 class Opening {
@@ -155,10 +154,9 @@ class Opening {
       case 'image':
         return judgement.leastSizeBytes;
       case 'truncated':
-        if (this.expected.force) return 0;
         throw new RdtError(
           `${name} is truncated: its partition ${judgement.partition} ends at ${judgement.leastSizeBytes} bytes, the image at ${String(sizeBytes)}`,
-          { hint: 'Download it again; --force writes it as it is.' },
+          { hint: 'Download it again.' },
         );
       case 'not-an-image':
         throw new RdtError(`${name} is not a disk image that can be flashed: it is ${judgement.what}`);

@@ -147,14 +147,13 @@ class Download {
   }
 
   private hasChanged(response: IncomingMessage): boolean {
-    if (response.statusCode === 206) {
-      const range = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(response.headers['content-range'] ?? '');
-      const total = lengthOf(range?.[2]);
-      return Number(range?.[1]) !== this.position || (total ?? this.sizeBytes) !== this.sizeBytes;
-    }
+    const { headers } = response;
+    const validator = validatorOf(headers);
+    if (validator !== undefined && validator !== this.validator) return true;
+    if (response.statusCode !== 206) return lengthOf(headers['content-length']) !== this.sizeBytes;
+    const range = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(headers['content-range'] ?? '');
     return (
-      validatorOf(response.headers) !== this.validator ||
-      lengthOf(response.headers['content-length']) !== this.sizeBytes
+      Number(range?.[1]) !== this.position || (lengthOf(range?.[2]) ?? this.sizeBytes) !== this.sizeBytes
     );
   }
 

@@ -4,7 +4,8 @@ import { RdtError } from '../../errors.js';
 
 /** Unpacks xz by a WebAssembly build of xz-embedded: four times slower than `xz`, but nothing to install. Checks CRC32 and CRC64. */
 export async function* builtInUnxz(packed: AsyncIterable<Buffer>, name: string): AsyncGenerator<Buffer> {
-  const { XzReadableStream } = await import('xz-decompress');
+  // CommonJS: Node finds its export only behind `default`.
+  const { XzReadableStream } = (await import('xz-decompress')).default;
   let inputFailure: Error | undefined;
   async function* guarded(): AsyncGenerator<Buffer> {
     try {

@@ -166,8 +166,11 @@ function fileDrive(path: string, sizeBytes: number, identity: string): Drive {
   return { kind: 'file', path, sizeBytes, identity, ...facts };
 }
 
+/** A typing error there must not become a file that fills the memory; /dev/shm is for files. */
+const isAmongDevices = (path: string): boolean => path.startsWith('/dev/') && !path.startsWith('/dev/shm/');
+
 function newFile(path: string, folderExists: boolean): Drive {
-  if (path.startsWith('/dev/') || !folderExists) {
+  if (isAmongDevices(path) || !folderExists) {
     throw new RdtError(`there is no drive or file ${path}`, {
       hint: 'rdt flash <image> without --drive lists the drives.',
     });

@@ -57,8 +57,8 @@ export function openImage(image: string, options: OpenOptions = {}): Promise<Ima
     cwd: '/',
     download: { stallMs: 1000, retryDelaysMs: [], sleep: () => Promise.reject(new Error('no waiting here')) },
   });
-  const { bmap, sha256, force = false, signal = new AbortController().signal } = options;
-  return opener.open({ image, bmap, sha256, force }, signal);
+  const { bmap, sha256, signal = new AbortController().signal } = options;
+  return opener.open({ image, bmap, sha256 }, signal);
 }
 
 /** All that a source hands out, read in pieces as the pump does; what is not mapped is zeros. Proves the end, and closes. */
