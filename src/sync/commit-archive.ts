@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
-import { createReadStream, lstatSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { type Header, type Pack, pack as createPack } from 'tar-stream';
 import { RdtError } from '../errors.js';
 import type { Owner } from './deployment.js';
+import { piecesOf, readWhole } from './file-content.js';
 import { type Deletion } from './sync-plan.js';
 import { type LocalEntry, type LocalTree, parentsOf } from './tree.js';
 
@@ -16,6 +16,8 @@ export const DIRTY = 'dirty';
 
 /** Larger files are streamed into the archive. */
 const IN_MEMORY_BYTES = 4 << 20;
+const BEYOND_PERMISSIONS = 0o10000;
+const LATEST_MS = (2 ** 31 - 1) * 1000;
 
 /**
  * One sync as one tar: contents into the stage, then hard links that put them in place, then the state. Whoever unpacks it
@@ -139,10 +141,12 @@ class CommitWriter {
 
   /** What is sent is what was read, whatever the scan saw: its size and hash are taken from the bytes. */
   private async smallFile(path: string, entry: LocalEntry & { kind: 'file' }): Promise<void> {
-    const absolute = join(this.archive.source, this.fullPath(path));
-    const stats = lstatSync(absolute, { throwIfNoEntry: false });
-    if (stats?.isFile() !== true) return void this.packed.changing.push(this.fullPath(path));
-    const bytes = readFileSync(absolute);
+    const read = readWhole(join(this.archive.source, this.fullPath(path)));
+    if (read === undefined) {
+      this.packed.changing.push(this.fullPath(path));
+      return;
+    }
+    const { stats, bytes } = read;
     await this.entry(this.contentHeader(path, entry, bytes.length, stats.mtimeMs), bytes);
     const sha256 = createHash('sha256').update(bytes).digest('hex');
     const stamp = { mtimeMs: stats.mtimeMs, ctimeMs: stats.ctimeMs, inode: stats.ino };
@@ -153,23 +157,32 @@ class CommitWriter {
   private async largeFile(path: string, entry: LocalEntry & { kind: 'file' }): Promise<void> {
     const hash = createHash('sha256');
     const header = this.contentHeader(path, entry, entry.sizeBytes, entry.stamp.mtimeMs);
-    const sink = this.tar.entry({ ...header, ...this.ownership(), size: entry.sizeBytes });
-    let bytes = 0;
     const absolute = join(this.archive.source, this.fullPath(path));
-    for await (const chunk of createReadStream(absolute, {
-      highWaterMark: 1 << 20,
-      end: entry.sizeBytes - 1,
-    })) {
-      const data = chunk as Buffer;
-      hash.update(data);
-      bytes += data.length;
-      if (!sink.write(data)) await new Promise((resolve) => sink.once('drain', () => resolve(undefined)));
-    }
-    for (; bytes < entry.sizeBytes; bytes += 1 << 20)
-      sink.write(Buffer.alloc(Math.min(1 << 20, entry.sizeBytes - bytes)));
-    await new Promise<void>((resolve) => sink.end(resolve));
+    await this.streamedEntry(header, piecesOf(absolute, entry.sizeBytes), (piece) => hash.update(piece));
     if (hash.digest('hex') === entry.sha256) this.fileSent(path, entry);
     else this.leaveOut(path);
+  }
+
+  private async streamedEntry(
+    header: TarHeader,
+    pieces: AsyncIterable<Buffer>,
+    seen: (piece: Buffer) => void,
+  ): Promise<void> {
+    const sink = this.tar.entry(this.owned(header));
+    const cut = new Promise<never>((_, reject) => {
+      sink.once('error', reject).once('close', () => reject(new Error('the archive was closed')));
+    });
+    // After the last wait nobody has to hear of it.
+    cut.catch(() => undefined);
+    const next = (event: 'drain' | 'finish'): Promise<void> =>
+      Promise.race([new Promise<void>((resolve) => void sink.once(event, () => resolve())), cut]);
+    for await (const piece of pieces) {
+      seen(piece);
+      if (!sink.write(piece)) await next('drain');
+    }
+    const taken = next('finish');
+    sink.end(undefined);
+    await taken;
   }
 
   private fileSent(path: string, entry: LocalEntry & { kind: 'file' }): void {
@@ -198,7 +211,7 @@ class CommitWriter {
       type: 'file',
       mode: entry.mode,
       size: sizeBytes,
-      mtime: new Date(mtimeMs),
+      mtime: tarTime(mtimeMs),
     };
     if (this.archive.unstaged.has(path)) return header;
     const staged = `${STAGE}/${this.nextStaged++}`;
@@ -207,7 +220,7 @@ class CommitWriter {
       type: 'link',
       linkname: staged,
       mode: entry.mode,
-      mtime: new Date(mtimeMs),
+      mtime: tarTime(mtimeMs),
     });
     return { ...header, name: staged };
   }
@@ -216,16 +229,29 @@ class CommitWriter {
     return this.archive.below === '' ? path : `${this.archive.below}/${path}`;
   }
 
-  private ownership(): { uid: number; gid: number } {
-    return this.archive.owner;
-  }
-
   private entry(header: TarHeader, bytes?: Buffer): Promise<void> {
     return new Promise((resolve, reject) => {
       const done = (error?: Error | null): void => (error ? reject(error) : resolve());
-      const full = { ...header, ...this.ownership() };
-      if (bytes === undefined) this.tar.entry(full, done);
-      else this.tar.entry({ ...full, size: bytes.length }, bytes, done);
+      const full = this.owned(header);
+      const sink =
+        bytes === undefined
+          ? this.tar.entry(full, done)
+          : this.tar.entry({ ...full, size: bytes.length }, bytes, done);
+      // `done` says the same, but an error event that nobody listens to would end the process.
+      sink.once('error', reject);
     });
   }
+
+  /** tar-stream takes mode 0 for none at all, and masks away a bit beyond the permissions. */
+  private owned(header: TarHeader): TarHeader {
+    const { mode } = header;
+    return {
+      ...header,
+      ...this.archive.owner,
+      ...(mode === undefined ? {} : { mode: mode | BEYOND_PERMISSIONS }),
+    };
+  }
 }
+
+/** What a tar can say of a time: tar-stream counts its seconds in 32 bits. */
+const tarTime = (ms: number): Date => new Date(Math.min(Math.max(ms, 0), LATEST_MS));

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -110,6 +111,19 @@ describe('a commit archive', () => {
     });
     expect(packed.changing).toEqual(['big']);
     expect(entries.at(-1)?.target).toBe('v1.abc');
+  });
+
+  it('ends in peace when nobody takes the rest of a large file', async () => {
+    const content = 'x'.repeat(9 << 20);
+    writeFileSync(join(source, 'big'), content);
+    const packing = packCommit(
+      { ...archive, uploads: ['big'], local: tree({ big: file(content) }) },
+      newPackedFiles(),
+    );
+    packing.read();
+    await once(packing, 'readable');
+    packing.destroy(new Error('cut'));
+    await expect(once(packing, 'close')).rejects.toThrow('cut');
   });
 
   it('carries lists of deletions for a script, each path behind ./ and ended by NUL', async () => {

@@ -1,0 +1,33 @@
+import { createReadStream, lstatSync, readFileSync, type Stats } from 'node:fs';
+
+const PIECE_BYTES = 1 << 20;
+
+/** A small file as it is now; undefined when it has gone, or is none any more. */
+export function readWhole(absolute: string): { stats: Stats; bytes: Buffer } | undefined {
+  try {
+    const stats = lstatSync(absolute);
+    return stats.isFile() ? { stats, bytes: readFileSync(absolute) } : undefined;
+  } catch (error) {
+    if (isGone(error)) return undefined;
+    throw error;
+  }
+}
+
+/** Exactly `sizeBytes`: when the file has shrunk or gone meanwhile, zeros take the place of what it lacks. */
+export async function* piecesOf(absolute: string, sizeBytes: number): AsyncGenerator<Buffer> {
+  let missingBytes = sizeBytes;
+  const stream = createReadStream(absolute, { highWaterMark: PIECE_BYTES, end: sizeBytes - 1 });
+  try {
+    for await (const chunk of stream) {
+      missingBytes -= (chunk as Buffer).length;
+      yield chunk as Buffer;
+    }
+  } catch (error) {
+    if (!isGone(error)) throw error;
+  }
+  for (; missingBytes > 0; missingBytes -= PIECE_BYTES)
+    yield Buffer.alloc(Math.min(PIECE_BYTES, missingBytes));
+}
+
+const isGone = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && error.code === 'ENOENT';
