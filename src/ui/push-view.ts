@@ -22,7 +22,7 @@ export function createPushView(runtime: Runtime, options: PushViewOptions): Emit
         verbose = event.verbose;
         return verbose ? say(style.dim(`${event.source} -> ${event.app}:${event.destination}`)) : undefined;
       case 'device':
-        return say(`${event.device.name} (${event.device.address})`);
+        return verbose ? say(style.dim(`device ${event.device.name} at ${event.device.address}`)) : undefined;
       case 'warning':
         return say(`${style.yellow('warning:')} ${event.message}`);
       case 'decision':
