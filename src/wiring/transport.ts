@@ -5,7 +5,7 @@ import { stateDirectory } from '../state-directory.js';
 import { EngineHttp } from '../transport/docker/engine-http.js';
 import { HttpEngine } from '../transport/docker/http-engine.js';
 import { TcpDialer } from '../transport/docker/tcp-dialer.js';
-import { KnownHostsFile } from '../transport/known-hosts-file.js';
+import type { KnownHostsFile } from '../transport/known-hosts-file.js';
 import type { SshHost } from '../transport/known-hosts.js';
 import { openEngine, sshHostOf } from '../transport/open-engine.js';
 import type { SshConnection } from '../transport/ssh/ssh-connection.js';
@@ -48,8 +48,10 @@ export const openDeviceSsh = async (
 ): Promise<SshConnection> => connectSsh(sshHostOf(device), runtime, options, signal);
 
 /** The file of known host keys, for `rdt known-hosts`. */
-export const knownHostsFile = (runtime: Runtime): KnownHostsFile =>
-  new KnownHostsFile(join(stateDirectory(runtime), 'known_hosts'));
+export const knownHostsFile = async (runtime: Runtime): Promise<KnownHostsFile> => {
+  const { KnownHostsFile } = await import('../transport/known-hosts-file.js');
+  return new KnownHostsFile(join(stateDirectory(runtime), 'known_hosts'));
+};
 
 /** ssh2 takes 34 ms to load, which only those pay who need it. */
 const connectSsh = async (
@@ -71,7 +73,7 @@ const connectSsh = async (
       agentSocket: env['SSH_AUTH_SOCK'] ?? (platform === 'win32' ? WINDOWS_AGENT : undefined),
       askPassphrase: isInteractive(runtime) ? (file: string) => askPassphrase(runtime, file) : undefined,
     },
-    knownHosts: knownHostsFile(runtime),
+    knownHosts: await knownHostsFile(runtime),
     onHostKey: (event: Parameters<typeof describeHostKeyEvent>[0]) =>
       void stderr.write(`${describeHostKeyEvent(event)}\n`),
   };
