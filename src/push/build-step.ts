@@ -21,7 +21,7 @@ export async function buildStep(job: PushJob, deps: PushDeps, remote: RemoteStat
   const { appName, source } = job.settings;
   const tag = `${appName}:latest`;
   const { imageId, contextPaths } = await buildImage(
-    { source, tag, labels: labelsOf(appName), platform: deps.platform, clock },
+    { source, tag, labels: labelsOf(appName), platform: deps.platform, clock, login: deps.login },
     await deps.builder(),
     (event) => emit({ type: 'build', event }),
     signal,

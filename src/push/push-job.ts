@@ -1,4 +1,4 @@
-import type { ImageBuilder } from '../build/image-builder.js';
+import type { ImageBuilder, RegistryLogin } from '../build/image-builder.js';
 import type { Device } from '../discovery/device.js';
 import type { PushSettings } from '../project/settings.js';
 import type { Clock } from '../runtime.js';
@@ -27,6 +27,8 @@ export interface PushDeps {
   readonly device: Device;
   readonly engine: Engine;
   builder(): Promise<ImageBuilder>;
+  /** For private base images. */
+  readonly login: RegistryLogin;
   readonly store: DeploymentStore;
   readonly clock: Clock;
   readonly env: Readonly<Record<string, string | undefined>>;

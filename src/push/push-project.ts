@@ -46,7 +46,7 @@ export interface EngineConnection extends AsyncDisposable {
 }
 
 export interface PushProjectDeps
-  extends Pick<PushDeps, 'store' | 'clock' | 'env' | 'platform' | 'holder' | 'emit' | 'signal'> {
+  extends Pick<PushDeps, 'login' | 'store' | 'clock' | 'env' | 'platform' | 'holder' | 'emit' | 'signal'> {
   readonly cwd: string;
   /** @throws RdtError (usage) for a source without a readable project, or with a wrong one. */
   openProject(source: string): Promise<Project>;

@@ -1,5 +1,6 @@
-import { hostname, userInfo } from 'node:os';
+import { homedir, hostname, userInfo } from 'node:os';
 import { join } from 'node:path';
+import { DockerConfigLogin, dockerConfigFile } from '../build/registry/docker-config-login.js';
 import { changesAfterPush } from '../project/project-changes.js';
 import { describeProblem } from '../project/problem.js';
 import { readProjectFile } from '../project/yaml/read-project-file.js';
@@ -35,6 +36,7 @@ export function wirePush(runtime: Runtime, options: PushOptions): (request: Push
     emit,
     holder: `${userInfo().username}@${hostname()} (pid ${process.pid})`,
     store: new FileDeploymentStore(join(stateDirectory(runtime), 'deployments')),
+    login: new DockerConfigLogin(dockerConfigFile(env, homedir())),
     logSinks: runtime,
     openProject,
     findDevice: (target) => discovery.findDevice(target, () => undefined, signal),
