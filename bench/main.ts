@@ -1,9 +1,12 @@
 import { benchPush } from './push.js';
 
-const BENCHES: Readonly<Record<string, (rounds: number) => Promise<void>>> = { push: benchPush };
+const BENCHES: Readonly<Record<string, (rounds: number, parts: readonly string[]) => Promise<void>>> = {
+  push: benchPush,
+};
 
-const [name = 'push', rounds = '5'] = process.argv.slice(2);
+// npm run bench -- push 5 lan wifi: five rounds, these links only
+const [name = 'push', rounds = '5', ...parts] = process.argv.slice(2);
 const bench = BENCHES[name];
 if (bench === undefined)
   throw new Error(`there is no bench ${name}; there is ${Object.keys(BENCHES).join(', ')}`);
-await bench(Number(rounds));
+await bench(Number(rounds), parts);

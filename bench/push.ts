@@ -21,8 +21,8 @@ interface Bench {
 }
 
 /** Whole commands, cold processes; every round runs each method once, in rotated order. */
-export async function benchPush(rounds: number): Promise<void> {
-  for (const link of LINKS) {
+export async function benchPush(rounds: number, links: readonly string[]): Promise<void> {
+  for (const link of LINKS.filter((name) => links.length === 0 || links.includes(name))) {
     const profile = link === 'none' ? {} : { link: LINK_PROFILES[link] };
     await using device = await VirtualDevice.up({
       name: `bench-${link}`,
