@@ -1,6 +1,9 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { ExitCode } from '../errors.js';
 import type { CommandDeps } from './command-deps.js';
+import { warnOfVisibleKey } from './configure.js';
+import type { ConfigureFlags } from './configure-flags.js';
+import { addConfigureOptions } from './configure-options.js';
 
 interface FlashFlags {
   readonly drive: readonly string[];
@@ -11,10 +14,18 @@ interface FlashFlags {
   readonly dryRun?: true;
   readonly bmap?: string;
   readonly sha256?: string;
+  readonly from?: string;
+  readonly wifiKey?: string;
 }
 
+const NOTES = `
+Examples:
+  $ rdt flash resinos.img.xz
+  $ rdt flash resinos.img --drive /dev/sdc --hostname kitchen --wifi-ssid home --wifi-key-file key.txt
+  $ curl -s https://example.com/os.img.gz | rdt flash - --drive /dev/sdc --yes`;
+
 export function flashCommand(deps: CommandDeps): Command {
-  return new Command('flash')
+  const command = new Command('flash')
     .description('Write an image to a card or USB drive, and check what was written.')
     .argument(
       '<image>',
@@ -32,12 +43,20 @@ export function flashCommand(deps: CommandDeps): Command {
     )
     .option('--dry-run', 'say what would be written, and write nothing')
     .option('--json', 'print events, one JSON object a line')
-    .action((image: string, flags: FlashFlags) => runFlash(image, flags, deps));
+    .addHelpText('after', NOTES);
+  return addConfigureOptions(command).action((image: string, flags: FlashFlags & ConfigureFlags) =>
+    runFlash(image, flags, deps),
+  );
 }
 
-async function runFlash(image: string, flags: FlashFlags, deps: CommandDeps): Promise<void> {
+async function runFlash(image: string, flags: FlashFlags & ConfigureFlags, deps: CommandDeps): Promise<void> {
   const { runtime, wiring } = deps;
-  const [flash, { createFlashView }] = await Promise.all([wiring.flash(), import('../ui/flash-view.js')]);
+  const [flash, { createFlashView }, { parseConfigureOptions }] = await Promise.all([
+    wiring.flash(),
+    import('../ui/flash-view.js'),
+    import('./configure-flags.js'),
+  ]);
+  warnOfVisibleKey(flags, runtime.stderr);
   const force = flags.force === true;
   const dryRun = flags.dryRun === true;
   const verdicts = await flash(
@@ -48,7 +67,7 @@ async function runFlash(image: string, flags: FlashFlags, deps: CommandDeps): Pr
       force,
       verify: flags.verify,
       dryRun,
-      configure: undefined,
+      settings: { given: parseConfigureOptions(flags, runtime.cwd), from: flags.from },
     },
     createFlashView(runtime, { json: flags.json === true, dryRun }),
     runtime.signal,

@@ -1,7 +1,12 @@
 import { ExitCode, RdtError } from '../errors.js';
 import type { Clock } from '../runtime.js';
-import type { BlockDevice } from './block-device.js';
 import { totalBytes } from './block-map.js';
+import {
+  type CardConfiguration,
+  type FlashSettingPorts,
+  type FlashSettings,
+  prepareConfiguration,
+} from './flash-configuration.js';
 import { askConsent, type FlashDialog } from './flash-consent.js';
 import {
   mountedVolumes,
@@ -25,14 +30,15 @@ export interface FlashRequest {
   readonly verify: boolean;
   /** Go as far as the question, and answer it with no. */
   readonly dryRun: boolean;
-  /** Sets each written card up; throws `RdtError`s. */
-  readonly configure: ((device: BlockDevice, signal: AbortSignal) => Promise<void>) | undefined;
+  /** What each written card is set up with. */
+  readonly settings: FlashSettings;
 }
 
 export interface FlashPorts {
   readonly openImage: OpenImage;
   readonly catalog: DriveCatalog;
   readonly access: DriveAccess;
+  readonly settings: FlashSettingPorts;
   /** Undefined where nobody can be asked. */
   readonly dialog: FlashDialog | undefined;
   readonly clock: Clock;
@@ -56,15 +62,19 @@ export async function runFlash(
   signal: AbortSignal,
 ): Promise<readonly DriveVerdict[]> {
   refuseWithoutConsent(request, ports);
+  refuseTwoReadersOfInput(request);
+  const configuration = await prepareConfiguration(request.settings, ports.settings);
   const source = await ports.openImage(request.image, signal);
   try {
+    if (source.reader !== undefined) await configuration?.check(source.reader);
     const needs = await needsOf(source, request, ports.catalog);
     const drives = await chooseDrives(request, needs, ports, signal);
-    const plan = planOf(source, drives, request);
+    const plan = planOf(source, drives, { verify: request.verify, configure: configuration !== undefined });
     emit({ type: 'planned', plan });
     if (request.dryRun) return [];
     await askConsent(plan, needs, request, ports.dialog, signal);
-    return await new Session(request, ports, emit, signal).write(source, drives);
+    const session = new Session({ verify: request.verify, configuration }, ports, emit, signal);
+    return await session.write(source, drives);
   } finally {
     await source.close();
   }
@@ -80,6 +90,15 @@ function refuseWithoutConsent(request: FlashRequest, { dialog }: FlashPorts): vo
   if (!request.yes && !request.dryRun) {
     throw usage('there is no terminal to ask on whether the drive may be erased', 'Say --yes if it may.');
   }
+}
+
+/** Both the image and the Wi-Fi key from standard input: neither would arrive whole. */
+function refuseTwoReadersOfInput({ image, settings }: FlashRequest): void {
+  if (image.image !== '-' || settings.given.wifi?.key?.kind !== 'stdin') return;
+  throw new RdtError('the image and the Wi-Fi key cannot both come from standard input', {
+    exitCode: ExitCode.usage,
+    hint: 'Use --wifi-key-file, or the variable RDT_WIFI_KEY.',
+  });
 }
 
 async function needsOf(
@@ -119,7 +138,11 @@ async function chooseDrives(
   return [chosen];
 }
 
-function planOf(source: ImageSource, drives: readonly Drive[], request: FlashRequest): FlashPlan {
+function planOf(
+  source: ImageSource,
+  drives: readonly Drive[],
+  steps: Pick<FlashPlan, 'verify' | 'configure'>,
+): FlashPlan {
   const { map } = source;
   return {
     image: source.name,
@@ -129,15 +152,19 @@ function planOf(source: ImageSource, drives: readonly Drive[], request: FlashReq
     mappedBytes: map === undefined ? undefined : totalBytes(map.ranges),
     rangeCount: map?.ranges.length,
     drives,
-    verify: request.verify,
-    configure: request.configure !== undefined,
+    ...steps,
     notes: source.notes,
   };
 }
 
+interface SessionSteps {
+  readonly verify: boolean;
+  readonly configuration: CardConfiguration | undefined;
+}
+
 class Session {
   constructor(
-    private readonly request: FlashRequest,
+    private readonly steps: SessionSteps,
     private readonly ports: FlashPorts,
     private readonly emit: EmitFlashEvent,
     private readonly signal: AbortSignal,
@@ -179,14 +206,14 @@ class Session {
   }
 
   private flash(source: ImageSource, drives: readonly OpenDrive[]): Promise<DriveVerdict[]> {
-    const { configure, verify } = this.request;
+    const { configuration, verify } = this.steps;
     const { access, clock } = this.ports;
     return flash(
       {
         source,
         drives,
         verify,
-        configure: configure && ((device) => configure(device, this.signal)),
+        configure: configuration && ((device) => configuration.apply(device, this.signal)),
         allocate: (sizeBytes) => access.allocate(sizeBytes),
         monotonicMs: () => clock.monotonicMs(),
         progress: (progress) => this.emit({ type: 'progress', progress }),

@@ -1,3 +1,4 @@
+import type { BlockReader } from './block-device.js';
 import type { BlockMap } from './block-map.js';
 
 /** The first MiB is written last, so that an interrupted card does not half-boot; sources keep it at hand. */
@@ -22,6 +23,8 @@ export interface ImageSource {
   readonly map: BlockMap | undefined;
   /** The first `HEAD_BYTES` of the image, or all of a smaller one. */
   readonly head: Buffer;
+  /** The image at random; undefined for what can only be read from its beginning to its end. */
+  readonly reader: BlockReader | undefined;
   /** What the user should know of how it is read, in full sentences. */
   readonly notes: readonly string[];
   /** How much of the packed image has been read, for progress; `sizeBytes` is undefined for a stream of unknown length. */

@@ -1,6 +1,8 @@
+import { resolve } from 'node:path';
 import { ImageOpener } from '../image/decode/open-image.js';
 import type { FlashDialog } from '../image/flash-consent.js';
 import type { DriveAccess, DriveCatalog } from '../image/flash-drive.js';
+import type { FlashSettingPorts } from '../image/flash-configuration.js';
 import { runFlash, type FlashRun } from '../image/flash-session.js';
 import { isInteractive, type Runtime } from '../runtime.js';
 
@@ -22,6 +24,7 @@ export async function wireFlash(runtime: Runtime): Promise<FlashRun> {
   const drives = await wireDrives(runtime);
   const ports = {
     ...drives,
+    settings: await wireSettings(runtime),
     openImage: opener.open.bind(opener),
     dialog: isInteractive(runtime) ? lazyDialog(runtime) : undefined,
     clock,
@@ -40,6 +43,16 @@ async function wireDrives({
     return { catalog, access: new LinuxDriveAccess(catalog) };
   }
   throw new Error('not wired');
+}
+
+/** FAT and YAML are loaded when a card is set up. */
+async function wireSettings(runtime: Runtime): Promise<FlashSettingPorts> {
+  const { openFatVolume, readSettingsFile, wireSettingSources } = await import('./configure.js');
+  return {
+    readSettingsFile: (path) => readSettingsFile(resolve(runtime.cwd, path)),
+    sources: wireSettingSources(runtime),
+    openVolume: openFatVolume,
+  };
 }
 
 /** inquirer is loaded when there is something to ask. */

@@ -59,7 +59,7 @@ export class FlashRig implements Disposable {
     const mountPoint = this.path(`${name}-room`);
     run('mkdir', mountPoint);
     run('mount', '-t', 'tmpfs', '-o', `size=${roomBytes}`, 'tmpfs', mountPoint);
-    this.undo.push(() => void run('umount', mountPoint));
+    this.undo.push(() => tryRun('umount', mountPoint));
     const backing = join(mountPoint, 'disk');
     writeFileSync(backing, '');
     truncateSync(backing, sizeBytes);
@@ -70,7 +70,7 @@ export class FlashRig implements Disposable {
     const mountPoint = this.path(name);
     run('mkdir', '-p', mountPoint);
     run('mount', drive.path, mountPoint);
-    this.undo.push(() => void tryRun('umount', mountPoint));
+    this.undo.push(() => tryRun('umount', mountPoint));
     return mountPoint;
   }
 
@@ -104,7 +104,7 @@ export class FlashRig implements Disposable {
 
   private attach(backing: string): LoopDrive {
     const path = run('losetup', '--show', '--find', backing);
-    this.undo.push(() => void tryRun('losetup', '--detach', path));
+    this.undo.push(() => tryRun('losetup', '--detach', path));
     return new LoopDrive(path, backing);
   }
 }

@@ -330,12 +330,12 @@ describe('a fault on the way', () => {
       drive.fill(OLD);
       const fifo = rig.path(`fifo-${signal}`);
       execFileSync('mkfifo', [fifo]);
-      const packed = readFileSync(packed('os.img.xz'));
+      const { size } = statSync(packed('os.img.xz'));
       const feeder = spawn(
         'sh',
         [
           '-c',
-          `exec 3<>'${fifo}'; head -c ${packed.length - 100_000} '${packed('os.img.xz')}' >&3; echo fed; exec sleep 1000`,
+          `exec 3<>'${fifo}'; head -c ${size - 100_000} '${packed('os.img.xz')}' >&3; echo fed; exec sleep 1000`,
         ],
         { stdio: ['ignore', 'pipe', 'ignore'] },
       );
@@ -578,6 +578,48 @@ describe('an image file as the target', () => {
     expect(missing.stderr).toMatch(/there is no drive or file/);
     expect(existsSync('/dev/rdt-no-such-drive')).toBe(false);
     expect((await rdtFlash([raw, '-d', raw, '--yes'])).stderr).toMatch(/it is the image itself/);
+  });
+});
+
+describe('a card that is set up while it is written', () => {
+  const CONFIG = { hostname: 'old', deviceType: 'raspberrypi3', uuid: 'f00' };
+
+  /** The image with a FAT boot partition that holds `config.json`. */
+  function bootable(): Buffer {
+    const volume = rig.write('boot.fat', '');
+    truncateSync(volume, 16 * MIB);
+    execFileSync('mkfs.vfat', ['-F', '16', '-n', 'resin-boot', volume], { stdio: 'ignore' });
+    execFileSync('mcopy', ['-i', volume, rig.write('config.json', JSON.stringify(CONFIG)), '::/config.json']);
+    const image = Buffer.from(IMAGE);
+    readFileSync(volume).copy(image, MIB);
+    return image;
+  }
+
+  it.each(['raw', 'gz'])('from %s boots with the new settings, and nothing else differs', async (format) => {
+    const content = bootable();
+    const image = rig.write(`boot.${format}`, format === 'raw' ? content : gzipSync(content));
+    const settings = ['--hostname', 'kitchen', '--wifi-ssid', 'home', '--wifi-key', 'correct horse'];
+    const { exitCode, stderr } = await rdtFlash([image, '-d', drive.path, ...INSIST, ...settings]);
+    expect(stderr).toMatch(/configuring/);
+    expect(exitCode).toBe(0);
+    const volume = rig.write('boot.back', drive.read(MIB, 16 * MIB));
+    execFileSync('fsck.vfat', ['-n', volume]);
+    const config = JSON.parse(execFileSync('mtype', ['-i', volume, '::/config.json']).toString()) as unknown;
+    expect(config).toEqual({ ...CONFIG, hostname: 'kitchen' });
+    const profile = execFileSync('mtype', ['-i', volume, '::/system-connections/resin-wifi']).toString();
+    expect(profile).toMatch(/psk=correct horse/);
+    expect(drive.read(0, MIB).equals(content.subarray(0, MIB))).toBe(true);
+    expect(drive.read(17 * MIB, IMAGE.length - 17 * MIB).equals(content.subarray(17 * MIB))).toBe(true);
+  });
+
+  it('is not touched when the settings are wrong, or the image has no boot partition', async () => {
+    drive.fill(OLD);
+    const wrong = await rdtFlash([raw, '-d', drive.path, ...INSIST, '--hostname', 'not a host name']);
+    expect(wrong.exitCode).toBe(2);
+    const { exitCode, stderr } = await rdtFlash([raw, '-d', drive.path, ...INSIST, '--hostname', 'kitchen']);
+    expect(stderr).toMatch(/boot partition/);
+    expect(exitCode).toBe(1);
+    expect(isUntouched(drive)).toBe(true);
   });
 });
 

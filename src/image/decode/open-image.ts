@@ -89,7 +89,7 @@ class Opening {
     };
     const leastSizeBytes = await this.judge(head, reader, file.sizeBytes);
     const map = this.bmapFor(this.expected.bmap, file.sizeBytes) ?? (await this.mapOf(file.path, reader));
-    return new RawFileSource(file, name, head, map, leastSizeBytes, this.meter, this.expected.sha256);
+    return new RawFileSource(file, name, head, map, leastSizeBytes, reader, this.meter, this.expected.sha256);
   }
 
   /** Holes say what whoever made the image left out; without any, its file systems say what they do not use. */

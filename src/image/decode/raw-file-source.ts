@@ -1,3 +1,4 @@
+import type { BlockReader } from '../block-device.js';
 import type { BlockMap } from '../block-map.js';
 import type { ImageSource } from '../flash-source.js';
 import { readFully } from './file-input.js';
@@ -19,6 +20,7 @@ export class RawFileSource implements ImageSource {
     readonly head: Buffer,
     readonly map: BlockMap,
     readonly leastSizeBytes: number,
+    readonly reader: BlockReader,
     /** Has not seen the head yet. */
     private readonly meter: Meter,
     private readonly sha256: string | undefined,

@@ -28,6 +28,7 @@ export class StreamSource implements ImageSource {
   readonly leastSizeBytes: number;
   readonly map: BlockMap | undefined;
   readonly head: Buffer;
+  readonly reader = undefined;
   readonly notes: readonly string[];
   readonly packed: ImageSource['packed'];
 

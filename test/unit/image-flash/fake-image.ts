@@ -17,6 +17,7 @@ export interface FakeImageOptions {
 export class FakeImage implements ImageSource {
   readonly name = 'os.img';
   readonly formats = ['raw'] as const;
+  readonly reader = undefined;
   readonly notes = [];
   readonly sizeBytes: number | undefined;
   readonly leastSizeBytes: number;
