@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { VirtualDevice } from '../test/testbed/virtual-device.js';
 
-const RDT = fileURLToPath(new URL('../bin/rdt.js', import.meta.url));
+const RDT = process.env['RDT_BIN'] ?? fileURLToPath(new URL('../bin/rdt.js', import.meta.url));
 const ORIGINAL = fileURLToPath(new URL('original-flow.mjs', import.meta.url));
 const ORIGINAL_BUILD = fileURLToPath(new URL('original-build.mjs', import.meta.url));
 const DESTINATION = '/usr/src/app';

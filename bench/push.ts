@@ -133,7 +133,7 @@ async function edits(
 async function firstSync(bench: Bench): Promise<Samples> {
   await using projects = new Projects(bench, SMALL, POLITE);
   projects.build();
-  return measure(bench, projects, async (project) => {
+  return await measure(bench, projects, async (project) => {
     await bench.device.docker('exec', project.app, 'sh', '-c', 'cd /usr/src/app && rm -rf src .rdt-state');
   });
 }
@@ -143,14 +143,14 @@ async function rebuild(bench: Bench, command: string): Promise<Samples> {
   projects.build();
   const act: typeof run = async (method, project, device, address) =>
     method === 'original+restart' ? project.originalBuild(address) : run(method, project, device, address);
-  return measure(bench, projects, (project) => project.touchTrigger(), act);
+  return await measure(bench, projects, (project) => project.touchTrigger(), act);
 }
 
 async function deafApp(bench: Bench): Promise<Samples> {
   const few = { ...bench, rounds: Math.min(bench.rounds, 3) };
   await using projects = new Projects(few, SMALL, STUBBORN, ['original+restart', 'rdt+restart']);
   projects.build();
-  return measure(few, projects, (project, round) => project.edit(1, round));
+  return await measure(few, projects, (project, round) => project.edit(1, round));
 }
 
 function print(link: LinkName, rows: readonly [string, Samples][]): void {

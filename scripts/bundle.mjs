@@ -1,17 +1,19 @@
 // Bundles src/ into dist/: one file for what every command loads, and one for each part that is loaded when it is needed.
 // docs/decisions/0001-bundle.md tells why; types are checked by `npm run check:types`.
-import { rmSync } from 'node:fs';
+import { renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const dist = join(root, 'dist');
+// Built aside and then exchanged: a command that starts meanwhile finds the old files or the new ones.
+const fresh = join(root, 'node_modules', '.cache', `rdt-dist-${process.pid}`);
 
-rmSync(join(root, 'dist'), { recursive: true, force: true });
 await build({
   absWorkingDir: root,
   entryPoints: ['src/main.ts'],
-  outdir: 'dist',
+  outdir: fresh,
   bundle: true,
   splitting: true,
   format: 'esm',
@@ -22,3 +24,5 @@ await build({
   legalComments: 'none',
   logLevel: 'warning',
 });
+rmSync(dist, { recursive: true, force: true });
+renameSync(fresh, dist);

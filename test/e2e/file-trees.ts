@@ -43,11 +43,11 @@ export async function containerTree(engineUrl: string, container: string, folder
     for await (const chunk of entry) chunks.push(chunk as Buffer);
     const path = entry.header.name.replace(/^\.\//, '').replace(/\/$/, '');
     if (path === '' || path === '.' || path.startsWith('.rdt-')) continue;
-    const { type, mode = 0, linkname } = entry.header;
+    const { type, mode, linkname } = entry.header;
     if (type === 'directory') tree.set(path, `d ${octal(mode)}`);
-    else if (type === 'symlink') tree.set(path, `l ${linkname ?? ''}`);
+    else if (type === 'symlink') tree.set(path, `l ${linkname}`);
     else if (type === 'link')
-      tree.set(path, `f ${octal(mode)} ${hashOf.get((linkname ?? '').replace(/^\.\//, '')) ?? '?'}`);
+      tree.set(path, `f ${octal(mode)} ${hashOf.get(linkname.replace(/^\.\//, '')) ?? '?'}`);
     else {
       hashOf.set(path, sha256(Buffer.concat(chunks)));
       tree.set(path, `f ${octal(mode)} ${hashOf.get(path) ?? ''}`);

@@ -7,11 +7,28 @@ import { mustRun, runProgram } from './program.js';
  * Images that a device can start with, since no registry can be reached:
  * - `busybox`: `busybox:latest`, a shell and the usual small programs
  * - `node`: `node:20` (whatever version this host runs), the same with Node, without npm
+ * - `gnu`: `gnu:latest`, dash and the GNU programs of this host, whose tar and xargs differ from busybox's
  * - `scratch-app`: `scratch-app:latest`, one static program /app (see scratch-app.c), no shell, no tar
  */
-export type BaseImage = 'busybox' | 'node' | 'scratch-app';
+export type BaseImage = 'busybox' | 'node' | 'gnu' | 'scratch-app';
 
-export const BASE_IMAGES: readonly BaseImage[] = ['busybox', 'node', 'scratch-app'];
+export const BASE_IMAGES: readonly BaseImage[] = ['busybox', 'node', 'gnu', 'scratch-app'];
+
+/** What the scripts of a sync call, and enough to run an app. */
+const GNU_PROGRAMS = [
+  'sh',
+  'cat',
+  'ln',
+  'ls',
+  'mkdir',
+  'rm',
+  'rmdir',
+  'sha256sum',
+  'sleep',
+  'stat',
+  'tar',
+  'xargs',
+];
 
 interface Recipe {
   readonly reference: string;
@@ -34,6 +51,13 @@ const RECIPES: Record<BaseImage, Recipe> = {
     changes: ['CMD ["node"]'],
     fingerprint: () => Promise.resolve(`node ${process.version} ${fileFingerprint(process.execPath)}`),
     fillRoot: fillNodeRoot,
+  },
+  gnu: {
+    reference: 'gnu:latest',
+    changes: ['CMD ["sh"]'],
+    fingerprint: () =>
+      Promise.resolve(`gnu ${fileFingerprint('/bin/tar')} ${fileFingerprint('/usr/bin/xargs')}`),
+    fillRoot: fillGnuRoot,
   },
   'scratch-app': {
     reference: 'scratch-app:latest',
@@ -90,7 +114,22 @@ async function fillNodeRoot(root: string): Promise<void> {
   copyFileSync(process.execPath, node);
   // Half of the file is symbols. Where there is no strip, the image is just larger.
   if (existsSync('/usr/bin/strip')) await mustRun(['strip', node]);
-  for (const library of await librariesOf(process.execPath)) {
+  await copyLibraries(process.execPath, root);
+}
+
+async function fillGnuRoot(root: string): Promise<void> {
+  for (const folder of ['bin', 'etc', 'tmp', 'usr/src/app'])
+    mkdirSync(join(root, folder), { recursive: true });
+  writeFileSync(join(root, 'etc/passwd'), 'root:x:0:0:root:/root:/bin/sh\n');
+  for (const name of GNU_PROGRAMS) {
+    const program = (await mustRun(['sh', '-c', 'command -v "$1"', 'sh', name])).trim();
+    cpSync(program, join(root, 'bin', name), { dereference: true });
+    await copyLibraries(program, root);
+  }
+}
+
+async function copyLibraries(program: string, root: string): Promise<void> {
+  for (const library of await librariesOf(program)) {
     mkdirSync(join(root, dirname(library)), { recursive: true });
     cpSync(library, join(root, library), { dereference: true });
   }
