@@ -89,11 +89,20 @@ async function openDevice(
   ]);
   const device = await wireDiscovery(runtime).findDevice(target.name, () => undefined, signal);
   const session = await openDeviceSsh(device, runtime, { identity: target.identity }, signal);
-  return {
-    description: `${REMOTE_FOLDER} of ${device.name} (which it reads when it starts)`,
-    files: new RemoteBootFiles(session, REMOTE_FOLDER, signal),
-    [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
-  };
+  try {
+    const files = new RemoteBootFiles(session, REMOTE_FOLDER, signal);
+    if ((await files.list('/')) === undefined) {
+      throw new RdtError(`${device.name} has no ${REMOTE_FOLDER}, so it is no resinOS or balenaOS device`);
+    }
+    return {
+      description: `${REMOTE_FOLDER} of ${device.name} (which it reads when it starts)`,
+      files,
+      [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
+    };
+  } catch (error) {
+    await session[Symbol.asyncDispose]();
+    throw error;
+  }
 }
 
 /** The file's settings, its paths from where it lies. Throws an `RdtError` (usage) with line and column. */
