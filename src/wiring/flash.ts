@@ -42,7 +42,11 @@ async function wireDrives({
     const catalog = new LinuxDriveCatalog(cwd);
     return { catalog, access: new LinuxDriveAccess(catalog) };
   }
-  throw new Error('not wired');
+  const { DrivelistCatalog } = await import('../image/drive/drivelist-catalog.js');
+  const { EtcherAccess } = await import('../image/drive/etcher-access.js');
+  const { createEtcherDevice, listByDrivelist } = await import('../image/drive/etcher-packages.js');
+  const catalog = new DrivelistCatalog(cwd, listByDrivelist);
+  return { catalog, access: new EtcherAccess(catalog, createEtcherDevice) };
 }
 
 /** FAT and YAML are loaded when a card is set up. */

@@ -75,16 +75,22 @@ class DirectDrive implements OpenDrive {
   }
 }
 
+/** What Node's file handles and etcher-sdk's block devices have in common. */
+export interface PositionedFile {
+  read(target: Buffer, at: number, length: number, offset: number): Promise<{ bytesRead: number }>;
+  write(data: Buffer, at: number, length: number, offset: number): Promise<{ bytesWritten: number }>;
+}
+
 /** One write may be cut short at the end of a medium; the next one then says why. */
 export async function writeFully(
-  handle: FileHandle,
+  file: PositionedFile,
   path: string,
   offset: number,
   data: Buffer,
 ): Promise<void> {
   for (let done = 0; done < data.length; ) {
     try {
-      const { bytesWritten } = await handle.write(data, done, data.length - done, offset + done);
+      const { bytesWritten } = await file.write(data, done, data.length - done, offset + done);
       if (bytesWritten === 0) throw new Error('nothing was written');
       done += bytesWritten;
     } catch (error) {
@@ -94,14 +100,14 @@ export async function writeFully(
 }
 
 export async function readExactly(
-  handle: FileHandle,
+  file: PositionedFile,
   path: string,
   offset: number,
   target: Buffer,
 ): Promise<void> {
   for (let done = 0; done < target.length; ) {
     try {
-      const { bytesRead } = await handle.read(target, done, target.length - done, offset + done);
+      const { bytesRead } = await file.read(target, done, target.length - done, offset + done);
       if (bytesRead === 0) throw new Error('it ends there');
       done += bytesRead;
     } catch (error) {

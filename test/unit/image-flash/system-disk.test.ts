@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { standingOf } from '../../../src/image/flash-drive-rules.js';
-import { drivesOf, type KernelView } from '../../../src/image/drive/linux-catalog.js';
+import { drivesOf, type KernelView } from '../../../src/image/drive/linux-drives.js';
 import { parseLsblk } from '../../../src/image/drive/lsblk.js';
 import { parseMountInfo, parseSwaps } from '../../../src/image/drive/mount-table.js';
 import { isSystemPlace } from '../../../src/image/drive/system-disk.js';
