@@ -13,6 +13,8 @@ export const ExitCode = {
   auth: 7,
   locked: 8,
   interrupted: 130,
+  /** A session that was cut, as ssh reports it. */
+  lost: 255,
 } as const;
 
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];

@@ -7,6 +7,8 @@ import type { Duplex, Readable, Writable } from 'node:stream';
 export interface SshSession extends AsyncDisposable {
   /** For messages: `ssh://root@10.0.0.5:22222`. */
   readonly description: string;
+  /** Resolves when the connection is over, by whomever. */
+  readonly closed: Promise<void>;
   /** Runs a command line in the user's shell; build it from values with `shellCommand` only. */
   exec(command: string, options: SshExecOptions, signal?: AbortSignal): Promise<SshProcess>;
   /** The user's own shell, on a terminal. */

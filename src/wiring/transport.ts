@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Device } from '../discovery/device.js';
+import type { Device, TcpEngine } from '../discovery/device.js';
 import { isInteractive, type Runtime } from '../runtime.js';
 import { stateDirectory } from '../state-directory.js';
 import { EngineHttp } from '../transport/docker/engine-http.js';
@@ -8,6 +8,7 @@ import { TcpDialer } from '../transport/docker/tcp-dialer.js';
 import type { KnownHostsFile } from '../transport/known-hosts-file.js';
 import type { SshHost } from '../transport/known-hosts.js';
 import { openEngine, sshHostOf } from '../transport/open-engine.js';
+import type { SshAttempt } from '../transport/ssh-attempt.js';
 import type { SshConnection } from '../transport/ssh/ssh-connection.js';
 
 const DEVICE_USER = 'root';
@@ -16,6 +17,8 @@ const WINDOWS_AGENT = '\\\\.\\pipe\\openssh-ssh-agent';
 export interface TransportOptions {
   /** Private key files, as typed; empty for the agent and the usual ones. */
   readonly identity: readonly string[];
+  /** Hears what is tried to log in. */
+  readonly onAttempt?: (attempt: SshAttempt) => void;
 }
 
 /** The engine of a device, over TCP or ssh; see `openEngine`. The caller disposes of it. */
@@ -28,24 +31,29 @@ export const openDeviceEngine = (
   openEngine(
     device,
     {
-      overTcp: ({ host, port, apiVersion }) =>
-        Promise.resolve(new HttpEngine(new EngineHttp(new TcpDialer(host, port), apiVersion))),
-      async overSsh(host) {
-        const { SshEngineDialer } = await import('../transport/ssh/ssh-engine-dialer.js');
-        const connection = await connectSsh(host, runtime, options, signal);
-        return new HttpEngine(new EngineHttp(new SshEngineDialer(connection)));
-      },
+      overTcp: (engine) => Promise.resolve(engineOverTcp(engine)),
+      overSsh: async () => engineOverSsh(await openDeviceSsh(device, runtime, options, signal)),
     },
     signal,
   );
 
-/** An ssh connection to a device, logged in as root; see `openSsh`. The caller disposes of it. */
+export const engineOverTcp = ({ host, port, apiVersion }: TcpEngine): HttpEngine =>
+  new HttpEngine(new EngineHttp(new TcpDialer(host, port), apiVersion));
+
+/** Owns the connection from here on, and disposes of it. */
+export const engineOverSsh = async (connection: SshConnection): Promise<HttpEngine> => {
+  const { SshEngineDialer } = await import('../transport/ssh/ssh-engine-dialer.js');
+  return new HttpEngine(new EngineHttp(new SshEngineDialer(connection)));
+};
+
+/** An ssh connection to a device, logged in as the user that was typed, or root; see `openSsh`. The caller disposes of it. */
 export const openDeviceSsh = async (
   device: Device,
   runtime: Runtime,
   options: TransportOptions,
   signal: AbortSignal = runtime.signal,
-): Promise<SshConnection> => connectSsh(sshHostOf(device), runtime, options, signal);
+): Promise<SshConnection> =>
+  connectSsh(sshHostOf(device), device.sshUser ?? DEVICE_USER, runtime, options, signal);
 
 /** The file of known host keys, for `rdt known-hosts`. */
 export const knownHostsFile = async (runtime: Runtime): Promise<KnownHostsFile> => {
@@ -56,8 +64,9 @@ export const knownHostsFile = async (runtime: Runtime): Promise<KnownHostsFile> 
 /** ssh2 takes 34 ms to load, which only those pay who need it. */
 const connectSsh = async (
   host: SshHost,
+  user: string,
   runtime: Runtime,
-  { identity }: TransportOptions,
+  { identity, onAttempt }: TransportOptions,
   signal: AbortSignal,
 ): Promise<SshConnection> => {
   const [{ openSsh }, { describeHostKeyEvent }] = await Promise.all([
@@ -66,7 +75,7 @@ const connectSsh = async (
   ]);
   const { env, platform, stderr } = runtime;
   const options = {
-    user: DEVICE_USER,
+    user,
     keys: {
       identity,
       home: env['HOME'] ?? env['USERPROFILE'],
@@ -76,6 +85,7 @@ const connectSsh = async (
     knownHosts: await knownHostsFile(runtime),
     onHostKey: (event: Parameters<typeof describeHostKeyEvent>[0]) =>
       void stderr.write(`${describeHostKeyEvent(event)}\n`),
+    ...(onAttempt !== undefined && { onAttempt }),
   };
   return openSsh(host, options, signal);
 };

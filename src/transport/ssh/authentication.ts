@@ -59,7 +59,7 @@ export class Authentication {
       const method = this.method(value);
       if (accepted !== null && !accepted.includes(method.type === 'agent' ? 'publickey' : method.type))
         continue;
-      if (value.kind !== 'agent') this.credentials.tried.push(value.label);
+      if (value.kind !== 'agent') this.credentials.noteTried(value.label);
       return method;
     }
   }

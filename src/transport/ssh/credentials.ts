@@ -35,7 +35,15 @@ export class Credentials {
   readonly skipped: string[] = [];
   private readonly agentBlobs: Buffer[] = [];
 
-  constructor(private readonly sources: KeySources) {}
+  constructor(
+    private readonly sources: KeySources,
+    private readonly onTried: (label: string) => void = () => undefined,
+  ) {}
+
+  noteTried(label: string): void {
+    this.tried.push(label);
+    this.onTried(label);
+  }
 
   /** Throws an `RdtError` (usage) when a key file that the user named cannot be used. */
   async *offers(): AsyncGenerator<Credential, undefined> {
@@ -72,7 +80,7 @@ export class Credentials {
     const isOffered = (key: ParsedKey) => {
       if (!isMeant(key)) return false;
       this.agentBlobs.push(key.getPublicSSH());
-      this.tried.push(`ssh-agent's ${describeKey(key)}`);
+      this.noteTried(`ssh-agent's ${describeKey(key)}`);
       return true;
     };
     const onSilent = () => this.skipped.push('ssh-agent (it does not answer)');

@@ -4,8 +4,16 @@ import { ExitCode, RdtError } from '../../errors.js';
 import { connectionCut, noAnswer, unreachable } from '../connection-error.js';
 import { type KnownHostsStore, checkHostKey } from '../host-key-check.js';
 import type { HostKeyEvent } from '../host-key-event.js';
-import { type SshHost, describeHost, hostKeyOf, parseKnownHosts, storedKeyTypes } from '../known-hosts.js';
+import {
+  type SshHost,
+  describeHost,
+  fingerprint,
+  hostKeyOf,
+  parseKnownHosts,
+  storedKeyTypes,
+} from '../known-hosts.js';
 import { SilenceWatch } from '../silence-watch.js';
+import type { SshAttempt } from '../ssh-attempt.js';
 import { connectTcp, endpoint } from '../tcp/connect-tcp.js';
 import { Authentication } from './authentication.js';
 import { Credentials, type KeySources } from './credentials.js';
@@ -13,15 +21,16 @@ import { sshAlgorithms } from './ssh-algorithms.js';
 import { SshConnection } from './ssh-connection.js';
 
 const SILENCE_MS = 2_700;
-/** A dead device is noticed after 15 s. */
-const KEEPALIVE_INTERVAL_MS = 5_000;
-const KEEPALIVE_COUNT = 3;
+/** ssh2 gives up one interval after the last question: a dead device is noticed after 12 s. */
+const KEEPALIVE_INTERVAL_MS = 4_000;
+const KEEPALIVE_COUNT = 2;
 
 export interface SshOptions {
   readonly user: string;
   readonly keys: KeySources;
   readonly knownHosts: KnownHostsStore;
   readonly onHostKey: (event: HostKeyEvent) => void;
+  readonly onAttempt?: (attempt: SshAttempt) => void;
 }
 
 /**
@@ -35,10 +44,12 @@ export const openSsh = async (
 ): Promise<SshConnection> => {
   const description = `ssh://${options.user}@${endpoint(host.address, host.port)}`;
   const known = parseKnownHosts(await options.knownHosts.read());
+  options.onAttempt?.({ type: 'connecting', where: description });
   const socket = await connectTcp({ host: host.address, port: host.port, description }, signal);
   const login = new Login(host, options, description);
   try {
     const client = await login.run(socket, storedKeyTypes(known, host), signal);
+    options.onAttempt?.({ type: 'logged-in', where: description });
     return new SshConnection(client, description);
   } catch (error) {
     socket.destroy();
@@ -63,7 +74,9 @@ class Login {
     const askPassphrase = ask && ((file: string) => this.whileAPersonThinks(() => ask(file)));
     this.authentication = new Authentication(
       options.user,
-      new Credentials({ ...options.keys, askPassphrase }),
+      new Credentials({ ...options.keys, askPassphrase }, (credential) =>
+        options.onAttempt?.({ type: 'offering', credential }),
+      ),
     );
   }
 
@@ -109,8 +122,11 @@ class Login {
   }
 
   private async verify(blob: Buffer, verified: (isTrusted: boolean) => void): Promise<void> {
+    const key = hostKeyOf(blob);
+    const { knownHosts, onHostKey, onAttempt } = this.options;
     try {
-      await checkHostKey(this.options.knownHosts, this.host, hostKeyOf(blob), this.options.onHostKey);
+      onAttempt?.({ type: 'host-key', keyType: key.type, fingerprint: fingerprint(key) });
+      await checkHostKey(knownHosts, this.host, key, onHostKey);
       verified(true);
     } catch (error) {
       this.failure ??= { error };

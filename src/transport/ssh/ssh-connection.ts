@@ -10,6 +10,7 @@ type Opened<C> = (error: Error | undefined, channel: C) => void;
 
 /** An ssh connection that is logged in; see `SshSession`. */
 export class SshConnection implements SshSession {
+  readonly closed: Promise<void>;
   private lost = false;
 
   constructor(
@@ -20,8 +21,11 @@ export class SshConnection implements SshSession {
     client.on('error', () => {
       this.lost = true;
     });
-    client.once('close', () => {
-      this.lost = true;
+    this.closed = new Promise((resolve) => {
+      client.once('close', () => {
+        this.lost = true;
+        resolve();
+      });
     });
   }
 
