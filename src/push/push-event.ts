@@ -12,6 +12,8 @@ export type PushEvent =
       readonly source: string;
       readonly destination: string;
       readonly verbose: boolean;
+      /** Show progress where it is not shown anyway. */
+      readonly progress: boolean;
     }
   | { readonly type: 'warning'; readonly message: string }
   | { readonly type: 'decision'; readonly app: string; readonly decision: Decision }
@@ -21,6 +23,7 @@ export type PushEvent =
   | { readonly type: 'build'; readonly event: BuildEvent }
   | { readonly type: 'starting'; readonly app: string; readonly settleMs: number }
   | { readonly type: 'rolled-back'; readonly app: string; readonly toPrevious: boolean }
+  | { readonly type: 'sync-progress'; readonly sentBytes: number; readonly totalBytes: number }
   | { readonly type: 'synced'; readonly summary: SyncSummary }
   | { readonly type: 'phase'; readonly name: string; readonly durationMs: number }
   | { readonly type: 'done'; readonly result: PushResult };

@@ -67,8 +67,8 @@ export async function pushProject(request: PushRequest, deps: PushProjectDeps): 
   for (const message of project.warnings) deps.emit({ type: 'warning', message });
   const settings = await settle(request, project, source, deps);
   refuseUnsupported(settings);
-  const { appName: app, destination, verbose } = settings;
-  deps.emit({ type: 'project', app, source, destination, verbose });
+  const { appName: app, destination, verbose, progress } = settings;
+  deps.emit({ type: 'project', app, source, destination, verbose, progress });
   const device = await finding;
   deps.emit({ type: 'device', device });
   await using connection = await deps.connect(device);

@@ -33,6 +33,8 @@ export interface CommitArchive {
   readonly owner: Owner;
   /** Paths that nothing exists at yet: written in place instead of staged. Only right while no process can look. */
   readonly unstaged: ReadonlySet<string>;
+  /** Told after each piece of content that went into the archive. */
+  onContent(bytes: number): void;
   readonly finish:
     | { readonly by: 'engine'; readonly token: string | undefined }
     | { readonly by: 'script'; readonly deletions: readonly Deletion[] };
@@ -148,6 +150,7 @@ class CommitWriter {
     }
     const { stats, bytes } = read;
     await this.entry(this.contentHeader(path, entry, bytes.length, stats.mtimeMs), bytes);
+    this.archive.onContent(bytes.length);
     const sha256 = createHash('sha256').update(bytes).digest('hex');
     const stamp = { mtimeMs: stats.mtimeMs, ctimeMs: stats.ctimeMs, inode: stats.ino };
     this.fileSent(path, { ...entry, sizeBytes: bytes.length, sha256, stamp });
@@ -158,7 +161,10 @@ class CommitWriter {
     const hash = createHash('sha256');
     const header = this.contentHeader(path, entry, entry.sizeBytes, entry.stamp.mtimeMs);
     const absolute = join(this.archive.source, this.fullPath(path));
-    await this.streamedEntry(header, piecesOf(absolute, entry.sizeBytes), (piece) => hash.update(piece));
+    await this.streamedEntry(header, piecesOf(absolute, entry.sizeBytes), (piece) => {
+      hash.update(piece);
+      this.archive.onContent(piece.length);
+    });
     if (hash.digest('hex') === entry.sha256) this.fileSent(path, entry);
     else this.leaveOut(path);
   }

@@ -31,6 +31,8 @@ export interface Commit {
   readonly token: string;
   readonly hasShell: boolean | undefined;
   readonly signal: AbortSignal;
+  /** Told how many of how many bytes of content are on their way. */
+  onProgress(sentBytes: number, totalBytes: number): void;
 }
 
 export type CommitOutcome =
@@ -43,20 +45,30 @@ export type CommitOutcome =
   /** The container cannot be changed the way the plan wants it; a new one can. */
   | { readonly kind: 'needs-rebuild'; readonly reason: string };
 
+interface CountedCommit extends Commit {
+  onContent(bytes: number): void;
+}
+
+function counted(request: Commit): CountedCommit {
+  const totalBytes = contentBytes(request, { below: '', uploads: request.plan.uploads });
+  let sentBytes = 0;
+  return { ...request, onContent: (bytes) => request.onProgress((sentBytes += bytes), totalBytes) };
+}
+
 /** Brings a plan into the container through the first channel that can do it. Old or new content, never half of one. */
 export async function commit(request: Commit): Promise<CommitOutcome> {
   const { container, destination, plan } = request;
   if (isReadOnly(container, destination)) return rebuild(`${destination} is read-only in the container`);
   const mustDelete = plan.deletions.length > 0 || plan.obstacles.some(({ kind }) => kind === 'directory');
-  if (!mustDelete && !touchesTmpfs(container, destination)) return commitByArchive(request);
+  if (!mustDelete && !touchesTmpfs(container, destination)) return commitByArchive(counted(request));
   if (request.hasShell === false)
     return rebuild('files were deleted, and the container has no shell to delete them');
-  return commitByScript(request);
+  return commitByScript(counted(request));
 }
 
 const rebuild = (reason: string): CommitOutcome => ({ kind: 'needs-rebuild', reason });
 
-async function commitByArchive(request: Commit): Promise<CommitOutcome> {
+async function commitByArchive(request: CountedCommit): Promise<CommitOutcome> {
   const packed = newPackedFiles();
   for (const part of splitByMount(request.plan.uploads, request.container, request.destination)) {
     const sent = await putPart(request, part).catch(async (error: unknown) => {
@@ -75,7 +87,7 @@ function addPacked(total: PackedFiles, part: PackedFiles): void {
   total.contentBytes += part.contentBytes;
 }
 
-async function putPart(request: Commit, part: MountPart): Promise<PackedFiles> {
+async function putPart(request: CountedCommit, part: MountPart): Promise<PackedFiles> {
   const packed = newPackedFiles();
   const { engine, container, destination, signal, token } = request;
   const tar = packCommit(
@@ -107,7 +119,7 @@ function contentBytes({ local }: Commit, part: MountPart): number {
   return total;
 }
 
-async function commitByScript(request: Commit): Promise<CommitOutcome> {
+async function commitByScript(request: CountedCommit): Promise<CommitOutcome> {
   const { plan, token } = request;
   const packed = newPackedFiles();
   if (plan.obstacles.length > 0) {
@@ -136,7 +148,7 @@ async function commitByScript(request: Commit): Promise<CommitOutcome> {
 
 /** Undefined when the script has done all of it. */
 async function stage(
-  request: Commit,
+  request: CountedCommit,
   part: MountPart,
   deletions: readonly Deletion[],
   args: readonly [token: string, mode: 'strict' | 'lenient'],
@@ -169,9 +181,9 @@ function scriptFailed(destination: string, errors: string): RdtError {
   });
 }
 
-function archiveOf(request: Commit, part: MountPart) {
-  const { source, local, owner, deployed, unobserved } = request;
+function archiveOf(request: CountedCommit, part: MountPart) {
+  const { source, local, owner, deployed, unobserved, onContent } = request;
   const { below, uploads } = part;
   const unstaged = new Set(unobserved && deployed.knowledge === 'none' ? uploads : []);
-  return { source, below, uploads, local, owner, unstaged };
+  return { source, below, uploads, local, owner, unstaged, onContent };
 }

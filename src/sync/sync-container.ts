@@ -68,6 +68,7 @@ export interface SyncOptions {
   readonly unobserved: boolean;
   /** Wall clock when the scan began, ms since 1970: younger files are read again by the next scan. */
   readonly scannedAtMs: number;
+  onProgress(sentBytes: number, totalBytes: number): void;
 }
 
 /** Carries out a plan and remembers the result. Paths in `changing` were not at rest and are still as they were. */

@@ -3,6 +3,7 @@ import type { EmitPushEvent, PushEvent, PushPlan, PushResult, SyncSummary } from
 import type { Runtime } from '../runtime.js';
 import type { SyncPlan } from '../sync/sync-plan.js';
 import { count, formatBytes, formatDuration } from './amounts.js';
+import { ProgressLine } from './progress-line.js';
 import { type Style, styleFor } from './style.js';
 
 export interface PushViewOptions {
@@ -16,10 +17,13 @@ export function createPushView(runtime: Runtime, options: PushViewOptions): Emit
   const style = styleFor(runtime.stderr, runtime.env);
   const say = (text: string): void => void runtime.stderr.write(`${text}\n`);
   let verbose = false;
+  const progress = new ProgressLine(runtime);
   const show = (event: PushEvent): void => {
+    if (event.type !== 'sync-progress') progress.clear();
     switch (event.type) {
       case 'project':
         verbose = event.verbose;
+        progress.wanted = event.progress;
         return verbose ? say(style.dim(`${event.source} -> ${event.app}:${event.destination}`)) : undefined;
       case 'device':
         return verbose ? say(style.dim(`device ${event.device.name} at ${event.device.address}`)) : undefined;
@@ -43,6 +47,8 @@ export function createPushView(runtime: Runtime, options: PushViewOptions): Emit
         );
       case 'rolled-back':
         return say(event.toPrevious ? `${event.app} is back as it was` : `${event.app} was removed again`);
+      case 'sync-progress':
+        return progress.show(event.sentBytes, event.totalBytes);
       case 'synced':
         return say(style.dim(syncLine(event.summary)));
       case 'phase':

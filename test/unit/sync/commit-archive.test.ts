@@ -47,6 +47,7 @@ describe('a commit archive', () => {
       local: tree({ lib: directory(), 'lib/a.js': file('one', 0o755), l: link('lib/a.js') }),
       owner: { uid: 1000, gid: 1001 },
       unstaged: new Set(),
+      onContent: () => undefined,
       finish: { by: 'engine', token: 'v1.abc' },
     };
   });
