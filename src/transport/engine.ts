@@ -13,6 +13,8 @@ export interface Engine extends AsyncDisposable {
 
   ping(signal?: AbortSignal): Promise<void>;
   info(signal?: AbortSignal): Promise<EngineInfo>;
+  /** The device's wall clock, milliseconds since 1970, to the second. */
+  deviceTimeMs(signal?: AbortSignal): Promise<number>;
   listContainers(
     options: { all: boolean; label?: string },
     signal?: AbortSignal,
@@ -59,6 +61,11 @@ export interface Engine extends AsyncDisposable {
   ): Promise<void>;
   /** Output of a container. With `follow` it ends when the container stops or the signal is aborted (which ends the stream, it does not fail). */
   logs(ref: string, options: LogOptions, signal?: AbortSignal): Promise<LogStream>;
+  /**
+   * As `logs`, but both outputs in the order of the log and message by message. The batches are read as fast as they are asked for; leaving
+   * the loop drops the connection. A connection that is cut fails the loop (exit code 4), an aborted signal rejects with its reason.
+   */
+  logEntries(ref: string, options: LogOptions, signal?: AbortSignal): Promise<LogEntries>;
 
   tagImage(ref: string, repository: string, tag: string, signal?: AbortSignal): Promise<void>;
   listImages(label: string, signal?: AbortSignal): Promise<Image[]>;
@@ -213,6 +220,18 @@ export interface LogOptions {
 export interface LogStream {
   readonly stdout: Readable;
   readonly stderr: Readable;
+}
+
+/** Messages of a log. Those of a container with a terminal are not told apart: its entries are pieces of one stream, cut anywhere. */
+export interface LogEntries {
+  readonly terminal: boolean;
+  readonly batches: AsyncIterable<readonly LogEntry[]>;
+}
+
+/** A message of a log: a line with its newline, or a piece (16 KB) of a long one. With `timestamps` each piece has a time of its own before it. */
+export interface LogEntry {
+  readonly stream: 'stdout' | 'stderr';
+  readonly bytes: Buffer;
 }
 
 export interface Volume {

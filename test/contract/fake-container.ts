@@ -25,6 +25,8 @@ const MOST_RESTARTS = 5;
 interface LogLine {
   readonly to: 'stdout' | 'stderr';
   readonly text: string;
+  /** RFC 3339 with nanoseconds. */
+  readonly time: string;
 }
 
 type LogListener = (line: LogLine | 'ended') => void;
@@ -90,17 +92,18 @@ export class FakeContainer {
     return new Promise((resolve) => this.exitWaiters.add(resolve));
   }
 
-  log(to: LogLine['to'], text: string): void {
+  log(to: LogLine['to'], text: string, time = this.now().replace('Z', '000000Z')): void {
     for (const part of text.split(/(?<=\n)/)) {
-      const line = { to, text: part };
+      const line = { to, text: part, time };
       this.logLines.push(line);
       for (const listener of this.listeners) listener(line);
     }
   }
 
   /** Past lines at once and, with `follow`, new ones until the container stops or the returned function is called. */
-  follow({ follow, tail }: LogOptions, listener: LogListener): () => void {
-    const past = tail === undefined ? this.logLines : this.logLines.slice(this.logLines.length - tail);
+  follow({ follow, tail, since = '' }: LogOptions, listener: LogListener): () => void {
+    const wanted = this.logLines.filter(({ time }) => time >= since);
+    const past = tail === undefined ? wanted : wanted.slice(Math.max(0, wanted.length - tail));
     for (const line of past) listener(line);
     if (!follow || !this.running) listener('ended');
     else this.listeners.add(listener);

@@ -18,6 +18,8 @@ export class FakeDevice {
   /** Every call in order, such as `putArchive app /usr/src/app`. */
   readonly calls: string[] = [];
   private readonly failures = new Map<Method, Error>();
+  /** What ends the streams that are open when the cable is pulled. */
+  protected readonly onCut = new Set<(error: Error) => void>();
   private connected = true;
 
   /** `program` plays every command of every container; the default runs until it is killed. `now` is the device's clock. */
@@ -56,9 +58,10 @@ export class FakeDevice {
     this.failures.set(method, error);
   }
 
-  /** From here on every call fails as if the cable was pulled. */
+  /** From here on every call fails as if the cable was pulled, and so do the streams of `logEntries`. */
   disconnect(): void {
     this.connected = false;
+    for (const cut of [...this.onCut]) cut(connectionCut(FAKE_DESCRIPTION));
   }
 
   reconnect(): void {

@@ -10,6 +10,8 @@ import type {
   ExecOptions,
   ExecSession,
   Image,
+  LogEntries,
+  LogEntry,
   LogOptions,
   LogStream,
   PathStat,
@@ -50,6 +52,11 @@ export class FakeEngine extends FakeDevice implements Engine {
       runningContainers,
       operatingSystem: 'fakeOS',
     };
+  }
+
+  async deviceTimeMs(signal?: AbortSignal): Promise<number> {
+    await this.enter('deviceTimeMs', [], signal);
+    return Math.floor(this.now().getTime() / 1_000) * 1_000;
   }
 
   async listContainers(
@@ -188,6 +195,27 @@ export class FakeEngine extends FakeDevice implements Engine {
     });
     signal?.addEventListener('abort', end, { once: true });
     return streams;
+  }
+
+  async logEntries(ref: string, options: LogOptions, signal?: AbortSignal): Promise<LogEntries> {
+    await this.enter('logEntries', [ref, options.since ?? ''], signal);
+    const container = this.container(ref);
+    const entries = new PassThrough({ objectMode: true, highWaterMark: Number.MAX_SAFE_INTEGER });
+    const unfollow = container.follow(options, (line) => {
+      if (line === 'ended') return void entries.end();
+      const time = options.timestamps ? `${line.time} ` : '';
+      entries.write([{ stream: line.to, bytes: Buffer.from(`${time}${line.text}`) }]);
+    });
+    const cut = (error: Error) => void entries.destroy(error);
+    this.onCut.add(cut);
+    const aborted = () => cut(signal?.reason as Error);
+    signal?.addEventListener('abort', aborted, { once: true });
+    entries.once('close', () => {
+      unfollow();
+      this.onCut.delete(cut);
+      signal?.removeEventListener('abort', aborted);
+    });
+    return { terminal: container.describe().tty, batches: entries as AsyncIterable<readonly LogEntry[]> };
   }
 
   async tagImage(ref: string, repository: string, tag: string, signal?: AbortSignal): Promise<void> {

@@ -1,6 +1,6 @@
 import { RdtError } from '../../errors.js';
 
-const HEADER_BYTES = 8;
+export const FRAME_HEADER_BYTES = 8;
 
 export interface Frame {
   readonly to: 'stdout' | 'stderr';
@@ -32,10 +32,10 @@ export class FrameParser {
   }
 
   private readHeader(rest: Buffer): Buffer {
-    const needed = HEADER_BYTES - this.header.length;
+    const needed = FRAME_HEADER_BYTES - this.header.length;
     this.header = Buffer.concat([this.header, rest.subarray(0, needed)]);
-    if (this.header.length === HEADER_BYTES) {
-      this.to = targetOf(this.header);
+    if (this.header.length === FRAME_HEADER_BYTES) {
+      this.to = frameTarget(this.header, 0);
       this.missingBytes = this.header.readUInt32BE(4);
       this.header = Buffer.alloc(0);
     }
@@ -43,10 +43,14 @@ export class FrameParser {
   }
 }
 
-/** Type 3 is the engine's own complaint in the middle of a log; 0, stdin, is never sent but is in the protocol. */
-const targetOf = (header: Buffer): Frame['to'] => {
-  const [type = 255, ...zeros] = header.subarray(0, 4);
-  if (type > 3 || zeros.some((byte) => byte !== 0)) {
+/**
+ * Where the frame goes whose header is at `offset`. Type 3 is the engine's own complaint in the middle of a log; 0, stdin, is never sent but is
+ * in the protocol.
+ */
+export const frameTarget = (bytes: Buffer, offset: number): Frame['to'] => {
+  const type = bytes[offset] ?? 255;
+  // The three bytes after the type are always zero.
+  if (type > 3 || bytes.readUIntBE(offset + 1, 3) !== 0) {
     throw new RdtError('The engine sent output that is not in its own format (8-byte frame headers).');
   }
   return type <= 1 ? 'stdout' : 'stderr';

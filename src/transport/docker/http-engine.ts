@@ -9,6 +9,7 @@ import type {
   ExecOptions,
   ExecSession,
   Image,
+  LogEntries,
   LogOptions,
   LogStream,
   PathStat,
@@ -27,6 +28,7 @@ import {
 import { EngineCalls, drain, inPath, jsonBody } from './engine-calls.js';
 import type { EngineHttp } from './engine-http.js';
 import { openExec } from './open-exec.js';
+import { openLogEntries } from './open-log-entries.js';
 import { openLogs } from './open-logs.js';
 
 /** How long an engine may be silent before the device counts as unreachable. */
@@ -67,6 +69,13 @@ export class HttpEngine implements Engine {
 
   async info(signal?: AbortSignal): Promise<EngineInfo> {
     return toEngineInfo(await this.calls.object(this.lookUp('/info', signal)));
+  }
+
+  async deviceTimeMs(signal?: AbortSignal): Promise<number> {
+    const asked = { method: 'GET', path: '/_ping', signal, silenceMs: this.patience.pingMs } as const;
+    const answer = await this.calls.http.requestOk(asked);
+    await drain(answer.body);
+    return Date.parse(answer.headers.date ?? '');
   }
 
   async listContainers(
@@ -175,11 +184,11 @@ export class HttpEngine implements Engine {
   }
 
   logs(ref: string, options: LogOptions, signal?: AbortSignal): Promise<LogStream> {
-    return openLogs(this.calls, ref, options, {
-      silenceMs: options.follow ? undefined : this.patience.workMs,
-      isTerminal: async () => (await this.inspectContainer(ref, signal))?.tty ?? false,
-      signal,
-    });
+    return openLogs(this.calls, ref, options, this.logCircumstances(ref, options, signal));
+  }
+
+  logEntries(ref: string, options: LogOptions, signal?: AbortSignal): Promise<LogEntries> {
+    return openLogEntries(this.calls, ref, options, this.logCircumstances(ref, options, signal));
   }
 
   async createContainer(name: string, spec: ContainerSpec, signal?: AbortSignal): Promise<string> {
@@ -234,6 +243,14 @@ export class HttpEngine implements Engine {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.http[Symbol.asyncDispose]();
+  }
+
+  private logCircumstances(ref: string, { follow }: LogOptions, signal: Signal) {
+    return {
+      silenceMs: follow ? undefined : this.patience.workMs,
+      isTerminal: async () => (await this.inspectContainer(ref, signal))?.tty ?? false,
+      signal,
+    };
   }
 
   private lookUp(path: string, signal: Signal) {

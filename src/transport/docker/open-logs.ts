@@ -4,7 +4,7 @@ import type { EngineAnswer } from './engine-http.js';
 import { toUnixSeconds } from './log-time.js';
 import { OutputStreams } from './output-streams.js';
 
-interface LogCircumstances {
+export interface LogCircumstances {
   readonly silenceMs: number | undefined;
   /** Whether the container has a terminal: then its output is not multiplexed. */
   readonly isTerminal: () => Promise<boolean>;
@@ -60,7 +60,8 @@ const streamed = (
   return outputs;
 };
 
-const logQuery = ({ follow, tail, since, until, timestamps }: LogOptions) => ({
+/** The request for a log, whoever reads it. */
+export const logQuery = ({ follow, tail, since, until, timestamps }: LogOptions) => ({
   stdout: true,
   stderr: true,
   follow,
