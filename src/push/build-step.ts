@@ -1,53 +1,76 @@
 import { buildImage } from '../build/build-image.js';
 import { readToken } from '../sync/sync-container.js';
-import type { Container, ContainerSpec } from '../transport/engine.js';
+import type { Container, ContainerSpec, Engine } from '../transport/engine.js';
 import { containerSpec } from './container-spec.js';
 import { APP_LABEL, labelsOf } from './labels.js';
-import type { PushDeps, PushJob } from './push-job.js';
+import type { HeldDeps, PushDeps, PushJob } from './push-job.js';
 import { planPushSync, type RemoteState, startScan } from './push-state.js';
 import { replaceContainer, SETTLE_MS } from './replace-container.js';
+import { rollBack, undoneAfter } from './roll-back.js';
 import { commitRounds, stopOptions } from './sync-step.js';
 import { restartContainer } from './stop-container.js';
+import { removeDiscarded } from './unfinished-push.js';
 
-const TAG_BACK_MS = 10_000;
+/** Taking back must end by itself, whatever the user's signal says. */
+const UNDO_MS = 30_000;
 
 /**
  * Builds the image while the old container runs on, puts a new container in its place, and brings into that one what the image
  * left out of the folder. The caller holds the app's lock.
  * @throws BuildError, or RdtError with exit code 6; either way the old container runs as before.
  */
-export async function buildStep(job: PushJob, deps: PushDeps, remote: RemoteState): Promise<Container> {
-  const { engine, signal, emit, clock } = deps;
-  const { appName, source } = job.settings;
-  const tag = `${appName}:latest`;
-  const { imageId, contextPaths } = await buildImage(
-    { source, tag, labels: labelsOf(appName), platform: deps.platform, clock, login: deps.login },
+export async function buildStep(job: PushJob, deps: HeldDeps, remote: RemoteState): Promise<Container> {
+  const container = await buildAndReplace(job, deps, remote);
+  await removeDiscarded(deps, job.settings.appName);
+  await removeSuperseded(deps, container);
+  return container;
+}
+
+async function buildAndReplace(job: PushJob, deps: HeldDeps, remote: RemoteState): Promise<Container> {
+  try {
+    const contextPaths = await buildAppImage(job, deps);
+    return await replace(job, deps, remote, contextPaths);
+  } catch (error) {
+    throw await undoneAfter(error, () => undo(job, deps, remote));
+  }
+}
+
+/** Answers what the image was made of. */
+async function buildAppImage({ settings }: PushJob, deps: PushDeps): Promise<ReadonlySet<string>> {
+  const { platform, clock, login, emit, signal } = deps;
+  const { appName, source } = settings;
+  const { contextPaths } = await buildImage(
+    { source, tag: `${appName}:latest`, labels: labelsOf(appName), platform, clock, login },
     await deps.builder(),
     (event) => emit({ type: 'build', event }),
     signal,
   );
-  try {
-    const container = await replaceContainer({
-      engine,
-      app: appName,
-      spec: specFor(job, remote.container),
-      previous: remote.container,
-      graceMs: job.settings.stopGraceMs,
-      clock,
-      signal,
-      prepare: (next) => fillBlindContainer(job, deps, next),
-      started: async (next) => {
-        emit({ type: 'starting', app: appName, settleMs: SETTLE_MS });
-        await reconcile(job, deps, next, contextPaths);
-      },
-      rolledBack: (toPrevious) => emit({ type: 'rolled-back', app: appName, toPrevious }),
-    });
-    await removeSuperseded(deps, appName, imageId);
-    return container;
-  } catch (error) {
-    await giveTagBack(deps, appName, remote, imageId);
-    throw error;
-  }
+  return contextPaths;
+}
+
+function replace(
+  job: PushJob,
+  deps: HeldDeps,
+  remote: RemoteState,
+  contextPaths: ReadonlySet<string>,
+): Promise<Container> {
+  const { engine, clock, signal, lost, emit } = deps;
+  const { appName, stopGraceMs } = job.settings;
+  return replaceContainer({
+    engine,
+    app: appName,
+    spec: specFor(job, remote.container),
+    previous: remote.container,
+    graceMs: stopGraceMs,
+    clock,
+    signal,
+    lost,
+    prepare: (next) => fillBlindContainer(job, deps, next),
+    started: async (next) => {
+      emit({ type: 'starting', app: appName, settleMs: SETTLE_MS });
+      await reconcile(job, deps, next, contextPaths);
+    },
+  });
 }
 
 /** Volumes that the image asked for are handed on from container to container: what the app keeps there is its data. */
@@ -71,7 +94,7 @@ async function fillBlindContainer(job: PushJob, deps: PushDeps, next: Container)
 /** Asks the new container what the image has brought along, and adds the rest of the folder. */
 async function reconcile(
   job: PushJob,
-  deps: PushDeps,
+  deps: HeldDeps,
   container: Container,
   contextPaths: ReadonlySet<string>,
 ): Promise<void> {
@@ -90,21 +113,34 @@ async function reconcile(
     await restartContainer(deps.engine, container, stopOptions(job, deps));
 }
 
-async function removeSuperseded({ engine, signal }: PushDeps, app: string, imageId: string): Promise<void> {
-  const images = await engine.listImages(`${APP_LABEL}=${app}`, signal);
-  for (const { id } of images) if (id !== imageId) await engine.removeImage(id, signal);
+/** The app's older images, and whatever else of ours no container uses. */
+async function removeSuperseded({ engine, lost }: HeldDeps, { imageId, labels }: Container): Promise<void> {
+  const images = await engine.listImages(`${APP_LABEL}=${labels[APP_LABEL]}`, lost);
+  for (const { id } of images) if (id !== imageId) await engine.removeImage(id, lost);
+}
+
+async function undo(
+  { settings }: PushJob,
+  { engine, lost, emit }: HeldDeps,
+  remote: RemoteState,
+): Promise<void> {
+  const app = settings.appName;
+  const signal = AbortSignal.any([lost, AbortSignal.timeout(UNDO_MS)]);
+  const wasBegun = await rollBack({ engine, app, previous: remote.container, signal });
+  await giveTagBack(engine, app, remote, signal);
+  if (wasBegun) emit({ type: 'rolled-back', app, toPrevious: remote.container !== undefined });
 }
 
 /** The name goes back to the image that the old container was made from; the new one goes, when nothing else holds it. */
 async function giveTagBack(
-  { engine }: PushDeps,
+  engine: Engine,
   app: string,
   { container, image }: RemoteState,
-  failedId: string,
+  signal: AbortSignal,
 ): Promise<void> {
-  const signal = AbortSignal.timeout(TAG_BACK_MS);
   const oldId = container?.imageId ?? image?.id;
-  if (oldId === undefined || oldId === failedId) return;
+  const named = await engine.inspectImage(app, signal);
+  if (oldId === undefined || named === undefined || named.id === oldId) return;
   await engine.tagImage(oldId, app, 'latest', signal);
-  await engine.removeImage(failedId, signal);
+  await engine.removeImage(named.id, signal);
 }

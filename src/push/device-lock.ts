@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { ExitCode, RdtError } from '../errors.js';
 import type { Clock } from '../runtime.js';
+import { noAnswer } from '../transport/connection-error.js';
 import type { Engine, Volume } from '../transport/engine.js';
 
 /**
@@ -11,7 +12,11 @@ import type { Engine, Volume } from '../transport/engine.js';
  */
 const LEASE_MS = 25_000;
 const RENEW_MS = 8_000;
+/** From a renewal that failed to the next try. */
+const RETRY_MS = 2_000;
 const PATIENCE_MS = 3_000;
+/** For the first ticket, on a device that is busy. */
+const TICKET_MS = 10_000;
 
 const LOCK_LABEL = 'io.resin.rdt.lock';
 const HOLDER = 'io.resin.rdt.lock.holder';
@@ -43,7 +48,10 @@ export async function lockApp(request: LockRequest, signal: AbortSignal): Promis
   const before = await readTickets(engine, app, signal);
   refuseIfHeld(before.tickets, before.deviceTimeMs, app);
   const number = Math.max(0, ...before.tickets.map((ticket) => ticket.number)) + 1;
-  const mine = await createTicket(request, number, nonce, before.deviceTimeMs, signal);
+  signal.throwIfAborted();
+  // Not to be interrupted: a request that we no longer wait for may still make its ticket.
+  const patience = AbortSignal.timeout(TICKET_MS);
+  const mine = await createTicket(request, number, nonce, before.deviceTimeMs, patience);
   if (mine.nonce !== nonce) throw heldBy(mine, app);
   const lock = new DeviceLock(request, nonce, mine);
   if (before.tickets.length > 0) await settleAmongStealers(request, lock, nonce, before.tickets, signal);
@@ -76,6 +84,8 @@ export class DeviceLock implements AsyncDisposable {
   private readonly loss = new AbortController();
   private readonly tickets: Ticket[];
   private renewing: Promise<void> = Promise.resolve();
+  /** That `tickets` is all that the device has of ours. */
+  private isSure = true;
 
   constructor(
     private readonly request: LockRequest,
@@ -96,16 +106,23 @@ export class DeviceLock implements AsyncDisposable {
   private async renewUntilEnded(): Promise<void> {
     const { clock } = this.request;
     let leaseEndsMs = clock.monotonicMs() + LEASE_MS;
-    while (await this.isHeldAfter(RENEW_MS)) {
+    let pauseMs = RENEW_MS;
+    while (await this.isHeldAfter(pauseMs)) {
       try {
         await this.renew(AbortSignal.timeout(PATIENCE_MS));
         leaseEndsMs = clock.monotonicMs() + LEASE_MS;
+        pauseMs = RENEW_MS;
       } catch (error) {
         // A connection that is gone for a moment costs nothing as long as the lease holds.
         const taken = error instanceof RdtError && error.exitCode === ExitCode.locked;
-        if (!taken && clock.monotonicMs() <= leaseEndsMs) continue;
-        this.loss.abort(error);
-        return;
+        if (taken || clock.monotonicMs() > leaseEndsMs) {
+          this.loss.abort(
+            error instanceof RdtError ? error : noAnswer(this.request.engine.description, LEASE_MS),
+          );
+          return;
+        }
+        this.isSure = false;
+        pauseMs = RETRY_MS;
       }
     }
   }
@@ -141,7 +158,22 @@ export class DeviceLock implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.ended.abort();
     await this.renewing;
-    await this.removeTickets(0, AbortSignal.timeout(PATIENCE_MS));
+    if (this.loss.signal.aborted) return;
+    try {
+      const signal = AbortSignal.timeout(PATIENCE_MS);
+      if (!this.isSure) await this.findTickets(signal);
+      await this.removeTickets(0, signal);
+    } catch (error) {
+      // A lock that cannot be let go runs out by itself; the push has succeeded or failed without it.
+      if (!(error instanceof RdtError || error instanceof DOMException)) throw error;
+    }
+  }
+
+  /** A renewal that was not answered may have made its ticket all the same. */
+  private async findTickets(signal: AbortSignal): Promise<void> {
+    const { engine, app } = this.request;
+    const { tickets } = await readTickets(engine, app, signal);
+    this.tickets.splice(0, Infinity, ...tickets.filter(({ nonce }) => nonce === this.nonce));
   }
 }
 

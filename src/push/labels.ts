@@ -12,3 +12,8 @@ export const isOurs = ({ labels }: Pick<Container | Image, 'labels'>, app: strin
 export const nextName = (app: string): string => `${app}.rdt-next`;
 /** The old container keeps this name until the new one has proved itself. */
 export const previousName = (app: string): string => `${app}.rdt-previous`;
+/** The old container from the moment on when the new one has proved itself: it only waits for its removal. */
+export const discardedName = (app: string, id: string): string => `${discardedPrefix(app)}${id.slice(0, 12)}`;
+export const isDiscarded = (name: string, app: string): boolean => name.startsWith(discardedPrefix(app));
+
+const discardedPrefix = (app: string): string => `${app}.rdt-old-`;

@@ -38,3 +38,9 @@ export interface PushDeps {
   readonly emit: EmitPushEvent;
   readonly signal: AbortSignal;
 }
+
+/** What the holder of the app's lock works with: `signal` is also aborted when the lock is lost. */
+export interface HeldDeps extends PushDeps {
+  /** Aborted when the lock or the device is lost, but not by the user: for steps that a Ctrl-C must not cut in two. */
+  readonly lost: AbortSignal;
+}

@@ -5,7 +5,7 @@ import type { Decision } from './decision.js';
 import { lockApp } from './device-lock.js';
 import { runHook } from './hooks.js';
 import type { PushResult } from './push-event.js';
-import type { PushDeps, PushJob } from './push-job.js';
+import type { HeldDeps, PushDeps, PushJob } from './push-job.js';
 import {
   decideAction,
   isSameRemote,
@@ -40,6 +40,7 @@ export async function push(job: PushJob, deps: PushDeps): Promise<PushResult> {
   const prepared = await timed(deps, 'plan', () => prepare(job, deps));
   if (job.dryRun) return printPlan(job, deps, prepared);
   const { action, containerId } = await carryOut(job, deps, prepared);
+  deps.signal.throwIfAborted();
   await runAfter(job, deps, action);
   await job.save(prepared.triggers);
   const durationMs = deps.clock.monotonicMs() - startMs;
@@ -86,22 +87,15 @@ const isUpToDate = ({ planned, decision }: Prepared): boolean =>
   decision.action === 'sync' && planned !== undefined && isSettled(planned);
 
 /** Another push may have ended, or have been killed, between our look at the device and our lock. */
-async function lookAgain(job: PushJob, deps: PushDeps, prepared: Prepared): Promise<Prepared> {
+async function lookAgain(job: PushJob, deps: HeldDeps, prepared: Prepared): Promise<Prepared> {
   const now = await readRemote(job, deps);
   if (!now.unfinished && isSameRemote(now, prepared.remote)) return prepared;
-  if (now.unfinished) {
-    const { appName } = job.settings;
-    deps.emit({
-      type: 'warning',
-      message: `an earlier push of ${appName} was cut off; what it began is taken back`,
-    });
-    await takeBackUnfinished(deps.engine, appName, deps.signal);
-  }
+  if (now.unfinished) await takeBackUnfinished(deps, job.settings.appName);
   const remote = now.unfinished ? await readRemote(job, deps) : now;
   return decideAndPlan(job, deps, remote, prepared.triggers, startScan(job, deps));
 }
 
-async function apply(job: PushJob, deps: PushDeps, { remote, planned }: Prepared): Promise<CarriedOut> {
+async function apply(job: PushJob, deps: HeldDeps, { remote, planned }: Prepared): Promise<CarriedOut> {
   const { container } = remote;
   if (container === undefined || planned === undefined) return build(job, deps, remote);
   const outcome = await timed(deps, 'sync', () => syncStep(job, deps, container, planned));
@@ -113,16 +107,17 @@ async function apply(job: PushJob, deps: PushDeps, { remote, planned }: Prepared
   return build(job, deps, remote);
 }
 
-async function build(job: PushJob, deps: PushDeps, remote: RemoteState): Promise<CarriedOut> {
+async function build(job: PushJob, deps: HeldDeps, remote: RemoteState): Promise<CarriedOut> {
   const container = await timed(deps, 'build', () => buildStep(job, deps, remote));
   return { action: 'build', containerId: container.id };
 }
 
 /** Runs `work` while holding the app's lock on the device; losing the lock aborts it. */
-async function locked<T>(job: PushJob, deps: PushDeps, work: (deps: PushDeps) => Promise<T>): Promise<T> {
+async function locked<T>(job: PushJob, deps: PushDeps, work: (deps: HeldDeps) => Promise<T>): Promise<T> {
   const { engine, holder, clock } = deps;
   await using lock = await lockApp({ engine, app: job.settings.appName, holder, clock }, deps.signal);
-  return await work({ ...deps, signal: AbortSignal.any([deps.signal, lock.lost]) });
+  const { lost } = lock;
+  return await work({ ...deps, signal: AbortSignal.any([deps.signal, lost]), lost });
 }
 
 async function runBefore(job: PushJob, deps: PushDeps): Promise<void> {

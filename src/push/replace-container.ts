@@ -3,14 +3,12 @@ import { ExitCode, RdtError } from '../errors.js';
 import type { Clock } from '../runtime.js';
 import type { Container, ContainerSpec, Engine } from '../transport/engine.js';
 import { EngineError } from '../transport/engine-error.js';
-import { nextName, previousName } from './labels.js';
+import { discardedName, nextName, previousName } from './labels.js';
 import { stopContainer } from './stop-container.js';
 
 /** A new app that ends with an error within this time is taken back. */
 export const SETTLE_MS = 2000;
 const LAST_LINES = 20;
-/** Taking back must end by itself, whatever the user's signal says. */
-const ROLLBACK_MS = 30_000;
 
 export interface Replacement {
   readonly engine: Engine;
@@ -20,37 +18,34 @@ export interface Replacement {
   readonly graceMs: number;
   readonly clock: Clock;
   readonly signal: AbortSignal;
+  /** See `HeldDeps`. */
+  readonly lost: AbortSignal;
   /** Called with the new container before it is started. */
   prepare(container: Container): Promise<void>;
   /** Called with the new container while it runs, before it has proved itself. */
   started(container: Container): Promise<void>;
-  readonly rolledBack: (toPrevious: boolean) => void;
 }
 
 /**
- * Puts a new container in the place of the app's old one: create, stop old, start new, remove old.
- * @throws RdtError (exit code 6) when the new one cannot be created or started, or fails within SETTLE_MS; then, as after any other
- * failure and an abort, the old one is back as it was.
+ * Puts a new container in the place of the app's old one: create, stop old, start new, discard old. After a failure everything
+ * stays where it is then, for `rollBack`.
+ * @throws RdtError (exit code 6) when the new one cannot be created or started, or fails within SETTLE_MS.
  */
 export async function replaceContainer(replacement: Replacement): Promise<Container> {
-  const { engine, app, previous, signal } = replacement;
+  const { engine, app, previous, signal, lost } = replacement;
   await refuseTakenName(engine, nextName(app), signal);
-  let created: string | undefined;
-  try {
-    created = await createNext(replacement);
-    const next = await inspect(engine, created, signal);
-    await replacement.prepare(next);
-    await switchOver(replacement, next);
-    const running = await inspect(engine, created, signal);
-    await replacement.started(running);
-    await watchStart(replacement, created);
-    if (previous !== undefined)
-      await engine.removeContainer(previous.id, { removeAnonymousVolumes: true }, signal);
-    return await inspect(engine, created, signal);
-  } catch (error) {
-    await rollBack(replacement, created);
-    throw error;
-  }
+  const id = await createNext(replacement);
+  const next = await inspect(engine, id, signal);
+  await replacement.prepare(next);
+  await switchOver(replacement, next);
+  const running = await inspect(engine, id, signal);
+  await replacement.started(running);
+  await watchStart(replacement, id);
+  const proved = await inspect(engine, id, signal);
+  // From here on there is no way back.
+  if (previous !== undefined)
+    await engine.renameContainer(previous.id, discardedName(app, previous.id), lost);
+  return proved;
 }
 
 /** What an unfinished push left was taken away before (unfinished-push.ts): whoever has the name now is not ours. */
@@ -64,9 +59,10 @@ export function notOurs(name: string): RdtError {
   });
 }
 
-async function createNext({ engine, app, spec, signal }: Replacement): Promise<string> {
+/** Not to be interrupted: a request that we no longer wait for may still make its container. */
+async function createNext({ engine, app, spec, lost }: Replacement): Promise<string> {
   try {
-    return await engine.createContainer(nextName(app), spec, signal);
+    return await engine.createContainer(nextName(app), spec, lost);
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;
     throw new RdtError(`the new container of ${app} could not be created: ${error.message}`, {
@@ -76,15 +72,17 @@ async function createNext({ engine, app, spec, signal }: Replacement): Promise<s
   }
 }
 
+/** Not to be interrupted: an app that was asked to end is ended before it is started again. */
 async function switchOver(replacement: Replacement, next: Container): Promise<void> {
-  const { engine, app, previous, signal } = replacement;
+  const { engine, app, previous, graceMs, clock, signal, lost } = replacement;
+  signal.throwIfAborted();
   if (previous !== undefined) {
-    if (previous.state.running) await stopContainer(engine, previous, replacement);
-    await engine.renameContainer(previous.id, previousName(app), signal);
+    if (previous.state.running) await stopContainer(engine, previous, { graceMs, clock, signal: lost });
+    await engine.renameContainer(previous.id, previousName(app), lost);
   }
-  await engine.renameContainer(next.id, app, signal);
+  await engine.renameContainer(next.id, app, lost);
   try {
-    await engine.startContainer(next.id, signal);
+    await engine.startContainer(next.id, lost);
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;
     throw new RdtError(`${app} could not be started: ${error.message}`, {
@@ -135,20 +133,4 @@ async function inspect(engine: Engine, id: string, signal: AbortSignal): Promise
   if (container === undefined)
     throw new RdtError('the container was removed by somebody else while it was replaced');
   return container;
-}
-
-async function rollBack(
-  { engine, app, previous, rolledBack }: Replacement,
-  created: string | undefined,
-): Promise<void> {
-  const signal = AbortSignal.timeout(ROLLBACK_MS);
-  if (created !== undefined) await engine.removeContainer(created, { removeAnonymousVolumes: true }, signal);
-  if (previous !== undefined) await putBack(engine, app, previous, signal);
-  rolledBack(previous !== undefined);
-}
-
-async function putBack(engine: Engine, app: string, previous: Container, signal: AbortSignal): Promise<void> {
-  if ((await inspect(engine, previous.id, signal)).name !== app)
-    await engine.renameContainer(previous.id, app, signal);
-  if (previous.state.running) await engine.startContainer(previous.id, signal);
 }

@@ -4,14 +4,16 @@ import type { CommitOutcome } from '../sync/commit.js';
 import { readToken, syncContainer } from '../sync/sync-container.js';
 import { isEmptyPlan } from '../sync/sync-plan.js';
 import type { Container } from '../transport/engine.js';
-import type { PushDeps, PushJob } from './push-job.js';
+import type { HeldDeps, PushDeps, PushJob } from './push-job.js';
 import { type PlannedSync, planPushSync, startScan } from './push-state.js';
+import { throttled } from './throttle.js';
 import { restartContainer, type StopOptions } from './stop-container.js';
 
 /** A folder that suddenly holds less than half of what it held is more often a mistake than a wish (SYNC.md, rule 4). */
 const MASS_DELETION = { share: 0.5, atLeast: 100 };
 /** A file that is being written to is tried again this often, then left to the next push. */
 const ROUNDS = 3;
+const PROGRESS_EVERY_MS = 200;
 
 export type SyncStepOutcome =
   | { readonly kind: 'synced' | 'started' | 'up-to-date' }
@@ -20,7 +22,7 @@ export type SyncStepOutcome =
 /** Brings the folder into the running container and restarts the app. The caller holds the app's lock. */
 export async function syncStep(
   job: PushJob,
-  deps: PushDeps,
+  deps: HeldDeps,
   container: Container,
   planned: PlannedSync,
 ): Promise<SyncStepOutcome> {
@@ -32,9 +34,9 @@ export async function syncStep(
 }
 
 /** What a restart does for an app that has nothing new: only one that does not run is started. */
-async function startStopped({ engine, signal }: PushDeps, container: Container): Promise<SyncStepOutcome> {
+async function startStopped({ engine, lost }: HeldDeps, container: Container): Promise<SyncStepOutcome> {
   if (container.state.running) return { kind: 'up-to-date' };
-  await engine.startContainer(container.id, signal);
+  await engine.startContainer(container.id, lost);
   return { kind: 'started' };
 }
 
@@ -85,9 +87,12 @@ async function commitOnce(
 ): Promise<CommitOutcome> {
   const { engine, store, signal, emit } = deps;
   const { source, destination } = job.settings;
+  const onProgress = throttled(deps.clock, PROGRESS_EVERY_MS, (sentBytes: number, totalBytes: number) =>
+    emit({ type: 'sync-progress', sentBytes, totalBytes }),
+  );
   const outcome = await syncContainer(
     { engine, container, source, destination, store, signal },
-    { local: local.tree, deployed, plan, unobserved, scannedAtMs: local.scannedAtMs },
+    { local: local.tree, deployed, plan, unobserved, scannedAtMs: local.scannedAtMs, onProgress },
   );
   if (outcome.kind === 'committed' && !isEmptyPlan(plan)) {
     const { channel, packed } = outcome;
@@ -101,20 +106,21 @@ async function commitOnce(
 /** Lets the app run with the new files, in the way that the project asks for. */
 export async function takeEffect(
   job: PushJob,
-  deps: PushDeps,
+  deps: HeldDeps,
   container: Container,
 ): Promise<'synced' | 'started'> {
-  const { engine, signal } = deps;
+  const { engine, signal, lost } = deps;
+  signal.throwIfAborted();
   const { afterSync } = job.settings;
   if (!container.state.running) {
-    await engine.startContainer(container.id, signal);
+    await engine.startContainer(container.id, lost);
     return 'started';
   }
   switch (afterSync.kind) {
     case 'none':
       return 'synced';
     case 'signal':
-      await engine.killContainer(container.id, afterSync.signal, signal);
+      await engine.killContainer(container.id, afterSync.signal, lost);
       return 'synced';
     case 'container':
       await restartContainer(engine, container, stopOptions(job, deps));
@@ -126,10 +132,11 @@ export async function takeEffect(
   }
 }
 
-export const stopOptions = ({ settings }: PushJob, { clock, signal }: PushDeps): StopOptions => ({
+/** Not to be interrupted: an app that was asked to end is started again. */
+export const stopOptions = ({ settings }: PushJob, { clock, lost }: HeldDeps): StopOptions => ({
   graceMs: settings.stopGraceMs,
   clock,
-  signal,
+  signal: lost,
 });
 
 function refuseMassDeletion(job: PushJob, { plan, deployed }: PlannedSync): void {

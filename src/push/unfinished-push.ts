@@ -1,27 +1,45 @@
-import type { Engine } from '../transport/engine.js';
-import { APP_LABEL, isOurs, nextName, previousName } from './labels.js';
+import type { ContainerSummary, Engine } from '../transport/engine.js';
+import { EngineError } from '../transport/engine-error.js';
+import { APP_LABEL, isDiscarded, nextName, previousName } from './labels.js';
+import type { HeldDeps } from './push-job.js';
+import { rollBack } from './roll-back.js';
 
 /** True while a push replaces the app's container, and ever after when that push was killed. */
 export async function isUnfinished(engine: Engine, app: string, signal: AbortSignal): Promise<boolean> {
-  const containers = await engine.listContainers({ all: true, label: `${APP_LABEL}=${app}` }, signal);
-  return containers.some(({ name }) => name === nextName(app) || name === previousName(app));
+  const containers = await containersOf(engine, app, signal);
+  return containers.some(({ name }) => isBegun(name, app) || isDiscarded(name, app));
 }
+
+const isBegun = (name: string, app: string): boolean => name === nextName(app) || name === previousName(app);
+
+const containersOf = (engine: Engine, app: string, signal: AbortSignal): Promise<ContainerSummary[]> =>
+  engine.listContainers({ all: true, label: `${APP_LABEL}=${app}` }, signal);
 
 /**
  * Takes back what a killed push had begun: a new container that did not prove itself goes, and the old one runs again. Only for
  * the holder of the app's lock, since a push that is still at work looks the same.
  */
-export async function takeBackUnfinished(engine: Engine, app: string, signal: AbortSignal): Promise<void> {
-  await removeOurs(engine, app, nextName(app), signal);
-  const previous = await engine.inspectContainer(previousName(app), signal);
-  if (previous === undefined || !isOurs(previous, app)) return;
-  await removeOurs(engine, app, app, signal);
-  await engine.renameContainer(previous.id, app, signal);
-  await engine.startContainer(previous.id, signal);
+export async function takeBackUnfinished(deps: HeldDeps, app: string): Promise<void> {
+  const { engine, emit, lost } = deps;
+  await removeDiscarded(deps, app);
+  const containers = await containersOf(engine, app, lost);
+  if (!containers.some(({ name }) => isBegun(name, app))) return;
+  emit({ type: 'warning', message: `an earlier push of ${app} was cut off; what it began is taken back` });
+  const aside = containers.find(({ name }) => name === previousName(app));
+  const previous = await engine.inspectContainer(aside?.id ?? app, lost);
+  const state = previous && { ...previous.state, running: aside !== undefined || previous.state.running };
+  await rollBack({ engine, app, previous: state && { ...previous, state }, signal: lost });
 }
 
-async function removeOurs(engine: Engine, app: string, name: string, signal: AbortSignal): Promise<void> {
-  const container = await engine.inspectContainer(name, signal);
-  if (container === undefined || !isOurs(container, app)) return;
-  await engine.removeContainer(container.id, { removeAnonymousVolumes: true }, signal);
+/** Engines of the devices' days often could not remove a container at once: "device or resource busy". The next push tries again. */
+export async function removeDiscarded({ engine, emit, lost }: HeldDeps, app: string): Promise<void> {
+  const containers = await containersOf(engine, app, lost);
+  for (const { id, name } of containers.filter((container) => isDiscarded(container.name, app))) {
+    try {
+      await engine.removeContainer(id, { removeAnonymousVolumes: true }, lost);
+    } catch (error) {
+      if (!(error instanceof EngineError)) throw error;
+      emit({ type: 'warning', message: `the old container ${name} could not be removed: ${error.message}` });
+    }
+  }
 }

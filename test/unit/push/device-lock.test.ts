@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ExitCode } from '../../../src/errors.js';
 import { lockApp } from '../../../src/push/device-lock.js';
+import { connectionCut } from '../../../src/transport/connection-error.js';
 import { FakeEngine } from '../../contract/fake-engine.js';
 import { FakeClock } from './fake-clock.js';
 
@@ -88,5 +89,32 @@ describe('the lock on the device', () => {
     });
     await clock.advance(8_000);
     await expect.poll(() => lock.lost.aborted).toBe(true);
+  });
+
+  it('outlives a device that is silent for a moment, and leaves nothing behind', async () => {
+    const engine = new FakeEngine();
+    const clock = new FakeClock();
+    const lock = await lockApp(request(engine, clock), never);
+    engine.failNext('createVolume', connectionCut('the device'));
+    await clock.advance(8_000);
+    await clock.advance(2_000);
+    await expect.poll(() => lockNames(engine)).toEqual(['rdt-lock.app.2']);
+    expect(lock.lost.aborted).toBe(false);
+    await lock[Symbol.asyncDispose]();
+    expect(await lockNames(engine)).toEqual([]);
+  });
+
+  it('is lost with the device, which is what its holder is told', async () => {
+    const engine = new FakeEngine();
+    const clock = new FakeClock();
+    await using lock = await lockApp(request(engine, clock), never);
+    engine.disconnect();
+    await clock.advance(8_000);
+    for (let retry = 1; retry <= 9; retry++) {
+      expect(lock.lost.aborted).toBe(false);
+      await clock.advance(2_000);
+    }
+    await expect.poll(() => lock.lost.aborted).toBe(true);
+    expect(lock.lost.reason).toMatchObject({ exitCode: ExitCode.unreachable });
   });
 });
