@@ -2,6 +2,7 @@ import { afterAll } from 'vitest';
 import { FatVolume } from '../../src/image/fat/fat-volume.js';
 import { FatTools, VOLUMES } from '../unit/image/medium/fat-tools.js';
 import { MemoryDevice } from '../unit/image/medium/memory-device.js';
+import { FAT_PROGRAMS, hasPrograms } from '../unit/image/medium/with-programs.js';
 import { describeBootFiles } from './boot-files-contract.js';
 import { MemoryBootFiles } from './memory-boot-files.js';
 
@@ -12,7 +13,9 @@ afterAll(() => tools[Symbol.dispose]());
 
 describeBootFiles('memory', () => Promise.resolve(new MemoryBootFiles(FILES)));
 
-describeBootFiles('a FAT volume', async () => {
+const describeFat = hasPrograms(...FAT_PROGRAMS) ? describeBootFiles : () => undefined;
+
+describeFat('a FAT volume', async () => {
   const device = new MemoryDevice(tools.make(VOLUMES.fat16, FILES));
   const volume = await FatVolume.open(device, () => new Date());
   if (volume === undefined) throw new Error('no FAT volume');

@@ -1,10 +1,15 @@
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, expect, vi } from 'vitest';
 import { type BootPartition, findBootPartition } from '../../../src/image/boot-partition.js';
 import { RdtError } from '../../../src/errors.js';
 import { FatVolume } from '../../../src/image/fat/fat-volume.js';
 import { type DiskPartition, makeDisk, makeExt4 } from './medium/disk-image.js';
 import { FatTools, VOLUMES, type VolumeOptions } from './medium/fat-tools.js';
 import { MemoryDevice } from './medium/memory-device.js';
+import { DISK_PROGRAMS, withPrograms } from './medium/with-programs.js';
+
+const { describe, it } = withPrograms(...DISK_PROGRAMS);
+// The programs of Debian that judge here wait for a processor like everybody.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 const tools = new FatTools();
 afterAll(() => tools[Symbol.dispose]());

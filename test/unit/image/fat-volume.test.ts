@@ -1,7 +1,12 @@
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, expect, vi } from 'vitest';
 import { FatVolume } from '../../../src/image/fat/fat-volume.js';
 import { FatTools, VOLUMES, type VolumeOptions } from './medium/fat-tools.js';
 import { MemoryDevice } from './medium/memory-device.js';
+import { FAT_PROGRAMS, withPrograms } from './medium/with-programs.js';
+
+const { describe, it } = withPrograms(...FAT_PROGRAMS);
+// The programs of Debian that judge here wait for a processor like everybody.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 const tools = new FatTools();
 afterAll(() => tools[Symbol.dispose]());

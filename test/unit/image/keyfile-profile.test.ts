@@ -1,10 +1,15 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { beforeAll, expect, vi } from 'vitest';
 import { Keyfile } from '../../../src/image/keyfile.js';
 import { withEthernet, withWifi } from '../../../src/image/keyfile-profile.js';
 import { decodeSsid, encodeSsid, escapeString, unescapeString } from '../../../src/image/keyfile-values.js';
 import type { WifiSettings } from '../../../src/image/network-settings.js';
 import { type ReadProfile, readWithNetworkManager } from './medium/network-manager.js';
+import { NETWORK_MANAGER, withPrograms } from './medium/with-programs.js';
+
+const { describe, it } = withPrograms(...NETWORK_MANAGER);
+// The programs of Debian that judge here wait for a processor like everybody.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 function profile(settings: WifiSettings, before = ''): string {
   return withWifi(Keyfile.parse(before, 'resin-wifi'), settings, 'resin-wifi').toString();
@@ -69,13 +74,19 @@ const AWKWARD_SSIDS: Readonly<Record<string, Buffer>> = {
 
 describe('NetworkManager reads back, byte for byte,', () => {
   const keys = Object.entries(AWKWARD_KEYS);
-  const readKeys = readWithNetworkManager(keys.map(([, key]) => profile({ ssid: Buffer.from('home'), key })));
+  let readKeys: ReadProfile[] = [];
+  beforeAll(() => {
+    readKeys = readWithNetworkManager(keys.map(([, key]) => profile({ ssid: Buffer.from('home'), key })));
+  });
   it.each(keys.map(([name, key], index) => ({ name, key, index })))('a key with $name', ({ key, index }) => {
     expect(readKeys[index]).toMatchObject({ keyManagement: 'wpa-psk', psk: hex(key), warnings: [] });
   });
 
   const ssids = Object.entries(AWKWARD_SSIDS);
-  const readSsids = readWithNetworkManager(ssids.map(([, ssid]) => profile({ ssid, key: 'correct horse' })));
+  let readSsids: ReadProfile[] = [];
+  beforeAll(() => {
+    readSsids = readWithNetworkManager(ssids.map(([, ssid]) => profile({ ssid, key: 'correct horse' })));
+  });
   it.each(ssids.map(([name, ssid], index) => ({ name, ssid, index })))(
     'an SSID: $name',
     ({ ssid, index }) => {
@@ -83,7 +94,7 @@ describe('NetworkManager reads back, byte for byte,', () => {
     },
   );
 
-  it('any key and any SSID', { timeout: 60_000 }, () => {
+  it('any key and any SSID', () => {
     const awkward = fc.string({
       unit: fc.constantFrom(...Array.from(' \t\\;=#"[]sntr0159éß密🔑')),
       minLength: 8,

@@ -1,9 +1,14 @@
-import { describe, expect, it } from 'vitest';
+import { expect, vi } from 'vitest';
 import { RdtError } from '../../../src/errors.js';
 import { readPartitionTable } from '../../../src/image/partition-table.js';
 import { FatTools, VOLUMES } from './medium/fat-tools.js';
 import { makeDisk } from './medium/disk-image.js';
 import { MemoryDevice } from './medium/memory-device.js';
+import { DISK_PROGRAMS, withPrograms } from './medium/with-programs.js';
+
+const { describe, it } = withPrograms(...DISK_PROGRAMS);
+// The programs of Debian that judge here wait for a processor like everybody.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 const MIB = 1 << 20;
 
