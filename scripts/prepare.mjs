@@ -31,6 +31,10 @@ const DEBIAN_PACKAGES = {
   bzip2: '/usr/bin/bzip2',
   zip: '/usr/bin/zip',
   'bmap-tools': '/usr/bin/bmaptool',
+  'python3-gi': '/usr/lib/python3/dist-packages/gi/__init__.py',
+  // Its library lies in a folder named for the architecture.
+  'gir1.2-nm-1.0': '/usr/share/doc/gir1.2-nm-1.0/copyright',
+  openssl: '/usr/bin/openssl',
   'inotify-tools': '/usr/bin/inotifywait',
 };
 
