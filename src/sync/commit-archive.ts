@@ -34,7 +34,7 @@ export interface CommitArchive {
   /** Paths that nothing exists at yet: written in place instead of staged. Only right while no process can look. */
   readonly unstaged: ReadonlySet<string>;
   /** Told after each piece of content that went into the archive. */
-  onContent(bytes: number): void;
+  readonly onContent: (bytes: number) => void;
   readonly finish:
     | { readonly by: 'engine'; readonly token: string | undefined }
     | { readonly by: 'script'; readonly deletions: readonly Deletion[] };

@@ -46,7 +46,7 @@ export type CommitOutcome =
   | { readonly kind: 'needs-rebuild'; readonly reason: string };
 
 interface CountedCommit extends Commit {
-  onContent(bytes: number): void;
+  readonly onContent: (bytes: number) => void;
 }
 
 function counted(request: Commit): CountedCommit {

@@ -93,8 +93,17 @@ export function parseDeployment(text: string): Deployment | undefined {
     return undefined;
   }
   if (!isDocument(document)) return undefined;
-  const { version: _, hasShell, tree, ...rest } = document;
-  return { ...rest, hasShell: hasShell ?? undefined, tree: new Map(tree.map(fromRow)) };
+  const { containerId, source, destination, token, owner } = document;
+  const hasShell = document.hasShell ?? undefined;
+  return {
+    containerId,
+    source,
+    destination,
+    token,
+    owner,
+    hasShell,
+    tree: new Map(document.tree.map(fromRow)),
+  };
 }
 
 function isDocument(value: unknown): value is Document {

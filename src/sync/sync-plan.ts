@@ -21,7 +21,7 @@ export interface SyncPlanInput {
   readonly deployed: Tree;
   readonly local: Tree;
   /** A path that is ignored now belongs to the container, even when an earlier push sent it. */
-  isIgnored(path: string, isDirectory: boolean): boolean;
+  readonly isIgnored: (path: string, isDirectory: boolean) => boolean;
 }
 
 /** Pure: compares the two trees. Only what an earlier push sent is ever deleted (SYNC.md, section 8, rule 4). */

@@ -7,7 +7,7 @@ import type { Runtime } from '../runtime.js';
 export async function askForAppName({ stdin, stderr, signal }: Runtime, proposal: string): Promise<string> {
   try {
     const ask = inquirer.createPromptModule({ input: stdin, output: stderr, signal });
-    const { name } = await ask([
+    const answers = await ask<{ name: string }>([
       {
         type: 'input',
         name: 'name',
@@ -19,7 +19,7 @@ export async function askForAppName({ stdin, stderr, signal }: Runtime, proposal
         },
       },
     ]);
-    return name as string;
+    return answers.name;
   } catch (error) {
     if (!(error instanceof Error && error.name === 'ExitPromptError')) throw error;
     throw new RdtError('no name was given', { exitCode: ExitCode.interrupted, cause: error });
