@@ -66,7 +66,8 @@ async function decideAndPlan(
   const { container, token } = remote;
   const plannable = container !== undefined && (decision.action === 'sync' || job.dryRun);
   const planned = plannable ? await planPushSync(job, deps, container, token, scan) : undefined;
-  deps.emit({ type: 'decision', app: job.settings.appName, decision });
+  // The plan of a dry run says it as well.
+  if (!job.dryRun) deps.emit({ type: 'decision', app: job.settings.appName, decision });
   return { triggers, remote, decision, planned };
 }
 
