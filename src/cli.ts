@@ -6,6 +6,7 @@ import { flashCommand } from './commands/flash.js';
 import { knownHostsCommand } from './commands/known-hosts.js';
 import { pushCommand } from './commands/push.js';
 import { scanCommand } from './commands/scan.js';
+import { sshCommand } from './commands/ssh.js';
 
 /** The whole command line. Commands declare their options here; what they do is imported when they run. */
 export function buildProgram(deps: CommandDeps): Command {
@@ -25,6 +26,7 @@ function commands(deps: CommandDeps): Command[] {
     knownHostsCommand(deps),
     pushCommand(deps),
     scanCommand(deps),
+    sshCommand(deps),
   ];
 }
 

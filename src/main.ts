@@ -44,6 +44,7 @@ const wiring: Wiring = {
   discovery: async () => (await import('./wiring/discovery.js')).wireDiscovery(runtime),
   knownHosts: async () => (await import('./wiring/transport.js')).knownHostsFile(runtime),
   push: async (options) => (await import('./wiring/push.js')).wirePush(runtime, options),
+  ssh: async (options) => (await import('./wiring/ssh.js')).wireSsh(runtime, options),
 };
 
 endWithClosedPipe(process.stdout);

@@ -8,7 +8,7 @@ import type { Runtime } from './runtime.js';
 /** Runs one command line and answers its exit code. The one place where errors become text. */
 export async function run(args: readonly string[], runtime: Runtime, wiring: Wiring): Promise<number> {
   let exitCode: number = ExitCode.ok;
-  const program = buildProgram({ runtime, wiring, setExitCode: (code) => (exitCode = code) });
+  const program = buildProgram({ runtime, wiring, args, setExitCode: (code) => (exitCode = code) });
   try {
     await program.parseAsync(withoutBooleanValues(args), { from: 'user' });
     return exitCode;

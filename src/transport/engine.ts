@@ -119,11 +119,17 @@ export interface Container {
   readonly env: readonly string[];
   readonly tty: boolean;
   readonly readonlyRootfs: boolean;
+  readonly network: ContainerNetwork;
   /** Bind mounts, named and anonymous volumes. */
   readonly mounts: readonly Mount[];
   /** Mount points of tmpfs file systems in the container. */
   readonly tmpfs: readonly string[];
 }
+
+/** The device's own network, or addresses that the device can reach: none without a network, or with that of another container. */
+export type ContainerNetwork =
+  | { readonly kind: 'host' }
+  | { readonly kind: 'own'; readonly addresses: readonly string[] };
 
 export interface ContainerState {
   readonly status: string;

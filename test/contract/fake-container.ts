@@ -134,6 +134,10 @@ export class FakeContainer {
       env: spec.Env ?? [],
       tty: spec.Tty ?? false,
       readonlyRootfs: false,
+      network:
+        spec.HostConfig.NetworkMode === 'host'
+          ? { kind: 'host' }
+          : { kind: 'own', addresses: this.running ? ['172.17.0.2'] : [] },
       mounts: (spec.HostConfig.Binds ?? []).map(toMount),
       tmpfs: [],
     };

@@ -1,5 +1,6 @@
 import type {
   Container,
+  ContainerNetwork,
   ContainerState,
   ContainerSummary,
   EngineInfo,
@@ -50,12 +51,22 @@ export const toContainer = (answer: AnswerFields): Container => {
     env: config.texts('Env'),
     tty: config.flag('Tty'),
     readonlyRootfs: answer.fields('HostConfig').flag('ReadonlyRootfs'),
+    network: toNetwork(answer),
     mounts: mounts.filter((mount) => mount.type !== 'tmpfs'),
     tmpfs: [
       ...answer.fields('HostConfig').keys('Tmpfs'),
       ...mounts.filter((mount) => mount.type === 'tmpfs').map((mount) => mount.destination),
     ],
   };
+};
+
+/** Engines before 1.9 tell no networks, only the one address. */
+const toNetwork = (answer: AnswerFields): ContainerNetwork => {
+  if (answer.fields('HostConfig').text('NetworkMode') === 'host') return { kind: 'host' };
+  const settings = answer.fields('NetworkSettings');
+  const networks = settings.fields('Networks');
+  const all = settings.keys('Networks').map((name) => networks.fields(name).text('IPAddress'));
+  return { kind: 'own', addresses: [...all, settings.text('IPAddress')].filter((address) => address !== '') };
 };
 
 const toState = (answer: AnswerFields): ContainerState => {

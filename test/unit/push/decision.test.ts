@@ -25,6 +25,7 @@ const container: Container = {
   env: [],
   tty: true,
   readonlyRootfs: false,
+  network: { kind: 'host' },
   mounts: [],
   tmpfs: [],
 };
