@@ -1,5 +1,6 @@
 import type { BootFiles } from './boot-files.js';
-import { CONFIG_FILE, readProfile, readText, WIFI_PROFILE } from './configure-plan.js';
+import { CONFIG_FILE, WIFI_PROFILE } from './boot-paths.js';
+import { readProfile, readText } from './configure-plan.js';
 import type { GivenSettings } from './given-settings.js';
 import { findNode } from './json-edit.js';
 import { parseJson } from './json-parse.js';

@@ -1,16 +1,13 @@
 import { isUtf8 } from 'node:buffer';
 import { ExitCode, RdtError } from '../errors.js';
 import type { BootFiles } from './boot-files.js';
+import { CONFIG_FILE, CONNECTIONS_FOLDER, ETHERNET_PROFILE, WIFI_PROFILE } from './boot-paths.js';
 import type { ConfigEdit, ConfigureSettings } from './configure-settings.js';
 import { setJson, unsetJson } from './json-edit.js';
 import { Keyfile } from './keyfile.js';
-import { sectionOf, withEthernet, withWifi } from './keyfile-profile.js';
+import { withEthernet, withWifi } from './keyfile-profile.js';
+import { type Entry, knownEntries } from './masked-entries.js';
 import type { AddressSettings, WifiSettings } from './network-settings.js';
-
-export const CONFIG_FILE = '/config.json';
-export const CONNECTIONS_FOLDER = '/system-connections';
-export const WIFI_PROFILE = 'resin-wifi';
-export const ETHERNET_PROFILE = 'resin-ethernet';
 
 /** One file of the boot partition that will be another one: created, changed, or removed. */
 export type FileChange =
@@ -83,24 +80,33 @@ async function planProfiles(
 ): Promise<Map<string, Buffer | 'removed'>> {
   const profiles = new Map<string, Buffer | 'removed'>();
   const { wifi, address, ethernet } = settings;
-  const hasWifi = wifi.kind !== 'none' || (await readProfile(files, WIFI_PROFILE)) !== undefined;
-  if (wifi.kind === 'list') {
-    for (const [index, network] of wifi.networks.entries()) {
-      const name = index === 0 ? WIFI_PROFILE : `${WIFI_PROFILE}-${index + 1}`;
-      profiles.set(name, toBuffer(withWifi(Keyfile.empty(), network, name)));
-    }
-    for (const name of await ownWifiProfiles(files)) if (!profiles.has(name)) profiles.set(name, 'removed');
-  }
-  const one = wifi.kind === 'one' ? wifi.settings : {};
-  if (wifi.kind === 'one' || (wifi.kind === 'none' && hasWifi && address !== undefined)) {
+  if (wifi.kind === 'list') await planNetworks(files, wifi.networks, profiles);
+  const isOfWifi =
+    address !== undefined &&
+    (wifi.kind !== 'none' || (await files.read(`${CONNECTIONS_FOLDER}/${WIFI_PROFILE}`)) !== undefined);
+  if (wifi.kind === 'one' || (wifi.kind === 'none' && isOfWifi)) {
+    const one = wifi.kind === 'one' ? wifi.settings : {};
     profiles.set(WIFI_PROFILE, await planWifi(files, one, address));
   }
-  const wired = ethernet ?? (hasWifi ? undefined : address);
+  const wired = ethernet ?? (isOfWifi ? undefined : address);
   if (wired !== undefined) {
     const old = (await readProfile(files, ETHERNET_PROFILE)) ?? Keyfile.empty();
     profiles.set(ETHERNET_PROFILE, toBuffer(withEthernet(old, wired, ETHERNET_PROFILE)));
   }
   return profiles;
+}
+
+/** All of a list, from scratch: what it does not say is not so. */
+async function planNetworks(
+  files: BootFiles,
+  networks: readonly WifiSettings[],
+  profiles: Map<string, Buffer | 'removed'>,
+): Promise<void> {
+  for (const [index, network] of networks.entries()) {
+    const name = index === 0 ? WIFI_PROFILE : `${WIFI_PROFILE}-${index + 1}`;
+    profiles.set(name, toBuffer(withWifi(Keyfile.empty(), network, name)));
+  }
+  for (const name of await ownWifiProfiles(files)) if (!profiles.has(name)) profiles.set(name, 'removed');
 }
 
 async function planWifi(
@@ -117,16 +123,20 @@ async function planWifi(
  * else gave such a name stays.
  */
 async function ownWifiProfiles(files: BootFiles): Promise<string[]> {
-  const entries = (await files.list(CONNECTIONS_FOLDER)) ?? [];
-  const names = entries.map(({ name }) => name).filter((name) => /^resin-wifi(?:-\d+)?$/.test(name));
+  const found = (await files.list(CONNECTIONS_FOLDER)) ?? [];
+  const names = found.map(({ name }) => name).filter((name) => /^resin-wifi(?:-\d+)?$/.test(name));
   const own: string[] = [];
   for (const name of names) {
-    const profile = await readProfile(files, name);
-    const isOurs =
-      profile?.get('connection', 'id') === name && profile.groups().includes(sectionOf(profile, 'wifi'));
+    const entries = await readEntries(files, `${CONNECTIONS_FOLDER}/${name}`);
+    const isOurs = entries.some(({ key, secret }) => key === 'connection.id' && secret === name);
     if (isOurs) own.push(name);
   }
   return own;
+}
+
+/** None for a file that is no keyfile. */
+async function readEntries(files: BootFiles, path: string): Promise<readonly Entry[]> {
+  return knownEntries(path, (await files.read(path)) ?? Buffer.alloc(0));
 }
 
 export async function readProfile(files: BootFiles, name: string): Promise<Keyfile | undefined> {

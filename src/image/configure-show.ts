@@ -1,13 +1,15 @@
 import { isUtf8 } from 'node:buffer';
 import { RdtError } from '../errors.js';
 import type { BootFiles } from './boot-files.js';
-import { CONFIG_FILE, CONNECTIONS_FOLDER } from './configure-plan.js';
-import { type Entry, entriesOf } from './masked-entries.js';
+import { CONFIG_FILE, CONNECTIONS_FOLDER } from './boot-paths.js';
+import { type Entry, entriesOf, maskedJson } from './masked-entries.js';
 
 /** What is set on a boot partition, with all secrets masked. */
 export interface Configuration {
   /** Values are JSON. Undefined when there is no config.json. */
   readonly config: readonly ShownEntry[] | undefined;
+  /** The same as one JSON text. */
+  readonly configJson: string | undefined;
   readonly connections: readonly ShownConnection[];
 }
 
@@ -28,7 +30,11 @@ export async function readConfiguration(files: BootFiles): Promise<Configuration
   const names = ((await files.list(CONNECTIONS_FOLDER)) ?? []).filter(({ kind }) => kind === 'file');
   const connections: ShownConnection[] = [];
   for (const { name } of names) connections.push(await readConnection(files, name));
-  return { config: config && entriesOf(CONFIG_FILE, config).map(toShown), connections };
+  return {
+    config: config && entriesOf(CONFIG_FILE, config).map(toShown),
+    configJson: config && maskedJson(config.toString(), CONFIG_FILE.slice(1)),
+    connections,
+  };
 }
 
 async function readConnection(files: BootFiles, name: string): Promise<ShownConnection> {

@@ -1,6 +1,6 @@
 import { RdtError } from '../errors.js';
 import { isSecretKey } from './config-keys.js';
-import { CONFIG_FILE } from './configure-plan.js';
+import { CONFIG_FILE } from './boot-paths.js';
 import { canonical } from './json-edit.js';
 import { type JsonNode, parseJson } from './json-parse.js';
 import { Keyfile } from './keyfile.js';
@@ -47,6 +47,21 @@ function jsonEntries(text: string, node: JsonNode, path: readonly string[] = [],
   }
   const value = canonical(text, node);
   return [{ key: path.map(dotted).join('.'), shown: isSecret ? MASK : value, secret: value }];
+}
+
+/** config.json as JSON on one line, secrets masked, all numbers with their digits. */
+export function maskedJson(text: string, file: string): string {
+  return maskedValue(text, parseJson(text, file));
+}
+
+function maskedValue(text: string, node: JsonNode, isSecret = false): string {
+  if (node.kind === 'object') {
+    const members = node.members.map(
+      ({ key, value }) => `${JSON.stringify(key)}:${maskedValue(text, value, isSecret || isSecretKey(key))}`,
+    );
+    return `{${members.join(',')}}`;
+  }
+  return isSecret ? JSON.stringify(MASK) : canonical(text, node);
 }
 
 const dotted = (key: string): string => (/[".=\s]/.test(key) ? JSON.stringify(key) : key);

@@ -5,7 +5,7 @@ import { renderConfiguration } from '../image/configure-show.js';
 
 /** Prints what `rdt configure` found, would do or did. */
 export function renderConfigure(result: ConfigureResult, stdout: Writable, asJson: boolean): void {
-  const lines = asJson ? [JSON.stringify(toJson(result), null, 2)] : toLines(result);
+  const lines = asJson ? [toJson(result)] : toLines(result);
   stdout.write(`${lines.map(printable).join('\n')}\n`);
 }
 
@@ -16,25 +16,24 @@ function toLines(result: ConfigureResult): string[] {
   return [`${result.target}: ${verb}`, ...result.diffs.flatMap(renderDiff)];
 }
 
-/** A stable interface: see the README. Values of config.json are JSON texts, so that long numbers keep their digits. */
-function toJson(result: ConfigureResult): object {
+/**
+ * One object on one line, a stable interface: see the README. In `changes`, values of config.json are JSON texts and those of profiles
+ * plain ones; `config` is the file itself, put in as it is so that long numbers keep their digits.
+ */
+function toJson(result: ConfigureResult): string {
+  const target = JSON.stringify(result.target);
   if (result.kind !== 'shown') {
-    const { kind, target, diffs } = result;
-    return { target, applied: kind === 'applied', changes: diffs };
+    const isApplied = result.kind === 'applied';
+    return `{"target":${target},"applied":${isApplied},"changes":${JSON.stringify(result.diffs)}}`;
   }
-  const { config, connections } = result.configuration;
-  const toObject = (entries: readonly { key: string; shown: string }[]): object =>
-    Object.fromEntries(entries.map(({ key, shown }) => [key, shown]));
-  return {
-    target: result.target,
-    config: config === undefined ? null : toObject(config),
-    connections: connections.map(({ name, isActive, entries, problem }) => ({
-      name,
-      active: isActive,
-      settings: toObject(entries),
-      ...(problem !== undefined && { problem }),
-    })),
-  };
+  const { configJson = 'null', connections } = result.configuration;
+  const shown = connections.map(({ name, isActive, entries, problem }) => ({
+    name,
+    active: isActive,
+    settings: Object.fromEntries(entries.map((entry) => [entry.key, entry.shown])),
+    ...(problem !== undefined && { problem }),
+  }));
+  return `{"target":${target},"config":${configJson},"connections":${JSON.stringify(shown)}}`;
 }
 
 /** Names and values come from the medium: they must not steer the terminal. */

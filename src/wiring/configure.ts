@@ -128,7 +128,7 @@ export const wireSettingSources = (runtime: Runtime): SettingSources => ({
   readStdin: () => readPipe(runtime),
   readCertificate: async (content, file) =>
     (await import('../image/file/certificate.js')).readCertificate(content, file),
-  wifiKey: runtime.env['RDT_WIFI_KEY'],
+  wifiKey: runtime.env['RDT_WIFI_KEY'] === '' ? undefined : runtime.env['RDT_WIFI_KEY'],
 });
 
 async function readInput(path: string): Promise<Buffer> {

@@ -123,6 +123,19 @@ describe('configuring', () => {
     expect(files.texts['/system-connections/resin-wifi']).toContain('ssid=c');
   });
 
+  it('is not kept from it by a broken profile that it does not need', async () => {
+    const broken = {
+      '/system-connections/resin-wifi': 'nonsense',
+      '/system-connections/resin-wifi-4': 'nonsense',
+    };
+    const files = new MemoryBootFiles(broken);
+    await configure(files, { hostname: 'kitchen' });
+    expect(files.texts).toMatchObject(broken);
+    await configure(files, { networks: [HOME] });
+    expect(files.texts['/system-connections/resin-wifi']).toContain('ssid=home');
+    expect(files.texts['/system-connections/resin-wifi-4']).toBe('nonsense');
+  });
+
   it('gives a static address to the Wi-Fi network where there is one, else to the wired one', async () => {
     const address = { staticIp: { family: 'ipv4', address: '10.0.0.2/8' } } as const;
     const wired = new MemoryBootFiles();

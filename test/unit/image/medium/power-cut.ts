@@ -1,6 +1,9 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { expect } from 'vitest';
+import { applyPlan, planConfiguration } from '../../../../src/image/configure-plan.js';
 import { FatVolume } from '../../../../src/image/fat/fat-volume.js';
+import { Keyfile } from '../../../../src/image/keyfile.js';
+import { withWifi } from '../../../../src/image/keyfile-profile.js';
 import type { FatTools } from './fat-tools.js';
 import { MemoryDevice, type RecordedWrite, replay } from './memory-device.js';
 
@@ -14,6 +17,24 @@ export interface Edit {
   readonly apply: (volume: FatVolume) => Promise<void>;
   /** Each path with the contents that it may have after a power cut; undefined for missing. */
   readonly allowed: Readonly<Record<string, readonly (Buffer | undefined)[]>>;
+}
+
+const SAMPLE = '[connection]\nid=resin-sample\ntype=wifi\n';
+const HOME_PROFILE = withWifi(
+  Keyfile.empty(),
+  { ssid: Buffer.from('home'), key: 'correct horse' },
+  'resin-wifi',
+).toString();
+
+async function configure(volume: FatVolume): Promise<void> {
+  const changes = await planConfiguration(volume, {
+    config: [{ kind: 'set', path: ['hostname'], json: '"kitchen"' }],
+    wifi: { kind: 'one', settings: { ssid: Buffer.from('home'), key: 'correct horse' } },
+    address: undefined,
+    ethernet: undefined,
+    connections: [],
+  });
+  await applyPlan(volume, changes, new AbortController().signal);
 }
 
 /** Fills a directory so that the next long name has no room in one sector, or none at all. */
@@ -67,6 +88,16 @@ export const EDITS: readonly Edit[] = [
       '/config.json': [OLD],
       '/d/F13': [Buffer.from('x')],
       '/d/another long name.txt': [undefined, NEW],
+    },
+  },
+  {
+    name: 'a whole configuration',
+    files: { '/config.json': '{"a":1}', '/system-connections/resin-sample': SAMPLE },
+    apply: configure,
+    allowed: {
+      '/config.json': [Buffer.from('{"a":1}'), Buffer.from('{"a":1,"hostname":"kitchen"}')],
+      '/system-connections/resin-sample': [Buffer.from(SAMPLE)],
+      '/system-connections/resin-wifi': [undefined, Buffer.from(HOME_PROFILE)],
     },
   },
   {
