@@ -17,13 +17,14 @@ import { join } from 'node:path';
 /** A scratch folder for the programs of Debian's `dosfstools` and `mtools`: judges that know nothing of our own FAT code. */
 export class FatTools {
   #judged = Buffer.alloc(0);
-  readonly #folder = mkdtempSync(join(tmpdir(), 'rdt-fat-'));
+  #folder: string | undefined;
 
   [Symbol.dispose](): void {
-    rmSync(this.#folder, { recursive: true, force: true });
+    if (this.#folder !== undefined) rmSync(this.#folder, { recursive: true, force: true });
   }
 
   path(name: string): string {
+    this.#folder ??= mkdtempSync(join(tmpdir(), 'rdt-fat-'));
     return join(this.#folder, name);
   }
 
