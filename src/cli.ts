@@ -4,6 +4,7 @@ import type { CommandDeps } from './commands/command-deps.js';
 import { configureCommand } from './commands/configure.js';
 import { flashCommand } from './commands/flash.js';
 import { knownHostsCommand } from './commands/known-hosts.js';
+import { logsCommand } from './commands/logs.js';
 import { pushCommand } from './commands/push.js';
 import { scanCommand } from './commands/scan.js';
 import { sshCommand } from './commands/ssh.js';
@@ -24,6 +25,7 @@ function commands(deps: CommandDeps): Command[] {
     configureCommand(deps),
     flashCommand(deps),
     knownHostsCommand(deps),
+    logsCommand(deps),
     pushCommand(deps),
     scanCommand(deps),
     sshCommand(deps),

@@ -43,6 +43,7 @@ const wiring: Wiring = {
   flash: async () => (await import('./wiring/flash.js')).wireFlash(runtime),
   discovery: async () => (await import('./wiring/discovery.js')).wireDiscovery(runtime),
   knownHosts: async () => (await import('./wiring/transport.js')).knownHostsFile(runtime),
+  logs: async (options) => (await import('./wiring/logs.js')).wireLogs(runtime, options),
   push: async (options) => (await import('./wiring/push.js')).wirePush(runtime, options),
   ssh: async (options) => (await import('./wiring/ssh.js')).wireSsh(runtime, options),
 };

@@ -4,6 +4,7 @@ import type { FlashRun } from '../image/flash-session.js';
 import type { PushRequest } from '../push/push-project.js';
 import type { Runtime } from '../runtime.js';
 import type { ShellRequest } from '../shell/shell-request.js';
+import type { LogsOptions, LogsRun } from '../wiring/logs.js';
 import type { PushOptions } from '../wiring/push.js';
 import type { SshOptions } from '../wiring/ssh.js';
 import type { KnownHostsStore } from '../transport/host-key-check.js';
@@ -14,6 +15,7 @@ export interface Wiring {
   flash(): Promise<FlashRun>;
   discovery(): Promise<Discovery>;
   knownHosts(): Promise<KnownHostsStore>;
+  logs(options: LogsOptions): Promise<LogsRun>;
   push(options: PushOptions): Promise<(request: PushRequest) => Promise<void>>;
   ssh(options: SshOptions): Promise<(request: ShellRequest) => Promise<number>>;
 }

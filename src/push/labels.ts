@@ -17,3 +17,6 @@ export const discardedName = (app: string, id: string): string => `${discardedPr
 export const isDiscarded = (name: string, app: string): boolean => name.startsWith(discardedPrefix(app));
 
 const discardedPrefix = (app: string): string => `${app}.rdt-old-`;
+
+/** Whether a container has one of these names only for the moment of a push. */
+export const isPassingName = (name: string): boolean => /\.rdt-(next|previous|old-[0-9a-f]+)$/.test(name);

@@ -1,0 +1,11 @@
+/** What happens to a log that is followed, besides its lines. */
+export type LogEvent =
+  | { readonly type: 'restarted'; readonly app: string }
+  | { readonly type: 'recreated'; readonly app: string }
+  /** It will be heard of again when it is started. */
+  | { readonly type: 'stopped'; readonly app: string; readonly exitCode: number }
+  | { readonly type: 'removed'; readonly app: string }
+  /** Told once, however many containers are followed. */
+  | { readonly type: 'connection-lost'; readonly reason: string };
+
+export type EmitLogEvent = (event: LogEvent) => void;
