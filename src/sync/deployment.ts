@@ -1,4 +1,4 @@
-import type { LocalEntry, LocalTree, Stamp, Tree, TreeEntry } from './tree.js';
+import type { LocalEntry, LocalTree, Stamp, Tree } from './tree.js';
 
 /**
  * What rdt remembers of the last sync to one container. Kept on the laptop; it is true as long as the container's own
@@ -45,15 +45,11 @@ export interface DeploymentStore {
 const RACY_MS = 2000;
 const NEVER: Stamp = { mtimeMs: -1, ctimeMs: -1, inode: -1 };
 
-/** Takes the trust from stamps that are too young for it, so that those files are read again by the next scan. */
-export function withoutRacyStamps(tree: LocalTree, scannedAtMs: number): LocalTree {
-  const result = new Map<string, LocalEntry>();
-  for (const [path, entry] of tree) {
-    const racy =
-      entry.kind === 'file' && Math.max(entry.stamp.mtimeMs, entry.stamp.ctimeMs) > scannedAtMs - RACY_MS;
-    result.set(path, racy ? { ...entry, stamp: NEVER } : entry);
-  }
-  return result;
+/** Takes the trust from a stamp that is too young for it, so that the file is read again by the next scan. */
+export function withoutRacyStamp(entry: LocalEntry, scannedAtMs: number): LocalEntry {
+  const { mtimeMs, ctimeMs } = entry.stamp;
+  const isRacy = entry.kind === 'file' && Math.max(mtimeMs, ctimeMs) > scannedAtMs - RACY_MS;
+  return isRacy ? { ...entry, stamp: NEVER } : entry;
 }
 
 type Row =
@@ -140,16 +136,4 @@ function fromRow(row: Row): [string, LocalEntry] {
     case 'l':
       return [row[1], { kind: 'symlink', target: row[2], stamp: NEVER }];
   }
-}
-
-/** `base` with the entries of `changes` set, and without the deleted paths. */
-export function amend<E extends TreeEntry>(
-  base: Tree<E>,
-  changes: Tree<E>,
-  deleted: Iterable<string>,
-): Map<string, E> {
-  const result = new Map(base);
-  for (const path of deleted) result.delete(path);
-  for (const [path, entry] of changes) result.set(path, entry);
-  return result;
 }

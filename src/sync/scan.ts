@@ -43,10 +43,8 @@ export async function listTree(options: ScanOptions): Promise<Listing> {
   const entries = new Map<string, ListedEntry>();
   const listedAtMs = Date.now();
   const turns = new Turns(options.signal);
-  for (const [path, entry] of walk(options, '', options.rules)) {
-    entries.set(path, entry);
-    if (turns.isOver()) await turns.next();
-  }
+  const steps = walk(options, '', options.rules, entries);
+  while (steps.next().done !== true) if (turns.isOver()) await turns.next();
   return { entries, listedAtMs };
 }
 
@@ -62,17 +60,25 @@ export async function hashTree(listing: Listing, known: LocalTree, options: Scan
       tree.set(path, entry);
       continue;
     }
-    const sha256 = knownHash(entry, known.get(path)) ?? (await hashFile(options, path, entry.sizeBytes));
+    const before = known.get(path);
+    if (isUnchanged(entry, before)) {
+      tree.set(path, before);
+      continue;
+    }
+    const sha256 = await hashFile(options, path, entry.sizeBytes);
     if (sha256 !== undefined) tree.set(path, { ...entry, sha256 });
     if (turns.isOver()) await turns.next();
   }
   return tree;
 }
 
-function knownHash(entry: UnreadFile, known: LocalEntry | undefined): string | undefined {
-  const same =
-    known?.kind === 'file' && known.sizeBytes === entry.sizeBytes && sameStamp(known.stamp, entry.stamp);
-  return same ? known.sha256 : undefined;
+function isUnchanged(entry: UnreadFile, before: LocalEntry | undefined): before is LocalEntry {
+  return (
+    before?.kind === 'file' &&
+    before.sizeBytes === entry.sizeBytes &&
+    before.mode === entry.mode &&
+    sameStamp(before.stamp, entry.stamp)
+  );
 }
 
 /** Synchronous work in slices, so that sockets and Ctrl-C are heard in between. */
@@ -92,22 +98,42 @@ class Turns {
   }
 }
 
-type Found = [path: string, entry: ListedEntry];
-
-function* walk(options: ScanOptions, directory: string, outer: IgnoreRules): Generator<Found> {
+/** Lists folder after folder, each in one go; yields after each of them. */
+function* walk(
+  options: ScanOptions,
+  directory: string,
+  outer: IgnoreRules,
+  entries: Map<string, ListedEntry>,
+): Generator<void> {
   const names = namesIn(options, directory);
   const rules = outer.enter(directory, hasGitignore(options, directory, names));
+  const folders: string[] = [];
   for (const name of names) {
     const path = below(directory, name);
     const stats = statOf(options, path);
     if (stats === undefined || rules.isIgnored(path, stats.isDirectory())) continue;
-    if (stats.isDirectory()) {
-      yield [path, { kind: 'directory', mode: modeOf(stats, options), stamp: stampOf(stats) }];
-      yield* walk(options, path, rules);
-    } else if (stats.isFile()) yield fileFound(options, path, stats);
-    else if (stats.isSymbolicLink()) yield linkFound(options, path, stats);
-    else options.warn(`${path} is neither file, folder nor link; it is not synced`);
+    const entry = entryOf(options, path, stats);
+    if (entry !== undefined) entries.set(path, entry);
+    if (entry?.kind === 'directory') folders.push(path);
   }
+  yield;
+  for (const folder of folders) yield* walk(options, folder, rules, entries);
+}
+
+function entryOf(options: ScanOptions, path: string, stats: Stats): ListedEntry | undefined {
+  const stamp = { mtimeMs: stats.mtimeMs, ctimeMs: stats.ctimeMs, inode: stats.ino };
+  const mode = modeOf(stats, options);
+  if (stats.isFile()) return { kind: 'file', mode, sizeBytes: stats.size, stamp };
+  if (stats.isDirectory()) return { kind: 'directory', mode, stamp };
+  if (stats.isSymbolicLink()) {
+    return {
+      kind: 'symlink',
+      target: reading(options.source, path, (absolute) => readlinkSync(absolute)),
+      stamp,
+    };
+  }
+  options.warn(`${path} is neither file, folder nor link; it is not synced`);
+  return undefined;
 }
 
 const below = (directory: string, name: string): string => (directory === '' ? name : `${directory}/${name}`);
@@ -132,15 +158,6 @@ function partition<T>(items: readonly T[], test: (item: T) => boolean): [T[], T[
 /** Undefined when the path vanished between listing and looking: the next scan will not list it. */
 function statOf(options: ScanOptions, path: string): Stats | undefined {
   return reading(options.source, path, (absolute) => lstatSync(absolute, { throwIfNoEntry: false }));
-}
-
-function fileFound(options: ScanOptions, path: string, stats: Stats): Found {
-  return [path, { kind: 'file', mode: modeOf(stats, options), sizeBytes: stats.size, stamp: stampOf(stats) }];
-}
-
-function linkFound(options: ScanOptions, path: string, stats: Stats): Found {
-  const target = reading(options.source, path, (absolute) => readlinkSync(absolute));
-  return [path, { kind: 'symlink', target, stamp: stampOf(stats) }];
 }
 
 async function hashFile(options: ScanOptions, path: string, sizeBytes: number): Promise<string | undefined> {
@@ -176,12 +193,6 @@ function unreadable(source: string, path: string, cause: unknown): RdtError {
 
 const isErrno = (error: unknown, code: string): boolean =>
   error instanceof Error && 'code' in error && error.code === code;
-
-const stampOf = (stats: Stats): Stamp => ({
-  mtimeMs: stats.mtimeMs,
-  ctimeMs: stats.ctimeMs,
-  inode: stats.ino,
-});
 
 const sameStamp = (a: Stamp, b: Stamp): boolean =>
   a.mtimeMs === b.mtimeMs && a.ctimeMs === b.ctimeMs && a.inode === b.inode;

@@ -2,14 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { posix } from 'node:path';
 import type { Container, Engine } from '../transport/engine.js';
 import { type CommitOutcome, commit } from './commit.js';
-import { DIRTY, STATE_LINK } from './commit-archive.js';
-import {
-  amend,
-  type Deployed,
-  type Deployment,
-  type DeploymentStore,
-  withoutRacyStamps,
-} from './deployment.js';
+import { DIRTY, type PackedFiles, STATE_LINK } from './commit-archive.js';
+import { type Deployed, type Deployment, type DeploymentStore, withoutRacyStamp } from './deployment.js';
 import { ownerOf } from './owner.js';
 import type { SyncPlan } from './sync-plan.js';
 import type { LocalEntry, LocalTree, TreeEntry } from './tree.js';
@@ -73,7 +67,7 @@ export interface SyncOptions {
 
 /** Carries out a plan and remembers the result. Paths in `changing` were not at rest and are still as they were. */
 export async function syncContainer(target: SyncTarget, options: SyncOptions): Promise<CommitOutcome> {
-  const { deployed, plan, local } = options;
+  const { deployed } = options;
   const token = `v1.${randomBytes(8).toString('hex')}`;
   const owner = deployed.remembered?.owner ?? (await ownerOf(target.engine, target.container, target.signal));
   const outcome = await commit({
@@ -84,15 +78,7 @@ export async function syncContainer(target: SyncTarget, options: SyncOptions): P
     hasShell: deployed.remembered?.hasShell,
   });
   if (outcome.kind !== 'committed') return outcome;
-  const changing = new Set(outcome.packed.changing);
-  const deleted = [...plan.deletions, ...plan.obstacles].map(({ path }) => path);
-  const unchanged = new Map([...local].filter(([path]) => !changing.has(path)));
-  const kept = new Map([...(deployed.remembered?.tree ?? [])].filter(([path]) => changing.has(path)));
-  const tree = amend(
-    amend(kept, unchanged, []),
-    outcome.packed.sent,
-    deleted.filter((path) => !local.has(path)),
-  );
+  const tree = deployedTree(options, outcome.packed);
   await target.store.save({
     containerId: target.container.id,
     source: target.source,
@@ -100,7 +86,21 @@ export async function syncContainer(target: SyncTarget, options: SyncOptions): P
     token,
     hasShell: outcome.hasShell,
     owner,
-    tree: withoutRacyStamps(tree, options.scannedAtMs),
+    tree,
   });
   return outcome;
+}
+
+/** What the container holds now: the folder as it was sent, and for files that were not at rest what was there before. */
+function deployedTree(
+  { local, deployed, scannedAtMs }: SyncOptions,
+  { sent, changing }: PackedFiles,
+): LocalTree {
+  const unsent = new Set(changing);
+  const tree = new Map<string, LocalEntry>();
+  for (const [path, entry] of local) {
+    const there = unsent.has(path) ? deployed.remembered?.tree.get(path) : (sent.get(path) ?? entry);
+    if (there !== undefined) tree.set(path, withoutRacyStamp(there, scannedAtMs));
+  }
+  return tree;
 }

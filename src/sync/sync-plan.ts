@@ -30,7 +30,7 @@ export function planSync({ deployed, local, isIgnored }: SyncPlanInput): SyncPla
   const obstacles: Deletion[] = [];
   for (const [path, entry] of local) {
     const there = deployed.get(path);
-    if (there !== undefined && sameEntry(there, entry)) continue;
+    if (there === entry || (there !== undefined && sameEntry(there, entry))) continue;
     uploads.push(path);
     if (there !== undefined && isSwap(there, entry)) obstacles.push({ path, kind: there.kind });
   }
