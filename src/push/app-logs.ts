@@ -7,14 +7,16 @@ export interface LogSinks {
   readonly stderr: Writable;
 }
 
-/** Shows what the app prints since its start, until the signal is aborted or the app is gone. */
+/** Shows what the app has printed in its present run, and prints, until the signal is aborted or the app is gone. */
 export async function followAppLogs(
   engine: Engine,
   container: Container,
   sinks: LogSinks,
   signal: AbortSignal,
 ): Promise<void> {
-  const options = { follow: true, since: container.state.startedAt, timestamps: false };
+  // An app may print before the engine books its start.
+  const since = container.state.finishedAt;
+  const options = { follow: true, ...(since === undefined ? {} : { since }), timestamps: false };
   const { stdout, stderr } = await engine.logs(container.id, options, signal);
   await Promise.all([show(stdout, sinks.stdout), show(stderr, sinks.stderr)]);
 }

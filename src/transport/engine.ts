@@ -142,6 +142,8 @@ export interface ContainerState {
   readonly error: string;
   /** RFC 3339 with nanoseconds, on the device's clock. */
   readonly startedAt: string;
+  /** End of the last run that has ended, as `startedAt`; undefined when there was none. */
+  readonly finishedAt: string | undefined;
   readonly restartCount: number;
 }
 

@@ -204,10 +204,13 @@ export const engineContract = (name: string, open: () => Promise<EngineSubject>)
         await engine.createContainer(app, spec());
         await engine.startContainer(app);
         await engine.startContainer(app);
-        expect((await engine.inspectContainer(app))?.state.running).toBe(true);
+        const running = await engine.inspectContainer(app);
+        expect(running?.state).toMatchObject({ running: true, finishedAt: undefined });
         await engine.stopContainer(app, 0);
         await engine.stopContainer(app, 0);
-        expect((await engine.inspectContainer(app))?.state.status).toBe('exited');
+        const ended = await engine.inspectContainer(app);
+        expect(ended?.state.status).toBe('exited');
+        expect(ended?.state.finishedAt).toMatch(/^20\d\d-\d\d-\d\dT/);
       });
 
       it('kills, and says whether there was something to kill', async () => {

@@ -38,6 +38,7 @@ export class FakeContainer {
   exitCode = 0;
   restartCount = 0;
   startedAt = '0001-01-01T00:00:00Z';
+  finishedAt: string | undefined;
   private main: RunningProcess | undefined;
   private readonly logLines: LogLine[] = [];
   private readonly listeners = new Set<LogListener>();
@@ -126,6 +127,7 @@ export class FakeContainer {
         pid: this.running ? 4711 : 0,
         error: '',
         startedAt: this.startedAt,
+        finishedAt: this.finishedAt,
         restartCount: this.restartCount,
       },
       stopSignal: 'SIGTERM',
@@ -162,6 +164,7 @@ export class FakeContainer {
     if (this.main !== main) return;
     this.running = false;
     this.exitCode = exitCode;
+    this.finishedAt = this.now();
     for (const listener of this.listeners) listener('ended');
     this.listeners.clear();
     for (const waiter of this.exitWaiters) waiter(exitCode);

@@ -90,7 +90,7 @@ export class PushedApp implements Disposable {
   /** The trimmed output of a docker command that has to succeed. */
   async docker(...args: string[]): Promise<string> {
     const { exitCode, stdout, stderr } = await this.device.docker(...args);
-    expect(exitCode, `docker ${args.join(' ')}: ${stderr}`).toBe(0);
+    expect(exitCode, `docker ${args.join(' ')}: ${stderr}${stdout}`).toBe(0);
     return stdout.trim();
   }
 

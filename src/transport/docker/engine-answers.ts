@@ -80,9 +80,14 @@ const toState = (answer: AnswerFields): ContainerState => {
     pid: state.number('Pid'),
     error: state.text('Error'),
     startedAt: state.text('StartedAt'),
+    finishedAt: timeOrNone(state.text('FinishedAt')),
     restartCount: answer.number('RestartCount'),
   };
 };
+
+/** Go's zero time says that it never happened. */
+const timeOrNone = (time: string): string | undefined =>
+  time === '' || time.startsWith('0001-') ? undefined : time;
 
 /** Engines before 1.13 tell no type: what has a name is a volume. */
 const toMount = (answer: AnswerFields): Mount => ({

@@ -17,6 +17,7 @@ const container: Container = {
     pid: 4711,
     error: '',
     startedAt: '2026-01-01T00:00:00Z',
+    finishedAt: undefined,
     restartCount: 0,
   },
   stopSignal: 'SIGTERM',

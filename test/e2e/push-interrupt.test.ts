@@ -1,0 +1,200 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { eventually } from '../testbed/eventually.js';
+import { VirtualDevice } from '../testbed/virtual-device.js';
+import { type AppState, HELLO, PushedApp } from './pushed-app.js';
+import type { RdtResult, RunningRdt } from './rdt.js';
+
+let device: VirtualDevice;
+let app: PushedApp;
+let before: AppState;
+
+beforeAll(async () => {
+  device = await VirtualDevice.up({
+    name: 'push-interrupt',
+    announce: false,
+    images: ['busybox'],
+    // Slow enough to meet a transfer on its way.
+    link: { roundTripMs: 2, megabitPerSecond: 8 },
+  });
+  app = new PushedApp(device, 'interrupted', { ...HELLO, '.dockerignore': 'large\n' });
+  await app.push();
+});
+afterAll(async () => {
+  app[Symbol.dispose]();
+  await device.down();
+});
+beforeEach(async () => {
+  before = await app.state();
+});
+
+async function interrupted(push: RunningRdt): Promise<RdtResult> {
+  push.kill('SIGINT');
+  const result = await push.ended();
+  expect(result.exitCode, result.stderr).toBe(130);
+  expect(result.stderr).toMatch(/rdt: interrupted\n$/);
+  expect(await app.leftovers()).toEqual([]);
+  return result;
+}
+
+const slowPush = (...args: string[]): RunningRdt =>
+  app.rdt.start(['push', device.linkAddress, '--app-name', 'interrupted', '--skip-logs', ...args], {
+    cwd: app.folder,
+  });
+
+const containers = (): Promise<string> => app.docker('ps', '--all', '--format', '{{.Names}}');
+const megabytes = (count: number): Buffer => randomBytes(count << 20);
+
+describe('Ctrl-C during a build', () => {
+  it('while the context is sent leaves the app as it was', async () => {
+    app.write('.dockerignore', '');
+    app.write('Dockerfile', `${HELLO['Dockerfile'] ?? ''}LABEL context=sent\n`);
+    app.write('large', megabytes(8));
+    const push = slowPush();
+    await push.until(/building interrupted/);
+    await eventually(async () => (await device.docker('volume', 'ls', '-q')).stdout.includes('rdt-lock'), {
+      what: 'the lock',
+      withinMs: 10_000,
+      everyMs: 5,
+    });
+    const { durationMs } = await interrupted(push);
+    expect(durationMs).toBeLessThan(6000);
+    expect(await app.state()).toEqual(before);
+    app.remove('large');
+  });
+
+  it('while a step runs leaves the app as it was, and the device stops building', async () => {
+    app.write('Dockerfile', `${HELLO['Dockerfile'] ?? ''}RUN echo begun; sleep 300\n`);
+    const push = app.startPush();
+    await push.until(/begun/);
+    await interrupted(push);
+    expect(await app.state()).toEqual(before);
+    const running = async (): Promise<boolean> =>
+      (await device.run(['ps', '-e', '-o', 'args'])).stdout.includes('sleep 300');
+    await eventually(async () => !(await running()), { what: 'the end of the build step', withinMs: 15_000 });
+  });
+});
+
+describe('Ctrl-C during the replacement', () => {
+  it('while the new app proves itself puts the old one back', async () => {
+    app.write('Dockerfile', `${HELLO['Dockerfile'] ?? ''}LABEL proved=no\n`);
+    const push = app.startPush();
+    await push.until(/starting interrupted/);
+    const { stderr } = await interrupted(push);
+    expect(stderr).toContain('interrupted is back as it was');
+    const { id, image, running } = await app.state();
+    expect({ id, image, running }).toEqual({ id: before.id, image: before.image, running: true });
+    expect(await app.docker('inspect', '--type', 'image', '--format', '{{.Id}}', 'interrupted')).toBe(image);
+  });
+
+  it('while the old app is stopped puts it back', async () => {
+    await app.push();
+    const state = await app.state();
+    app.write('Dockerfile', `${HELLO['Dockerfile'] ?? ''}LABEL stopped=no\n`);
+    const push = app.startPush();
+    await eventually(async () => (await containers()).includes('interrupted.rdt-next'), {
+      what: 'the new container',
+      withinMs: 20_000,
+      everyMs: 5,
+    });
+    await interrupted(push);
+    const { id, running } = await app.state();
+    expect({ id, running }).toEqual({ id: state.id, running: true });
+  });
+
+  it('twice ends at once', async () => {
+    const push = app.startPush();
+    await push.until(/starting interrupted/);
+    push.kill('SIGINT');
+    push.kill('SIGINT');
+    expect((await push.ended()).exitCode).toBe(130);
+    await app.forgetLock();
+    await app.push();
+    expect(await app.leftovers()).toEqual([]);
+  });
+});
+
+describe('Ctrl-C during a sync', () => {
+  it('while files are sent leaves the old files, and the next push sends the new ones', async () => {
+    app.write('small.txt', 'old');
+    app.write('.dockerignore', 'large\n');
+    await app.push();
+    const [tree, state] = [await app.deployedTree(), await app.state()];
+    app.write('small.txt', 'new');
+    app.write('large', megabytes(8));
+    const dirty = untilDirty();
+    const push = slowPush();
+    await dirty;
+    await interrupted(push);
+    expect(await app.deployedTree()).toEqual(tree);
+    expect(await app.state()).toEqual(state);
+    await app.push();
+    await app.expectInStep();
+  });
+
+  it('while files are sent through a script leaves the old files', async () => {
+    app.write('doomed.txt', 'still here');
+    await app.push();
+    const tree = await app.deployedTree();
+    app.remove('doomed.txt');
+    app.write('large', megabytes(8));
+    const dirty = untilDirty();
+    const push = slowPush();
+    await dirty;
+    await interrupted(push);
+    expect(await app.deployedTree()).toEqual(tree);
+    await app.push();
+    await app.expectInStep();
+  });
+
+  it('while a stubborn app is restarted leaves it running or to be started by the next push', async () => {
+    app.write('main.sh', 'trap "" TERM\necho stubborn\nwhile true; do sleep 0.1; done\n');
+    await app.push();
+    app.write('small.txt', 'newer');
+    const push = app.startPush();
+    await push.until(/sent 1 file/);
+    await interrupted(push);
+    await app.push();
+    expect((await app.state()).running).toBe(true);
+    await app.expectInStep();
+  });
+
+  /** Files are on their way. The engine answers no question about a container while it unpacks something in it. */
+  async function untilDirty(): Promise<void> {
+    const root = await app.inspect('{{.GraphDriver.Data.MergedDir}}');
+    const state = async (): Promise<string> =>
+      (await device.run(['readlink', `${root}/usr/src/app/.rdt-state`])).stdout;
+    await eventually(async () => (await state()) === 'dirty\n', {
+      what: 'a sync under way',
+      withinMs: 15_000,
+      everyMs: 5,
+    });
+  }
+});
+
+describe('Ctrl-C during the logs', () => {
+  it('is the ordinary end of a push, and leaves the app running', async () => {
+    app.write(
+      'main.sh',
+      'trap "exit 0" TERM\nn=0\nwhile true; do echo "tick $((n += 1))"; sleep 0.2; done\n',
+    );
+    const push = app.rdt.start(['push', device.address, '--app-name', 'interrupted'], { cwd: app.folder });
+    await push.until(/tick 1\r?\n[^]*tick 3\r?\n/);
+    push.kill('SIGINT');
+    const { exitCode, stdout, stderr } = await push.ended();
+    expect(exitCode, stderr).toBe(0);
+    expect(stdout).toMatch(/^tick 1\r?\ntick 2/);
+    expect(stderr).not.toContain('tick');
+    expect((await app.state()).running).toBe(true);
+  });
+});
+
+describe('Ctrl-C before anything', () => {
+  it('is heard while a device is searched', async () => {
+    const push = app.rdt.start(['push', 'nobody-has-this-name.local', '--app-name', 'interrupted'], {
+      cwd: app.folder,
+    });
+    setTimeout(() => push.kill('SIGINT'), 300);
+    expect(await push.ended()).toMatchObject({ exitCode: 130 });
+  });
+});
