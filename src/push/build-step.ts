@@ -5,10 +5,10 @@ import { containerSpec } from './container-spec.js';
 import { APP_LABEL, labelsOf } from './labels.js';
 import type { HeldDeps, PushDeps, PushJob } from './push-job.js';
 import { planPushSync, type RemoteState, startScan } from './push-state.js';
-import { replaceContainer, SETTLE_MS } from './replace-container.js';
+import { replaceContainer } from './replace-container.js';
+import { SETTLE_MS } from './watch-start.js';
 import { rollBack, undoneAfter } from './roll-back.js';
-import { commitRounds, stopOptions } from './sync-step.js';
-import { restartContainer } from './stop-container.js';
+import { commitRounds } from './sync-step.js';
 import { removeDiscarded } from './unfinished-push.js';
 
 /** Taking back must end by itself, whatever the user's signal says. */
@@ -66,9 +66,9 @@ function replace(
     signal,
     lost,
     prepare: (next) => fillBlindContainer(job, deps, next),
-    started: async (next) => {
+    started: (next) => {
       emit({ type: 'starting', app: appName, settleMs: SETTLE_MS });
-      await reconcile(job, deps, next, contextPaths);
+      return reconcile(job, deps, next, contextPaths);
     },
   });
 }
@@ -91,13 +91,13 @@ async function fillBlindContainer(job: PushJob, deps: PushDeps, next: Container)
   await commitRounds(job, deps, next, planned, true);
 }
 
-/** Asks the new container what the image has brought along, and adds the rest of the folder. */
+/** Asks the new container what the image has brought along, and adds the rest of the folder. True when the app must be told. */
 async function reconcile(
   job: PushJob,
   deps: HeldDeps,
   container: Container,
   contextPaths: ReadonlySet<string>,
-): Promise<void> {
+): Promise<boolean> {
   const token = await readToken(deps.engine, container.id, job.settings.destination, deps.signal);
   const planned = await planPushSync(job, deps, container, token, startScan(job, deps));
   const outcome = await commitRounds(job, deps, container, planned, false);
@@ -108,9 +108,7 @@ async function reconcile(
     });
   }
   // What .dockerignore kept out of the image is nothing that the app was built to need.
-  const isNews = planned.plan.uploads.some((path) => contextPaths.has(path));
-  if (outcome.kind === 'committed' && isNews)
-    await restartContainer(deps.engine, container, stopOptions(job, deps));
+  return outcome.kind === 'committed' && planned.plan.uploads.some((path) => contextPaths.has(path));
 }
 
 /** The app's older images, and whatever else of ours no container uses. */

@@ -1,14 +1,10 @@
-import { text } from 'node:stream/consumers';
 import { ExitCode, RdtError } from '../errors.js';
 import type { Clock } from '../runtime.js';
 import type { Container, ContainerSpec, Engine } from '../transport/engine.js';
 import { EngineError } from '../transport/engine-error.js';
 import { discardedName, nextName, previousName } from './labels.js';
-import { stopContainer } from './stop-container.js';
-
-/** A new app that ends with an error within this time is taken back. */
-export const SETTLE_MS = 2000;
-const LAST_LINES = 20;
+import { restartContainer, stopContainer } from './stop-container.js';
+import { inspect, watchStart } from './watch-start.js';
 
 export interface Replacement {
   readonly engine: Engine;
@@ -22,8 +18,8 @@ export interface Replacement {
   readonly lost: AbortSignal;
   /** Called with the new container before it is started. */
   prepare(container: Container): Promise<void>;
-  /** Called with the new container while it runs, before it has proved itself. */
-  started(container: Container): Promise<void>;
+  /** Called with the new container while it proves itself; true when the app must be restarted to see what was done. */
+  started(container: Container): Promise<boolean>;
 }
 
 /**
@@ -39,8 +35,7 @@ export async function replaceContainer(replacement: Replacement): Promise<Contai
   await replacement.prepare(next);
   await switchOver(replacement, next);
   const running = await inspect(engine, id, signal);
-  await replacement.started(running);
-  await watchStart(replacement, id);
+  await settle(replacement, running);
   const proved = await inspect(engine, id, signal);
   // From here on there is no way back.
   if (previous !== undefined)
@@ -92,45 +87,21 @@ async function switchOver(replacement: Replacement, next: Container): Promise<vo
   }
 }
 
-async function watchStart({ engine, app, clock, signal }: Replacement, id: string): Promise<void> {
-  const enough = new AbortController();
-  const timer = clock.sleep(SETTLE_MS, AbortSignal.any([signal, enough.signal])).then(() => undefined);
-  const waiting = AbortSignal.any([signal, enough.signal]);
-  const exit = engine.waitContainer(id, 'next-exit', waiting);
-  try {
-    const early = await Promise.race([timer, exit]);
-    const exitCode = early ?? (await exitCodeNow(engine, id, signal));
-    if (exitCode === 0) return;
-    const output = await lastLines(engine, id, signal);
-    throw new RdtError(`${app} ended with exit code ${exitCode} within ${SETTLE_MS / 1000} s of its start`, {
-      exitCode: ExitCode.appFailed,
-      hint: output === '' ? 'It printed nothing.' : `Its last lines were:\n${output}`,
-    });
-  } finally {
-    enough.abort();
-    await Promise.allSettled([timer, exit]);
-  }
-}
-
-/** An exit that came before the wait was heard shows in the state. */
-async function exitCodeNow(engine: Engine, id: string, signal: AbortSignal): Promise<number> {
-  const { state } = await inspect(engine, id, signal);
-  return state.running && !state.restarting ? 0 : state.exitCode;
-}
-
-async function lastLines(engine: Engine, id: string, signal: AbortSignal): Promise<string> {
-  const { stdout, stderr } = await engine.logs(
-    id,
-    { follow: false, tail: LAST_LINES, timestamps: false },
-    signal,
-  );
-  const [out, errors] = await Promise.all([text(stdout), text(stderr)]);
-  return `${out}${errors}`.replaceAll('\r', '').trimEnd();
-}
-
-async function inspect(engine: Engine, id: string, signal: AbortSignal): Promise<Container> {
-  const container = await engine.inspectContainer(id, signal);
-  if (container === undefined)
-    throw new RdtError('the container was removed by somebody else while it was replaced');
-  return container;
+/** Watches the first seconds, and lets the folder be completed meanwhile. */
+async function settle(replacement: Replacement, container: Container): Promise<void> {
+  const { engine, graceMs, clock, lost } = replacement;
+  const restarting = new AbortController();
+  const first = watchStart(replacement, container.id, restarting.signal);
+  // Awaited on every way below; until then its rejection has to wait.
+  first.catch(() => undefined);
+  const mustRestart = await replacement.started(container).catch(async (error: unknown) => {
+    // An app that has ended explains itself better than whatever failed because of that.
+    await first;
+    throw error;
+  });
+  if (!mustRestart) return first;
+  restarting.abort();
+  await first;
+  await restartContainer(engine, container, { graceMs, clock, signal: lost });
+  await watchStart(replacement, container.id, new AbortController().signal);
 }
