@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const BIN = fileURLToPath(new URL('../../bin/rdt.js', import.meta.url));
+/** `RDT_TEST_BIN` tests another copy of the command, such as an installed package. */
+export const BIN = process.env['RDT_TEST_BIN'] ?? fileURLToPath(new URL('../../bin/rdt.js', import.meta.url));
 
 export interface RdtResult {
   readonly stdout: string;
