@@ -1,0 +1,255 @@
+import { execFileSync } from 'node:child_process';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { eventually } from '../testbed/eventually.js';
+import { VirtualDevice } from '../testbed/virtual-device.js';
+import { PseudoTerminal } from './pseudo-terminal.js';
+import { BIN, Rdt } from './rdt.js';
+
+/** tmux leaves out spaces at the end. */
+const PROMPT = /[#$]$/m;
+const LOOP = ['sh', '-c', 'trap exit TERM; while :; do sleep 0.2; done'];
+
+let development: VirtualDevice;
+let production: VirtualDevice;
+let rdt: Rdt;
+let terminal: PseudoTerminal;
+let before: string;
+
+beforeAll(async () => {
+  const base = { announce: false, images: ['busybox', 'scratch-app'] } as const;
+  development = await VirtualDevice.up({ ...base, name: 'ssh-term-dev' });
+  production = await VirtualDevice.up({ ...base, name: 'ssh-term-prod', production: true });
+  for (const device of [development, production]) await startApp(device);
+  rdt = new Rdt();
+});
+afterAll(async () => {
+  rdt[Symbol.dispose]();
+  await development.down();
+  await production.down();
+});
+beforeEach(async () => {
+  terminal = new PseudoTerminal({ HOME: rdt.home, XDG_STATE_HOME: '', SSH_AUTH_SOCK: '' });
+  before = await terminal.settings('before');
+});
+afterEach(() => {
+  terminal[Symbol.dispose]();
+});
+
+async function startApp(device: VirtualDevice): Promise<void> {
+  await device.docker('rm', '--force', 'web');
+  const { exitCode, stderr } = await device.docker('run', '--detach', '--name', 'web', 'busybox', ...LOOP);
+  expect(exitCode, stderr).toBe(0);
+}
+
+const ssh = (device: VirtualDevice, ...args: string[]): string => {
+  const identity = device === production ? ['--identity', device.testerKeyFile] : [];
+  return [process.execPath, BIN, 'ssh', device.address, ...identity, ...args].join(' ');
+};
+
+const expectSameTerminal = async (): Promise<void> => {
+  expect(await terminal.settings('after')).toBe(before);
+  expect(terminal.isFullScreen).toBe(false);
+  expect(terminal.isCursorShown).toBe(true);
+};
+
+/** The process of rdt that the local shell has started. */
+const rdtPid = (): number => {
+  const children = execFileSync('ps', ['--ppid', String(terminal.shellPid), '-o', 'pid=,args='], {
+    encoding: 'utf8',
+  });
+  const line = children.split('\n').find((child) => child.includes('rdt.js'));
+  return Number(/^\s*(\d+)/.exec(line ?? '')?.[1]);
+};
+
+const places = [
+  ['a container over TCP', () => ssh(development, '-c', 'web')],
+  ['a container over ssh', () => ssh(production, '-c', 'web')],
+  ['the device itself', () => ssh(production, '--host')],
+] as const;
+
+describe.each(places)('a shell in %s', (_, command) => {
+  it('gets what is typed, and ends with its exit code and the terminal as it was', async () => {
+    terminal.start(command());
+    await terminal.shows(PROMPT);
+    terminal.enter('echo "sum $((40 + 2))"; tty; exit 42');
+    await terminal.ended(42);
+    expect(terminal.screen()).toMatch(/^sum 42$/m);
+    expect(terminal.screen()).toMatch(/^\/dev\/pts\/\d+$/m);
+    await expectSameTerminal();
+  });
+
+  it('has the size of the terminal, also after a change, and its type', async () => {
+    terminal.start(command());
+    await terminal.shows(PROMPT);
+    terminal.enter('stty size; echo "type $TERM"');
+    await terminal.shows(/^30 100\s+type (screen|tmux)/m);
+    terminal.resize(132, 40);
+    // The size travels on its own, after the keys may have arrived.
+    await eventually(
+      () => {
+        terminal.enter('clear; stty size');
+        return Promise.resolve(terminal.screen().includes('40 132'));
+      },
+      { what: 'the new size', withinMs: 10_000, everyMs: 300 },
+    );
+    terminal.press('C-d');
+    await terminal.ended(0);
+    await expectSameTerminal();
+  });
+
+  it('hears Ctrl-C, Ctrl-Z and Ctrl-D itself', async () => {
+    terminal.start(command());
+    await terminal.shows(PROMPT);
+    terminal.enter('echo sleeping; sleep 100; echo "slept $?"');
+    await terminal.shows(/^sleeping/m);
+    terminal.press('C-c');
+    terminal.enter('echo awake');
+    await terminal.shows(/^awake/m);
+    terminal.enter('sleep 101');
+    terminal.press('C-z');
+    await terminal.shows(/Stopped/);
+    terminal.enter('kill -9 %1; wait; cat; echo "end of input"');
+    terminal.enter('a line');
+    await terminal.shows(/^a line\s+a line/m);
+    terminal.press('C-d');
+    await terminal.shows(/^end of input/m);
+    terminal.enter('exit 7');
+    await terminal.ended(7);
+    await expectSameTerminal();
+  });
+
+  it('shows a full-screen editor', async () => {
+    terminal.start(command());
+    await terminal.shows(PROMPT);
+    terminal.enter('busybox vi /tmp/note');
+    await eventually(() => Promise.resolve(terminal.isFullScreen), { what: 'vi', withinMs: 10_000 });
+    terminal.type('igrüße, 世界');
+    await terminal.shows(/^grüße, 世界/m);
+    terminal.press('Escape');
+    // The status line: no longer I for insert.
+    await terminal.shows(/^- \/tmp\/note/m);
+    terminal.enter(':wq');
+    await eventually(() => Promise.resolve(!terminal.isFullScreen), {
+      what: 'the end of vi',
+      withinMs: 10_000,
+    });
+    terminal.enter('clear; cat /tmp/note; exit');
+    await terminal.ended(0);
+    expect(terminal.screen()).toContain('grüße, 世界');
+    await expectSameTerminal();
+  });
+
+  it('is left with ~. at the start of a line', async () => {
+    terminal.start(command());
+    await terminal.shows(PROMPT);
+    terminal.enter('echo no~.thing; sleep 1000');
+    await terminal.shows(/^no~.thing/m);
+    terminal.type('~?');
+    await terminal.shows(/~\.\s+ends this session/);
+    terminal.press('Enter');
+    terminal.type('~.');
+    await terminal.ended(255);
+    expect(terminal.screen()).toContain('ended with ~.');
+    await expectSameTerminal();
+  });
+
+  it.each(['SIGTERM', 'SIGHUP', 'SIGINT'] as const)('gives the terminal back after %s', async (signal) => {
+    terminal.start(command());
+    await terminal.shows(PROMPT);
+    terminal.enter('busybox vi /tmp/other');
+    await eventually(() => Promise.resolve(terminal.isFullScreen), { what: 'vi', withinMs: 10_000 });
+    process.kill(rdtPid(), signal);
+    await terminal.ended(130);
+    await expectSameTerminal();
+  });
+});
+
+describe('a terminal for a command', () => {
+  it('is there when -t asks for it, and not without', async () => {
+    terminal.start(`${ssh(development, '-c', 'web', '-t')} -- tty`);
+    await terminal.ended(0);
+    expect(terminal.screen()).toMatch(/^\/dev\/pts/m);
+    terminal.start(`${ssh(development, '-c', 'web')} -- tty < /dev/null`);
+    await terminal.ended(1);
+    await expectSameTerminal();
+  });
+
+  it('is not needed to type its input', async () => {
+    terminal.start(`${ssh(production, '--host')} -- cat`);
+    terminal.enter('typed');
+    await terminal.shows(/^typed\s+typed/m);
+    terminal.press('C-d');
+    await terminal.ended(0);
+    await expectSameTerminal();
+  });
+});
+
+describe('without --container and --host', () => {
+  it('the running containers are there to choose from, the app of the folder first', async () => {
+    await development.docker('run', '--detach', '--name', 'resin_supervisor', 'busybox', ...LOOP);
+    await development.docker('run', '--detach', '--name', 'another', 'busybox', ...LOOP);
+    terminal.enter(`cd ${rdt.home}; printf 'local_resinos:\\n  app-name: web\\n' > .resin-sync.yml`);
+    terminal.start(ssh(development));
+    await terminal.shows(/Which container\?/);
+    expect(terminal.screen()).toMatch(/❯ web +busybox +Up .*\n\s+another +busybox +Up/);
+    expect(terminal.screen()).not.toContain('supervisor');
+    terminal.press('Enter');
+    await terminal.shows(PROMPT);
+    terminal.enter('exit 3');
+    await terminal.ended(3);
+    await expectSameTerminal();
+  });
+
+  it('choosing none is no session', async () => {
+    terminal.start(ssh(development));
+    await terminal.shows(/Which container\?/);
+    terminal.press('C-c');
+    await terminal.ended(130);
+    await expectSameTerminal();
+  });
+
+  it('an image without a shell gets one line', async () => {
+    await development.docker('run', '--detach', '--name', 'bare', 'scratch-app');
+    terminal.start(ssh(development, '-c', 'bare'));
+    await terminal.ended(1);
+    expect(terminal.screen()).toMatch(/bare has no shell .*--host/);
+  });
+});
+
+describe('when the device dies', () => {
+  const dies = async (device: VirtualDevice, command: string, how: () => Promise<void>): Promise<void> => {
+    terminal.start(command);
+    await terminal.shows(PROMPT);
+    terminal.enter('busybox vi /tmp/lost');
+    await eventually(() => Promise.resolve(terminal.isFullScreen), { what: 'vi', withinMs: 10_000 });
+    await how();
+    // What is typed into a dead connection must not keep it from being noticed.
+    terminal.type('ianybody there?');
+    await terminal.ended(255, 16_000);
+    expect(terminal.screen()).toMatch(/rdt: Lost (tcp|ssh):\/\/\S+: the connection was cut/);
+    await expectSameTerminal();
+  };
+  const container = (): string => ssh(development, '-c', 'web');
+  const host = (): string => ssh(production, '--host');
+
+  it('without its cable, a container session ends within 15 s', async () => {
+    await dies(development, container(), () => development.unplug());
+    await development.plug();
+  });
+
+  it('without its cable, a session on the device ends within 15 s', async () => {
+    await dies(production, host(), () => production.unplug());
+    await production.plug();
+  });
+
+  it('with its engine killed, a container session ends at once', async () => {
+    await dies(development, container(), () => development.killEngine());
+    await development.startEngine();
+  });
+
+  it('by a power cut, both end', async () => {
+    await startApp(development);
+    await dies(development, container(), () => development.reboot({ powerCut: true }));
+    await dies(production, host(), () => production.reboot({ powerCut: true }));
+  });
+});
