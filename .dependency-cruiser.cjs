@@ -26,7 +26,7 @@ module.exports = {
     {
       name: 'core-knows-no-terminal',
       severity: 'error',
-      from: { path: '^src/(discovery|transport|project|sync|build|push|image)/' },
+      from: { path: '^src/(discovery|transport|project|sync|build|push|image|logs)/' },
       to: { path: '^src/ui/' },
     },
     onlyIn('dockerode-in-one-adapter', 'dockerode', '^src/transport/docker/'),

@@ -51,3 +51,5 @@ const wiring: Wiring = {
 endWithClosedPipe(process.stdout);
 endWithClosedPipe(process.stderr);
 process.exitCode = await run(process.argv.slice(2), runtime, wiring);
+// After Ctrl-C nobody waits for a reader that has stopped reading, such as `less`.
+if (runtime.signal.aborted) setTimeout(() => process.exit(), 50).unref();

@@ -64,7 +64,8 @@ export class LogCursor {
     this.lastStart = startedAt;
     if (this.isAtStart) return undefined;
     const slack = earlier(this.latest, SLACK_MS);
-    return isNewStart && startedAt < slack ? startedAt : slack;
+    // An app may print before the engine books its start.
+    return isNewStart && startedAt < slack ? earlier(startedAt, SLACK_MS) : slack;
   }
 
   rewind(): void {

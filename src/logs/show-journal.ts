@@ -6,7 +6,8 @@ import type { SshProcess, SshSession } from '../transport/ssh-session.js';
 import { journalEntries } from './journal-entries.js';
 import { type LogLine, plainText } from './log-line.js';
 import type { LogTime } from './log-time.js';
-import type { LogsRequest, LogView } from './show-logs.js';
+import type { LogView } from './log-view.js';
+import type { LogsRequest } from './show-logs.js';
 
 const RETRY_MS = 1_000;
 const FOLLOWED_TAIL = 100;

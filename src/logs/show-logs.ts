@@ -2,16 +2,13 @@ import type { Device } from '../discovery/device.js';
 import type { Clock } from '../runtime.js';
 import type { ContainerSummary, Engine } from '../transport/engine.js';
 import { chooseApps, type ChooseAppsDeps, type WantedApps } from './choose-apps.js';
-import { ContainerLog, type LogRange } from './container-log.js';
-import { EngineLink } from './engine-link.js';
-import type { LogEvent } from './log-event.js';
-import { type LogLine, plainText } from './log-line.js';
+import type { LogRange } from './container-log.js';
+import { followLogs } from './follow-logs.js';
+import type { LogView } from './log-view.js';
 import { type LogTime, timeOf } from './log-time.js';
-import { mergeByTime } from './merge-lines.js';
 import { readLog } from './read-log.js';
+import { inOrder, showAll, type Shown } from './show-lines.js';
 
-/** Lines that belong together in time come within this time, also from different containers. */
-const IDLE_MS = 20;
 /** Of each container, when its log is followed and nothing else was said. */
 const FOLLOWED_TAIL = 100;
 
@@ -25,17 +22,6 @@ export interface LogsRequest {
   readonly since: LogTime | undefined;
   readonly until: LogTime | undefined;
   readonly grep: RegExp | undefined;
-}
-
-/** Where lines and events are shown. */
-export interface LogView {
-  /** Whether it shows times, or needs them otherwise. */
-  readonly needsTimes: boolean;
-  /** Told before the first line. */
-  begin(device: string, apps: readonly string[]): void;
-  /** Resolves when there is room for more. */
-  show(lines: readonly LogLine[]): Promise<void>;
-  note(event: LogEvent): void;
 }
 
 export interface ShowLogsDeps extends Omit<ChooseAppsDeps, 'engine'> {
@@ -84,12 +70,6 @@ async function rangeOf(
   };
 }
 
-interface Shown {
-  readonly engine: Engine;
-  readonly range: LogRange;
-  readonly grep: RegExp | undefined;
-}
-
 async function showOnce(
   apps: readonly ContainerSummary[],
   { engine, range, grep }: Shown,
@@ -98,71 +78,4 @@ async function showOnce(
   const timestamps = view.needsTimes || apps.length > 1 || range.until !== undefined;
   const logs = apps.map((app) => readLog(engine, app, { range, timestamps, signal }));
   await showAll(inOrder(logs), grep, view);
-}
-
-export interface Followed extends Shown {
-  /** The same device again, after its connection was lost. */
-  readonly connect: () => Promise<Engine>;
-}
-
-export interface FollowDeps {
-  readonly clock: Clock;
-  readonly view: LogView;
-  readonly signal: AbortSignal;
-}
-
-/** Shows the logs of the containers of these names until the signal is aborted, whatever happens to containers, device and network meanwhile. */
-export async function followLogs(
-  apps: readonly string[],
-  { engine, connect, range, grep }: Followed,
-  { clock, view, signal }: FollowDeps,
-): Promise<void> {
-  const over = new AbortController();
-  const deps = { clock, emit: view.note.bind(view), signal: AbortSignal.any([signal, over.signal]) };
-  await using link = new EngineLink(engine, { ...deps, connect });
-  const logs = apps.map((app) => new ContainerLog(app, range, deps));
-  const idle = () => clock.sleep(IDLE_MS);
-  try {
-    const backlogs = logs.map((log) => unlessCut(log.backlog(engine), engine, link));
-    await showAll(inOrder(backlogs), grep, view);
-    await showAll(
-      inOrder(
-        logs.map((log) => log.live(link)),
-        idle,
-      ),
-      grep,
-      view,
-    );
-  } catch (error) {
-    if (!signal.aborted) throw error;
-  } finally {
-    over.abort();
-  }
-}
-
-/** What is cut off here comes with the live log. */
-async function* unlessCut<T>(batches: AsyncIterable<T>, engine: Engine, link: EngineLink): AsyncGenerator<T> {
-  try {
-    yield* batches;
-  } catch (error) {
-    await link.failed(engine, error);
-  }
-}
-
-function inOrder(
-  logs: readonly AsyncIterable<readonly LogLine[]>[],
-  idle?: () => Promise<void>,
-): AsyncIterable<readonly LogLine[]> {
-  const [only] = logs;
-  return only !== undefined && logs.length === 1 ? only : mergeByTime(logs, idle);
-}
-
-async function showAll(
-  batches: AsyncIterable<readonly LogLine[]>,
-  grep: RegExp | undefined,
-  view: LogView,
-): Promise<void> {
-  for await (const lines of batches) {
-    await view.show(grep === undefined ? lines : lines.filter((line) => grep.test(plainText(line))));
-  }
 }

@@ -2,6 +2,7 @@ import { basename, resolve } from 'node:path';
 import type { ImageBuilder } from '../build/image-builder.js';
 import type { Device } from '../discovery/device.js';
 import { ExitCode, RdtError } from '../errors.js';
+import type { LogView } from '../logs/log-view.js';
 import { slugifyAppName } from '../project/app-name.js';
 import type { SavedTrigger } from '../project/check-project.js';
 import {
@@ -12,7 +13,6 @@ import {
 } from '../project/settings.js';
 import type { TriggerHashes } from '../sync/build-triggers.js';
 import type { Engine } from '../transport/engine.js';
-import type { LogSinks } from './app-logs.js';
 import { push } from './push.js';
 import type { PushResult } from './push-event.js';
 import type { PushDeps } from './push-job.js';
@@ -52,7 +52,7 @@ export interface PushProjectDeps
   openProject(source: string): Promise<Project>;
   findDevice(target: string | undefined): Promise<Device>;
   connect(device: Device): Promise<EngineConnection>;
-  readonly logSinks: LogSinks;
+  readonly logView: LogView;
   /** Undefined where nobody can be asked. */
   readonly askAppName: ((proposal: string) => Promise<string>) | undefined;
 }
@@ -74,7 +74,7 @@ export async function pushProject(request: PushRequest, deps: PushProjectDeps): 
   await using connection = await deps.connect(device);
   const result = await push(jobOf(request, project, settings), { ...deps, ...services(connection), device });
   if (!request.followLogs || settings.skipLogs || request.dryRun) return;
-  await followLogs(connection.engine, result, deps);
+  await followApp(connection.engine, device, result, deps);
 }
 
 async function settle(
@@ -122,13 +122,19 @@ const services = (connection: EngineConnection): Pick<PushDeps, 'engine' | 'buil
   builder: () => connection.builder(),
 });
 
-async function followLogs(
+/** As `rdt logs --follow`, from the beginning of the present run. */
+async function followApp(
   engine: Engine,
-  { containerId }: PushResult,
-  { logSinks, signal }: PushProjectDeps,
+  device: Device,
+  { app, containerId }: PushResult,
+  deps: PushProjectDeps,
 ): Promise<void> {
+  const { logView: view, clock, signal } = deps;
   const container = await engine.inspectContainer(containerId, signal);
-  if (container === undefined) return;
-  const { followAppLogs } = await import('./app-logs.js');
-  await followAppLogs(engine, container, logSinks, signal);
+  const { followLogs } = await import('../logs/follow-logs.js');
+  // An app may print before the engine books its start.
+  const range = { tail: undefined, since: container?.state.finishedAt, until: undefined };
+  const again = async () => (await deps.connect(device)).engine;
+  view.begin(device.name, [app]);
+  await followLogs([app], { engine, connect: again, range, grep: undefined }, { view, clock, signal });
 }

@@ -4,7 +4,7 @@ import { styleText } from 'node:util';
 import { printable } from '../discovery/printable.js';
 import type { LogEvent } from '../logs/log-event.js';
 import { content, isWhole, type LogLine } from '../logs/log-line.js';
-import type { LogView } from '../logs/show-logs.js';
+import type { LogView } from '../logs/log-view.js';
 import type { Runtime } from '../runtime.js';
 import { shownLine } from './program-output.js';
 import { styleFor } from './style.js';

@@ -1,7 +1,8 @@
 import type { Device } from '../discovery/device.js';
 import { ExitCode, RdtError } from '../errors.js';
 import type { JournalRequest } from '../logs/show-journal.js';
-import { type LogsRequest, type LogView, showLogs } from '../logs/show-logs.js';
+import type { LogView } from '../logs/log-view.js';
+import { type LogsRequest, showLogs } from '../logs/show-logs.js';
 import { readProjectFile } from '../project/yaml/read-project-file.js';
 import { isInteractive, type Runtime } from '../runtime.js';
 import type { ContainerChooser } from '../shell/find-container.js';

@@ -10,6 +10,7 @@ import { isInteractive, type Runtime } from '../runtime.js';
 import { stateDirectory } from '../state-directory.js';
 import { FileDeploymentStore } from '../sync/state/file-deployment-store.js';
 import { createBuildView } from '../ui/build-view.js';
+import { createLogView } from '../ui/log-view.js';
 import { createJsonView, createPushView } from '../ui/push-view.js';
 import { wireDiscovery } from './discovery.js';
 import { connectEngine } from './engine-connection.js';
@@ -37,7 +38,7 @@ export function wirePush(runtime: Runtime, options: PushOptions): (request: Push
     holder: `${userInfo().username}@${hostname()} (pid ${process.pid})`,
     store: new FileDeploymentStore(join(stateDirectory(runtime), 'deployments')),
     login: new DockerConfigLogin(dockerConfigFile(env, homedir())),
-    logSinks: runtime,
+    logView: createLogView(runtime, { json: false, timestamps: false, raw: false, color: true }),
     openProject,
     findDevice: (target) => discovery.findDevice(target, () => undefined, signal),
     connect: (device) => connectEngine(device, runtime, options),
