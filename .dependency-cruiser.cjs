@@ -20,7 +20,10 @@ module.exports = {
       name: 'only-main-builds-adapters',
       comment: 'a feature sees ports; adapters are put together in src/main.ts and src/wiring/',
       severity: 'error',
-      from: { pathNot: '^src/(main\\.ts|wiring/|discovery/(mdns|os|tcp)/|transport/(docker|ssh)/|image/[a-z]+/|ui/)' },
+      from: {
+        pathNot:
+          '^src/(main\\.ts|wiring/|discovery/(mdns|os|tcp)/|transport/(docker|ssh)/|image/[a-z]+/|ui/)',
+      },
       to: { path: '^src/(discovery/(mdns|os|tcp)|transport/docker|transport/ssh|image/(fat|drive|decode))/' },
     },
     {
@@ -40,6 +43,9 @@ module.exports = {
     doNotFollow: { path: 'node_modules' },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
-    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'require', 'node', 'default', 'types'] },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'require', 'node', 'default', 'types'],
+    },
   },
 };

@@ -4,7 +4,13 @@ export default defineConfig({
   test: {
     fileParallelism: true,
     projects: [
-      { test: { name: 'unit', testTimeout: 60_000, include: ['test/unit/**/*.test.ts', 'test/contract/**/*.unit.test.ts'] } },
+      {
+        test: {
+          name: 'unit',
+          testTimeout: 60_000,
+          include: ['test/unit/**/*.test.ts', 'test/contract/**/*.unit.test.ts'],
+        },
+      },
       {
         test: {
           name: 'e2e',

@@ -1,6 +1,8 @@
+import { benchFlash } from './flash.js';
 import { benchPush } from './push.js';
 
 const BENCHES: Readonly<Record<string, (rounds: number, parts: readonly string[]) => Promise<void>>> = {
+  flash: benchFlash,
   push: benchPush,
 };
 
