@@ -1,3 +1,5 @@
+import { SpentMemory } from './spent-memory.js';
+
 /** A stream of chunks that is read by offset, forward only, and whose beginning can be looked at before it is consumed. */
 export class ForwardStream {
   private readonly iterator: AsyncIterator<Buffer>;
@@ -5,6 +7,7 @@ export class ForwardStream {
   private bufferedBytes = 0;
   private position = 0;
   private ended = false;
+  private readonly spent = new SpentMemory();
 
   constructor(chunks: AsyncIterable<Buffer>) {
     this.iterator = chunks[Symbol.asyncIterator]();
@@ -95,6 +98,7 @@ export class ForwardStream {
 
   /** Consumes `part`, the beginning of the first buffered chunk. */
   private drop(chunk: Buffer, part: Buffer): number {
+    this.spent.add(part.length);
     if (part.length === chunk.length) this.buffered.shift();
     else this.buffered[0] = chunk.subarray(part.length);
     this.bufferedBytes -= part.length;
