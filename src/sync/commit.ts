@@ -74,8 +74,7 @@ async function commitByArchive(request: CountedCommit): Promise<CommitOutcome> {
   const packed = newPackedFiles();
   for (const part of splitByMount(request.plan.uploads, request.container, request.destination)) {
     const sent = await putPart(request, part).catch(async (error: unknown) => {
-      if (!(error instanceof EngineError) || error.status !== 404) throw error;
-      await makeDestination(request);
+      if (!(error instanceof EngineError) || !(await makeDestination(request))) throw error;
       return putPart(request, part);
     });
     addPacked(packed, sent);

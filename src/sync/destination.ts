@@ -18,6 +18,7 @@ export interface Destination {
 
 /**
  * Makes the destination folder, and only those of its parents that are missing: an existing one keeps its mode and owner.
+ * Answers whether something was missing.
  * @throws RdtError when one of them is not a folder.
  */
 export async function makeDestination({
@@ -26,7 +27,7 @@ export async function makeDestination({
   destination,
   owner,
   signal,
-}: Destination): Promise<void> {
+}: Destination): Promise<boolean> {
   const path = destination.slice(1);
   const missing: string[] = [];
   for (const folder of [...parentsOf(path), path]) {
@@ -38,9 +39,10 @@ export async function makeDestination({
       });
     }
   }
-  if (missing.length === 0) return;
+  if (missing.length === 0) return false;
   const tar = pack();
   for (const name of missing) tar.entry({ name, type: 'directory', mode: 0o755, ...owner });
   tar.finalize();
   await engine.putArchive(container.id, '/', await buffer(tar), signal);
+  return true;
 }

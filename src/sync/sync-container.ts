@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { posix } from 'node:path';
-import type { Container, Engine } from '../transport/engine.js';
+import type { Container, Engine, PathStat } from '../transport/engine.js';
+import { EngineError } from '../transport/engine-error.js';
 import { type CommitOutcome, commit } from './commit.js';
 import { DIRTY, type PackedFiles, STATE_LINK } from './commit-archive.js';
 import { type Deployed, type Deployment, type DeploymentStore, withoutRacyStamp } from './deployment.js';
@@ -26,8 +27,23 @@ export async function readToken(
   destination: string,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const stat = await engine.statPath(ref, posix.join(destination, STATE_LINK), signal);
+  const stat = await stateLink(engine, ref, posix.join(destination, STATE_LINK), signal);
   return stat === undefined || stat.linkTarget === '' ? undefined : posix.basename(stat.linkTarget);
+}
+
+/** A destination that is no folder, or in none, is an error of the engine without a word; the commit finds out and says it. */
+async function stateLink(
+  engine: Engine,
+  ref: string,
+  path: string,
+  signal: AbortSignal,
+): Promise<PathStat | undefined> {
+  try {
+    return await engine.statPath(ref, path, signal);
+  } catch (error) {
+    if (error instanceof EngineError) return undefined;
+    throw error;
+  }
 }
 
 /** What of `local` the container holds already, plus what an earlier push of ours left there. */
