@@ -1,0 +1,160 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { VirtualDevice } from '../testbed/virtual-device.js';
+import { HELLO, LOOP, PushedApp } from './pushed-app.js';
+
+let device: VirtualDevice;
+
+beforeAll(async () => {
+  device = await VirtualDevice.up({
+    name: 'push-containers',
+    announce: false,
+    images: ['busybox', 'scratch-app'],
+  });
+});
+afterAll(() => device.down());
+
+const dockerfile = (...lines: string[]): string =>
+  ['FROM busybox', 'WORKDIR /usr/src/app', ...lines, 'CMD ["sh", "/main.sh"]', ''].join('\n');
+
+/** An app whose program lies beside the destination, so that the destination may be anything. */
+const beside = (...lines: string[]): Record<string, string> => ({
+  Dockerfile: dockerfile('COPY main.sh /', ...lines),
+  'main.sh': LOOP,
+});
+
+describe('an image without shell and tar', () => {
+  let app: PushedApp;
+  const files = ['message', 'lib/one.txt', 'lib/two.txt'];
+
+  beforeAll(() => {
+    app = new PushedApp(device, 'scratch', { Dockerfile: 'FROM scratch-app\nCOPY . /usr/src/app/\n' });
+    for (const file of files) app.write(file, `this is ${file}`);
+  });
+  afterAll(() => app[Symbol.dispose]());
+
+  it('is built and run with the whole folder', async () => {
+    await app.push();
+    await app.untilLogged('this is message');
+    await app.expectInStep();
+  });
+
+  it('gets an edit without a build', async () => {
+    const { id } = await app.state();
+    app.write('message', 'edited');
+    await app.push();
+    expect(await app.state()).toMatchObject({ id, running: true });
+    await app.untilLogged('edited');
+    await app.expectInStep();
+  });
+
+  it('is touched by nothing when there is nothing new', async () => {
+    const state = await app.state();
+    await app.push();
+    expect(await app.state()).toEqual(state);
+  });
+
+  it('is built anew to delete a file, and says why', async () => {
+    app.remove('lib/one.txt');
+    const { stderr } = await app.push();
+    expect(stderr).toContain('building scratch: files were deleted, and the container has no shell');
+    await app.expectInStep();
+    expect(await app.leftovers()).toEqual([]);
+  });
+
+  it('gets what .dockerignore keeps out of the image', async () => {
+    app.write('.dockerignore', 'lib\n');
+    await app.push('--force-build');
+    await app.expectInStep();
+    app.write('lib/two.txt', 'edited too');
+    await app.push();
+    await app.expectInStep();
+  });
+});
+
+describe('a container whose USER is not root', () => {
+  const owners = ['stat', '-c', '%u:%g %n', 'fresh', 'fresh/file', 'link', 'main.sh'];
+
+  for (const [user, owner] of [
+    ['1000:1001', '1000:1001'],
+    ['nobody', '65534:65534'],
+    ['nobody:root', '65534:0'],
+  ] as const) {
+    it(`gets files that belong to it: USER ${user}`, async () => {
+      using app = new PushedApp(device, `user-${owner.replace(':', '-')}`, {
+        Dockerfile: dockerfile('COPY main.sh /', `USER ${user}`),
+        'main.sh': LOOP,
+      });
+      await app.push();
+      app.write('fresh/file', 'x');
+      app.write('link', '');
+      await app.push();
+      const expected = ['fresh', 'fresh/file', 'link', 'main.sh'].map((name) => `${owner} ${name}`);
+      expect((await app.exec(...owners)).split('\n')).toEqual(expected);
+      await app.exec('sh', '-c', 'echo mine >> fresh/file');
+      app.write('fresh/other', 'y');
+      app.remove('link');
+      await app.push();
+      await app.expectInStep();
+      expect(await app.exec('stat', '-c', '%u:%g', 'fresh/other')).toBe(owner);
+    });
+  }
+
+  it('that its own /etc/passwd does not know is refused with the reason, or refused by the engine', async () => {
+    using app = new PushedApp(device, 'user-unknown', {
+      ...HELLO,
+      Dockerfile: `${HELLO['Dockerfile'] ?? ''}USER somebody\n`,
+    });
+    const { exitCode, stderr } = await app.tryPush();
+    expect(exitCode, stderr).toBe(6);
+    expect(stderr).toMatch(/somebody/);
+    expect(await app.leftovers()).toEqual([]);
+  });
+});
+
+describe('a destination', () => {
+  it('that the image does not have is made', async () => {
+    using app = new PushedApp(device, 'elsewhere', beside());
+    app.write('a/b.txt', 'x');
+    await app.push('--destination', '/opt/deep/app');
+    expect(await app.deployedTree('/opt/deep/app')).toEqual(app.localTree());
+    app.remove('a/b.txt');
+    await app.push();
+    expect(await app.deployedTree('/opt/deep/app')).toEqual(app.localTree());
+  });
+
+  it('that moves leaves the new one whole', async () => {
+    using app = new PushedApp(device, 'moved', beside());
+    app.write('a.txt', 'x');
+    await app.push('--destination', '/opt/one');
+    await app.push('--destination', '/opt/two');
+    expect(await app.deployedTree('/opt/two')).toEqual(app.localTree());
+  });
+
+  for (const bad of ['/', '//', '/usr/..', 'relative', '/proc/x', '']) {
+    it(`"${bad}" is refused before anything is touched`, async () => {
+      using app = new PushedApp(device, 'refused', HELLO);
+      const { exitCode, stderr } = await app.tryPush(`--destination=${bad}`);
+      expect(exitCode, stderr).toBe(2);
+      expect(stderr).toMatch(/destination/);
+      expect((await device.docker('inspect', 'refused')).exitCode).not.toBe(0);
+    });
+  }
+
+  it('that is an absolute link in the container stays inside the container', async () => {
+    using app = new PushedApp(device, 'linked', beside('RUN ln -s /tmp/real /opt'));
+    app.write('a.txt', 'x');
+    const { exitCode, stderr } = await app.tryPush('--destination', '/opt');
+    expect((await device.run(['ls', '/tmp/real'])).exitCode).not.toBe(0);
+    if (exitCode !== 0) expect(stderr).toMatch(/rdt: .*\/opt/);
+  });
+
+  it('that is a file in the container is refused with its name', async () => {
+    using app = new PushedApp(device, 'not-a-folder', beside('RUN touch /opt-file'));
+    app.write('a.txt', 'x');
+    const { exitCode, stderr } = await app.tryPush('--destination', '/opt-file');
+    expect(exitCode, stderr).not.toBe(0);
+    expect(stderr).toMatch(/rdt: .*\/opt-file/);
+    expect(stderr).not.toContain('bug in rdt');
+    expect(await app.leftovers()).toEqual([]);
+  });
+});
