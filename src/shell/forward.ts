@@ -120,5 +120,5 @@ async function untilEnd(ssh: SshSession, signal: AbortSignal): Promise<void> {
     signal.addEventListener('abort', () => resolve(), { once: true });
   });
   await Promise.race([aborted, ssh.closed]);
-  if (!signal.aborted) throw asLost(connectionCut(ssh.description));
+  if (!signal.aborted) throw asLost(connectionCut(ssh.description), ssh.description);
 }
