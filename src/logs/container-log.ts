@@ -10,6 +10,8 @@ import { LogNotices } from './log-notices.js';
 
 const FIRST_POLL_MS = 100;
 const LONGEST_POLL_MS = 1_000;
+/** Removed between the two questions, or about to be. */
+const GONE: readonly number[] = [404, 409];
 /** What was replaced may come back when a push fails. */
 const MOST_READINGS = 4;
 
@@ -124,8 +126,7 @@ export class ContainerLog {
       reading.lines.open(terminal);
       return { engine, container, reading, batches };
     } catch (error) {
-      // It was removed between the two questions.
-      if (error instanceof EngineError && error.status === 404) return undefined;
+      if (error instanceof EngineError && GONE.includes(error.status)) return undefined;
       throw error;
     }
   }
