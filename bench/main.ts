@@ -1,8 +1,10 @@
 import { benchFlash } from './flash.js';
+import { benchLogs } from './logs.js';
 import { benchPush } from './push.js';
 
 const BENCHES: Readonly<Record<string, (rounds: number, parts: readonly string[]) => Promise<void>>> = {
   flash: benchFlash,
+  logs: benchLogs,
   push: benchPush,
 };
 
