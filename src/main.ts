@@ -6,7 +6,7 @@ import type { Runtime } from './runtime.js';
 /** The first signal asks the command to end in good order, the second one ends it at once. */
 function signalOfInterrupts(): AbortSignal {
   const controller = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const) {
     process.on(name, () => {
       if (controller.signal.aborted) process.exit(130);
       controller.abort(new Error(`interrupted by ${name}`));

@@ -92,7 +92,7 @@ describe.each(places)('a shell in %s', (_, command) => {
       },
       { what: 'the new size', withinMs: 10_000, everyMs: 300 },
     );
-    terminal.press('C-d');
+    terminal.enter('exit');
     await terminal.ended(0);
     await expectSameTerminal();
   });
@@ -105,7 +105,8 @@ describe.each(places)('a shell in %s', (_, command) => {
     terminal.press('C-c');
     terminal.enter('echo awake');
     await terminal.shows(/^awake/m);
-    terminal.enter('sleep 101');
+    terminal.enter('sh -c "echo running; exec sleep 101"');
+    await terminal.shows(/^running/m);
     terminal.press('C-z');
     await terminal.shows(/Stopped/);
     terminal.enter('kill -9 %1; wait; cat; echo "end of input"');
@@ -160,6 +161,32 @@ describe.each(places)('a shell in %s', (_, command) => {
     await eventually(() => Promise.resolve(terminal.isFullScreen), { what: 'vi', withinMs: 10_000 });
     process.kill(rdtPid(), signal);
     await terminal.ended(130);
+    await expectSameTerminal();
+  });
+});
+
+describe('the terminal is given back', () => {
+  const editing = async (command: string): Promise<void> => {
+    terminal.start(command);
+    await terminal.shows(PROMPT);
+    terminal.enter('busybox vi /tmp/mine');
+    await eventually(() => Promise.resolve(terminal.isFullScreen), { what: 'vi', withinMs: 10_000 });
+  };
+
+  it('after SIGQUIT', async () => {
+    await editing(ssh(development, '-c', 'web'));
+    process.kill(rdtPid(), 'SIGQUIT');
+    await terminal.ended(130);
+    await expectSameTerminal();
+  });
+
+  it('after a crash of our own', async () => {
+    // Quotes would be taken off by the options' own parser.
+    const bug = 'data:text/javascript,process.on(`SIGUSR2`,()=>{throw(Error(`a-bug`))})';
+    await editing(`NODE_OPTIONS='--import=${bug}' ${ssh(development, '-c', 'web')}`);
+    process.kill(rdtPid(), 'SIGUSR2');
+    await terminal.ended(1);
+    expect(terminal.screen()).toMatch(/^Error: a-bug/m);
     await expectSameTerminal();
   });
 });

@@ -5,16 +5,16 @@ import { FakeClock } from '../push/fake-clock.js';
 /** Seconds that pass until the loss is told; undefined when it is not within a minute. */
 async function lostAfter(answers: (second: number) => boolean, outputAt: readonly number[] = []) {
   const clock = new FakeClock();
-  let lost = false;
+  const losses: number[] = [];
   const ask = () =>
     answers(clock.monotonicMs() / 1000) ? Promise.resolve() : Promise.reject(new Error('silent'));
-  using watch = new LivenessWatch({ ask, clock, onLost: () => (lost = true) });
+  using watch = new LivenessWatch({ ask, clock, onLost: () => losses.push(clock.monotonicMs()) });
   for (let second = 1; second <= 60; second += 1) {
     await clock.advance(1000);
     if (outputAt.includes(second)) watch.heard();
     // What was woken goes to sleep again, or tells the loss.
     await new Promise((resolve) => setImmediate(resolve));
-    if (lost) return second;
+    if (losses.length > 0) return second;
   }
   return undefined;
 }
