@@ -28,6 +28,7 @@ mount -t tmpfs -o mode=1777 tmpfs "$root/tmp"
 mount -t tmpfs -o mode=755 tmpfs "$root/mnt"
 
 mkdir -p "$root$folder" "$root/run/host"
+cp "$runc" "$root/run/device-runc" # now, because this repository may lie below /tmp, which is another one from here on
 mount --bind "$folder" "$root$folder"
 cd "$root"
 pivot_root . run/host
@@ -61,7 +62,7 @@ fi
 if [ -s "$folder/etc/missing-capabilities" ]; then
   cp "$folder/etc/missing-capabilities" /run/missing-capabilities
   ln -s "$(command -v runc)" /run/runc-of-host
-  install -D -m 755 "$runc" /usr/local/sbin/runc # first in the engine's PATH
+  install -D -m 755 /run/device-runc /usr/local/sbin/runc # first in the engine's PATH
 fi
 
 echo booted
