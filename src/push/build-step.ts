@@ -1,3 +1,4 @@
+import { posix } from 'node:path';
 import { buildImage } from '../build/build-image.js';
 import { readToken } from '../sync/sync-container.js';
 import type { Container, ContainerSpec, Engine } from '../transport/engine.js';
@@ -68,16 +69,18 @@ function replace(
     prepare: (next) => fillBlindContainer(job, deps, next),
     started: (next) => {
       emit({ type: 'starting', app: appName, settleMs: SETTLE_MS });
-      return reconcile(job, deps, next, contextPaths);
+      return reconcile(job, deps, next, remote.container, contextPaths);
     },
   });
 }
 
 /** Volumes that the image asked for are handed on from container to container: what the app keeps there is its data. */
-function specFor(job: PushJob, previous: Container | undefined): ContainerSpec {
-  const spec = containerSpec(job.settings);
+function specFor({ settings }: PushJob, previous: Container | undefined): ContainerSpec {
+  const spec = containerSpec(settings);
+  const taken = new Set(settings.volumes.map(({ target }) => posix.resolve(target)));
   const inherited = (previous?.mounts ?? [])
     .filter(({ volumeName }) => volumeName !== undefined && /^[0-9a-f]{64}$/.test(volumeName))
+    .filter(({ destination }) => !taken.has(posix.resolve(destination)))
     .map(({ volumeName, destination }) => `${volumeName}:${destination}`);
   const { HostConfig } = spec;
   return { ...spec, HostConfig: { ...HostConfig, Binds: [...(HostConfig.Binds ?? []), ...inherited] } };
@@ -96,10 +99,11 @@ async function reconcile(
   job: PushJob,
   deps: HeldDeps,
   container: Container,
+  predecessor: Container | undefined,
   contextPaths: ReadonlySet<string>,
 ): Promise<boolean> {
   const token = await readToken(deps.engine, container.id, job.settings.destination, deps.signal);
-  const planned = await planPushSync(job, deps, container, token, startScan(job, deps));
+  const planned = await planPushSync(job, deps, container, token, startScan(job, deps), predecessor);
   const outcome = await commitRounds(job, deps, container, planned, false);
   if (outcome.kind === 'needs-rebuild') {
     deps.emit({

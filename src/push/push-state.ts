@@ -3,6 +3,7 @@ import { compareTriggers, readTriggers, type TriggerHashes } from '../sync/build
 import type { Deployed } from '../sync/deployment.js';
 import { createIgnoreRules, type IgnoreRules, ignoreFilesOf } from '../sync/ignore-rules.js';
 import { hashTree, listTree, type ScanOptions } from '../sync/scan.js';
+import { leftOnMounts } from '../sync/mounts.js';
 import { readDeployed, readToken } from '../sync/sync-container.js';
 import { planSync, type SyncPlan } from '../sync/sync-plan.js';
 import type { LocalTree } from '../sync/tree.js';
@@ -131,20 +132,29 @@ export interface PlannedSync {
   readonly plan: SyncPlan;
 }
 
-/** Compares folder and container. `scan` may have begun before the container was known. */
+/**
+ * Compares folder and container. `scan` may have begun before the container was known. A new container is compared knowing its
+ * `predecessor`, with which it may share volumes.
+ */
 export async function planPushSync(
   job: PushJob,
   deps: PushDeps,
   container: Container,
   token: string | undefined,
   scan: ReturnType<typeof startScan>,
+  predecessor?: Container,
 ): Promise<PlannedSync> {
   const { engine, store, signal } = deps;
   const { source, destination } = job.settings;
   const stored = await store.load(container.id);
-  const local = await scan(stored?.tree ?? new Map<string, never>());
+  const before = predecessor === undefined ? undefined : await store.load(predecessor.id);
+  const local = await scan(stored?.tree ?? before?.tree ?? new Map<string, never>());
   const target = { engine, container, source, destination, store, signal };
-  const deployed = await readDeployed(target, local.tree, token, stored);
+  const left =
+    predecessor !== undefined && before?.source === source && before.destination === destination
+      ? leftOnMounts(before.tree, predecessor, container, destination)
+      : new Map<string, never>();
+  const deployed = await readDeployed(target, local.tree, token, stored, left);
   const plan = planSync({ deployed: deployed.tree, local: local.tree, isIgnored: local.isIgnored });
   return { local, deployed, plan };
 }

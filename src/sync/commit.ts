@@ -9,7 +9,7 @@ import { newPackedFiles, type PackedFiles, packCommit } from './commit-archive.j
 import { runScript, STAGE_SCRIPT } from './container-script.js';
 import { makeDestination } from './destination.js';
 import type { Deployed, Owner } from './deployment.js';
-import { isReadOnly, type MountPart, splitByMount, touchesTmpfs } from './mounts.js';
+import { type MountPart, readOnlyBy, splitByMount, touchesTmpfs } from './mounts.js';
 import type { Deletion, SyncPlan } from './sync-plan.js';
 import type { LocalTree } from './tree.js';
 
@@ -60,13 +60,30 @@ function counted(request: Commit): CountedCommit {
 /** Brings a plan into the container through the first channel that can do it. Old or new content, never half of one. */
 export async function commit(request: Commit): Promise<CommitOutcome> {
   const { container, destination, plan } = request;
-  if (isReadOnly(container, destination)) return rebuild(`${destination} is read-only in the container`);
+  const readOnly = readOnlyPart(request);
+  if (readOnly !== undefined) return rebuild(`${readOnly} is read-only in the container`);
   const mustDelete = plan.deletions.length > 0 || plan.obstacles.some(({ kind }) => kind === 'directory');
   if (!mustDelete && !touchesTmpfs(container, destination)) return commitByArchive(counted(request));
   if (request.hasShell === false)
     return rebuild('files were deleted, and the container has no shell to delete them');
   return commitByScript(counted(request));
 }
+
+/** @throws RdtError when files are to be sent to a mount that is read-only: no new container could change that. */
+function readOnlyPart({ container, destination, plan }: Commit): string | undefined {
+  for (const part of splitByMount(plan.uploads, container, destination)) {
+    const folder = posix.join(destination, part.below);
+    const by = readOnlyBy(container, folder);
+    if (by === 'mount' && part.uploads.length > 0) throw readOnlyMount(folder);
+    if (by !== undefined) return folder;
+  }
+  return undefined;
+}
+
+const readOnlyMount = (folder: string): RdtError =>
+  new RdtError(`${folder} in the container is a volume that is mounted read-only`, {
+    hint: 'Take `:ro` from it under `volumes` in .resin-sync.yml, choose another --destination, or ignore the files that belong there.',
+  });
 
 const rebuild = (reason: string): CommitOutcome => ({ kind: 'needs-rebuild', reason });
 

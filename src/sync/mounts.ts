@@ -1,4 +1,6 @@
-import type { Container } from '../transport/engine.js';
+import { posix } from 'node:path';
+import type { Container, Mount } from '../transport/engine.js';
+import type { LocalTree } from './tree.js';
 
 /** A file system of its own inside the destination: hard links do not reach across its border. */
 export interface MountPart {
@@ -36,12 +38,34 @@ export function touchesTmpfs(container: Container, destination: string): boolean
   return container.tmpfs.some((point) => isWithin(point, destination) || isWithin(destination, point));
 }
 
-/** Nothing can be written at the destination: the root file system is read-only and no writable mount holds it. */
-export function isReadOnly(container: Container, destination: string): boolean {
-  const holders = container.mounts.filter(({ destination: point }) => isWithin(destination, point));
-  const holder = holders.sort((a, b) => b.destination.length - a.destination.length)[0];
-  if (holder !== undefined) return !holder.writable;
-  return container.readonlyRootfs && !container.tmpfs.some((point) => isWithin(destination, point));
+/** The part of `tree` that one container's sync left on mounts which another container has as well. */
+export function leftOnMounts(
+  tree: LocalTree,
+  from: Container,
+  to: Container,
+  destination: string,
+): LocalTree {
+  const isShared = (path: string): boolean => {
+    const before = holderOf(from, path);
+    const now = holderOf(to, path);
+    return before !== undefined && before.source === now?.source && before.destination === now.destination;
+  };
+  return new Map([...tree].filter(([path]) => isShared(posix.join(destination, path))));
+}
+
+/** The mount that `path` lies on; undefined for the container's own root. */
+function holderOf({ mounts }: Container, path: string): Mount | undefined {
+  return mounts
+    .filter(({ destination }) => isWithin(path, destination))
+    .sort((a, b) => b.destination.length - a.destination.length)[0];
+}
+
+/** What keeps anybody from writing at `path`: the mount that it lies on, or the container's own root. */
+export function readOnlyBy(container: Container, path: string): 'mount' | 'root' | undefined {
+  const holder = holderOf(container, path);
+  if (holder !== undefined) return holder.writable ? undefined : 'mount';
+  const isOnRoot = !container.tmpfs.some((point) => isWithin(path, point));
+  return container.readonlyRootfs && isOnRoot ? 'root' : undefined;
 }
 
 const isWithin = (path: string, folder: string): boolean => path === folder || path.startsWith(`${folder}/`);

@@ -46,12 +46,13 @@ async function stateLink(
   }
 }
 
-/** What of `local` the container holds already, plus what an earlier push of ours left there. */
+/** What of `local` the container holds already, plus what earlier pushes of ours left there; `left` is what they left through another container. */
 export async function readDeployed(
   target: SyncTarget,
   local: LocalTree,
   token: string | undefined,
   stored: Deployment | undefined,
+  left: LocalTree,
 ): Promise<Deployed> {
   const { engine, container, destination, source, signal } = target;
   const remembered = stored?.source === source && stored.destination === destination ? stored : undefined;
@@ -59,7 +60,7 @@ export async function readDeployed(
     return { tree: remembered.tree, knowledge: 'token', remembered, foreignToken: undefined };
   }
   const foreignToken = token === undefined || token === DIRTY ? undefined : token;
-  const vanished = entriesNotIn(remembered?.tree ?? new Map<string, LocalEntry>(), local);
+  const vanished = entriesNotIn(new Map([...left, ...(remembered?.tree ?? [])]), local);
   const canAsk = container.state.running && !container.state.restarting && remembered?.hasShell !== false;
   const found = canAsk ? await verifyContainer(engine, container.id, destination, local, signal) : undefined;
   const tree = new Map<string, TreeEntry>([...(found ?? []), ...vanished]);

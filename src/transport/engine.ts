@@ -149,6 +149,8 @@ export interface ContainerState {
 
 export interface Mount {
   readonly destination: string;
+  /** The folder on the device: two mounts of one source show the same files. */
+  readonly source: string;
   readonly type: string;
   readonly writable: boolean;
   /** Name of the volume that is mounted: 64 hex digits for an anonymous one; undefined for a bind. */

@@ -137,8 +137,14 @@ export const engineContract = (name: string, open: () => Promise<EngineSubject>)
         expect(container?.labels).toEqual({ [LABEL]: app });
         expect(container?.state).toMatchObject({ status: 'created', running: false, restartCount: 0 });
         expect(container?.mounts.toSorted((a, b) => (a.destination < b.destination ? -1 : 1))).toEqual([
-          { destination: '/data', type: 'volume', writable: true, volumeName: 'contract-data' },
-          { destination: '/host', type: 'bind', writable: false, volumeName: undefined },
+          {
+            destination: '/data',
+            source: expect.stringMatching(/\/volumes\/contract-data\/_data$/) as string,
+            type: 'volume',
+            writable: true,
+            volumeName: 'contract-data',
+          },
+          { destination: '/host', source: '/tmp', type: 'bind', writable: false, volumeName: undefined },
         ]);
         await engine.removeContainer(app, { removeAnonymousVolumes: true });
         await engine.removeVolume('contract-data').catch(() => undefined);

@@ -180,6 +180,7 @@ const toMount = (bind: string): Container['mounts'][number] => {
   const [source = '', destination = '', options = ''] = bind.split(':');
   return {
     destination: posix.normalize(destination),
+    source: source.startsWith('/') ? source : `/var/lib/docker/volumes/${source}/_data`,
     type: source.startsWith('/') ? 'bind' : 'volume',
     writable: !options.split(',').includes('ro'),
     volumeName: source.startsWith('/') ? undefined : source,

@@ -42,7 +42,7 @@ export async function containerTree(engineUrl: string, container: string, folder
     const chunks: Buffer[] = [];
     for await (const chunk of entry) chunks.push(chunk as Buffer);
     const path = entry.header.name.replace(/^\.\//, '').replace(/\/$/, '');
-    if (path === '' || path === '.' || path.startsWith('.rdt-')) continue;
+    if (path === '' || path === '.' || /(^|\/)\.rdt-/.test(path)) continue;
     const { type, mode, linkname } = entry.header;
     if (type === 'directory') tree.set(path, `d ${octal(mode)}`);
     else if (type === 'symlink') tree.set(path, `l ${linkname}`);

@@ -92,6 +92,7 @@ const timeOrNone = (time: string): string | undefined =>
 /** Engines before 1.13 tell no type: what has a name is a volume. */
 const toMount = (answer: AnswerFields): Mount => ({
   destination: answer.text('Destination'),
+  source: answer.text('Source'),
   type: answer.text('Type') || (answer.text('Name') === '' ? 'bind' : 'volume'),
   writable: answer.flag('RW'),
   volumeName: answer.text('Name') || undefined,

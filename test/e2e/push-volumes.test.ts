@@ -1,0 +1,140 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { VirtualDevice } from '../testbed/virtual-device.js';
+import { HELLO, PushedApp } from './pushed-app.js';
+
+let device: VirtualDevice;
+
+beforeAll(async () => {
+  device = await VirtualDevice.up({
+    name: 'push-volumes',
+    announce: false,
+    images: ['busybox', 'scratch-app'],
+  });
+});
+afterAll(() => device.down());
+
+const withLine = (line: string): Record<string, string> => ({
+  ...HELLO,
+  Dockerfile: (HELLO['Dockerfile'] ?? '').replace('CMD', `${line}\nCMD`),
+});
+const withVolumes = (...volumes: string[]): string =>
+  `local_resinos:\n  volumes:\n${volumes.map((volume) => `    - ${volume}\n`).join('')}`;
+
+describe('a volume that the image asks for', () => {
+  it('keeps its data over any number of builds, and is one volume for all of them', async () => {
+    using app = new PushedApp(device, 'keeper', withLine('VOLUME /store'));
+    await app.push();
+    await app.exec('sh', '-c', 'echo precious > /store/data');
+    const volumes = (): Promise<string> => app.docker('volume', 'ls', '--quiet');
+    const before = await volumes();
+    for (const build of [1, 2, 3]) {
+      app.write('Dockerfile', `${withLine('VOLUME /store')['Dockerfile'] ?? ''}LABEL build=${build}\n`);
+      await app.push();
+      expect(await app.exec('cat', '/store/data')).toBe('precious');
+    }
+    expect(await volumes()).toBe(before);
+  });
+
+  it('keeps its data when the new app fails and the old one comes back', async () => {
+    using app = new PushedApp(device, 'survivor', withLine('VOLUME /store'));
+    await app.push();
+    await app.exec('sh', '-c', 'echo precious > /store/data');
+    app.write(
+      'Dockerfile',
+      'FROM busybox\nVOLUME /store\nCMD ["sh", "-c", "echo spoilt > /store/new; exit 1"]\n',
+    );
+    expect((await app.tryPush()).exitCode).toBe(6);
+    expect(await app.exec('cat', '/store/data')).toBe('precious');
+  });
+
+  it('gives way to one of the project file at the same place', async () => {
+    using app = new PushedApp(device, 'giver', withLine('VOLUME /store'));
+    await app.push();
+    app.write('.resin-sync.yml', `${withVolumes('named:/store')}  app-name: giver\n`);
+    await app.push();
+    expect(await app.inspect('{{range .Mounts}}{{.Name}}:{{.Destination}} {{end}}')).toBe('named:/store');
+  });
+});
+
+describe('a volume of the project file', () => {
+  it('at the destination gets the files, and keeps them for the next container', async () => {
+    using app = new PushedApp(device, 'on-volume', {
+      ...HELLO,
+      '.resin-sync.yml': withVolumes('source-code:/usr/src/app'),
+    });
+    await app.push();
+    await app.expectInStep();
+    app.write('greeting.txt', 'hi');
+    app.write('old.txt', '');
+    await app.push();
+    app.remove('old.txt');
+    await app.push();
+    await app.expectInStep();
+    app.remove('greeting.txt');
+    await app.push('--force-build');
+    await app.expectInStep();
+  });
+
+  it('inside the destination gets its files in a commit of its own', async () => {
+    using app = new PushedApp(device, 'nested', {
+      ...HELLO,
+      'data/seed.txt': 'seed',
+      'data/old.txt': '',
+      '.resin-sync.yml': withVolumes('nested-data:/usr/src/app/data'),
+    });
+    await app.push();
+    await app.expectInStep();
+    app.write('data/seed.txt', 'edited');
+    app.write('data/deep/more.txt', 'more');
+    app.write('greeting.txt', 'beside');
+    await app.push();
+    await app.expectInStep();
+    app.remove('data/old.txt');
+    app.remove('data/deep');
+    await app.push();
+    await app.expectInStep();
+    expect(await app.leftovers()).toEqual([]);
+  });
+
+  it('that is read-only at the destination is an error that names it', async () => {
+    using app = new PushedApp(device, 'read-only', {
+      Dockerfile: 'FROM busybox\nCOPY main.sh /\nCMD ["sh", "/main.sh"]\n',
+      'main.sh': HELLO['main.sh'] ?? '',
+      '.resin-sync.yml': withVolumes('some-data:/usr/src/app:ro'),
+    });
+    const { exitCode, stderr } = await app.tryPush();
+    expect(exitCode, stderr).toBe(1);
+    expect(stderr).toContain('rdt: /usr/src/app in the container is a volume that is mounted read-only\n');
+    expect(await app.leftovers()).toEqual([]);
+  });
+
+  it('that is read-only inside the destination, with files of the project, is an error that names it', async () => {
+    using app = new PushedApp(device, 'read-only-inside', {
+      ...HELLO,
+      'data/seed.txt': 'seed',
+      '.resin-sync.yml': withVolumes('inside-data:/usr/src/app/data:ro'),
+    });
+    await app.push();
+    app.write('data/seed.txt', 'edited');
+    const { exitCode, stderr } = await app.tryPush();
+    expect(exitCode, stderr).toBe(1);
+    expect(stderr).toContain(
+      'rdt: /usr/src/app/data in the container is a volume that is mounted read-only\n',
+    );
+  });
+
+  it('in a container without a shell gets the files too', async () => {
+    using app = new PushedApp(device, 'blind-volume', {
+      Dockerfile: 'FROM scratch-app\nCOPY . /usr/src/app/\n',
+      message: 'from the folder',
+      'data/seed.txt': 'seed',
+      '.resin-sync.yml': withVolumes('blind-data:/usr/src/app/data'),
+    });
+    await app.push();
+    await app.untilLogged('from the folder');
+    await app.expectInStep();
+    app.write('data/seed.txt', 'edited');
+    await app.push();
+    await app.expectInStep();
+  });
+});
