@@ -51,7 +51,7 @@ describe.each([
       '',
     );
     expect(stdout === expected, stderr).toBe(true);
-    expect(exitCode).toBe(0);
+    expect(exitCode, stderr).toBe(0);
     expect(stderr).toContain('lost the connection');
   });
 });
