@@ -1,10 +1,8 @@
 import { posix } from 'node:path';
-import { buffer } from 'node:stream/consumers';
-import type { Readable } from 'node:stream';
-import { createGzip } from 'node:zlib';
 import { RdtError } from '../errors.js';
 import type { Container, Engine } from '../transport/engine.js';
 import { EngineError } from '../transport/engine-error.js';
+import { archiveBody } from './archive-body.js';
 import { newPackedFiles, type PackedFiles, packCommit } from './commit-archive.js';
 import { runScript, STAGE_SCRIPT } from './container-script.js';
 import { makeDestination } from './destination.js';
@@ -12,13 +10,6 @@ import type { Deployed, Owner } from './deployment.js';
 import { type MountPart, readOnlyBy, splitByMount, touchesTmpfs } from './mounts.js';
 import type { Deletion, SyncPlan } from './sync-plan.js';
 import type { LocalTree } from './tree.js';
-
-/** Archives up to this size go as one buffer with a known length; larger ones are streamed. */
-const BUFFERED_BYTES = 4 << 20;
-/** Below this round trip the link is no bottleneck, and gzip would be one (SYNC.md, section 1, "first sync"). */
-const FAST_LINK_MS = 1.5;
-/** The quickest of so many: one that met a busy machine says nothing of the link. */
-const PINGS = 3;
 
 export interface Commit {
   readonly engine: Engine;
@@ -112,28 +103,9 @@ async function putPart(request: CountedCommit, part: MountPart): Promise<PackedF
     { ...archiveOf(request, part), finish: { by: 'engine', token: part.below === '' ? token : undefined } },
     packed,
   );
-  const sizeBytes = contentBytes(request, part);
-  const body = sizeBytes <= BUFFERED_BYTES ? await buffer(tar) : await streamed(request, tar);
+  const body = await archiveBody(tar, contentBytes(request, part), engine, signal);
   await engine.putArchive(container.id, posix.join(destination, part.below), body, signal);
   return packed;
-}
-
-/** Plain tar where it is small or the link fast: an engine that unpacks gzip runs a program for it. */
-async function streamed({ engine, signal }: Commit, tar: Readable): Promise<Readable> {
-  if ((await roundTripMs(engine, signal)) < FAST_LINK_MS) return tar;
-  const gzip = createGzip({ level: 1, chunkSize: 1 << 18 });
-  tar.on('error', (error) => gzip.destroy(error)).pipe(gzip);
-  return gzip;
-}
-
-async function roundTripMs(engine: Engine, signal: AbortSignal): Promise<number> {
-  let bestMs = Number.POSITIVE_INFINITY;
-  for (let ping = 0; ping < PINGS; ping++) {
-    const startMs = performance.now();
-    await engine.ping(signal);
-    bestMs = Math.min(bestMs, performance.now() - startMs);
-  }
-  return bestMs;
 }
 
 function contentBytes({ local }: Commit, part: MountPart): number {

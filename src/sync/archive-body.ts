@@ -1,0 +1,41 @@
+import type { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { createGzip } from 'node:zlib';
+import type { Engine } from '../transport/engine.js';
+
+/** Smaller archives go plain: an engine that unpacks gzip runs a program for it (SYNC.md, section 8, rule 13). */
+const PLAIN_BYTES = 64 << 10;
+/** Plain archives up to this size go as one buffer with a known length. */
+const BUFFERED_BYTES = 4 << 20;
+/** Below this round trip the link is no bottleneck, and gzip would be one; above the other it is worth a better level. */
+const FAST_LINK_MS = 1.5;
+const SLOW_LINK_MS = 8;
+/** The quickest of so many: one that met a busy machine says nothing of the link. */
+const PINGS = 3;
+
+/** The archive as it travels: plain or compressed, whichever arrives sooner over this link. */
+export async function archiveBody(
+  tar: Readable,
+  contentBytes: number,
+  engine: Engine,
+  signal: AbortSignal,
+): Promise<Readable | Buffer> {
+  if (contentBytes <= PLAIN_BYTES) return buffer(tar);
+  const roundTripMs = await measureRoundTrip(engine, signal);
+  if (roundTripMs < FAST_LINK_MS) return contentBytes <= BUFFERED_BYTES ? buffer(tar) : tar;
+  const gzip = createGzip({ level: roundTripMs < SLOW_LINK_MS ? 1 : 6, chunkSize: 1 << 18 });
+  tar.on('error', (error) => gzip.destroy(error)).pipe(gzip);
+  return gzip;
+}
+
+/** A link that answers at once, or surely not, is asked once. */
+async function measureRoundTrip(engine: Engine, signal: AbortSignal): Promise<number> {
+  let bestMs = Number.POSITIVE_INFINITY;
+  for (let ping = 0; ping < PINGS; ping++) {
+    const startMs = performance.now();
+    await engine.ping(signal);
+    bestMs = Math.min(bestMs, performance.now() - startMs);
+    if (bestMs < FAST_LINK_MS || bestMs > SLOW_LINK_MS) break;
+  }
+  return bestMs;
+}
