@@ -53,5 +53,5 @@ describe.each([
     expect(stdout === expected, stderr).toBe(true);
     expect(exitCode, stderr).toBe(0);
     expect(stderr).toContain('lost the connection');
-  });
+  }, 300_000);
 });

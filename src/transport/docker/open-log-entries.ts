@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import { connectionCut } from '../connection-error.js';
 import type { LogEntries, LogEntry, LogOptions } from '../engine.js';
 import { type EngineCalls, inPath } from './engine-calls.js';
+import type { EngineAnswer, EngineRequest } from './engine-http.js';
 import { EntryParser } from './entry-parser.js';
 import { type LogCircumstances, logQuery } from './open-logs.js';
 
@@ -17,7 +18,7 @@ export const openLogEntries = async (
   const path = `/containers/${inPath(ref)}/logs`;
   const asked = { method: 'GET', path, query: logQuery(options), silenceMs, signal: both } as const;
   try {
-    const [answer, terminal] = await Promise.all([calls.http.requestOk(asked), isTerminal()]);
+    const [answer, terminal] = await Promise.all([unreadAnswer(calls, asked), isTerminal()]);
     const batches = terminal
       ? terminalBatches(answer.body)
       : frameBatches(answer.body, calls.http.description);
@@ -26,6 +27,13 @@ export const openLogEntries = async (
     request.abort(error);
     throw error;
   }
+};
+
+/** It may break off before somebody reads it, who learns of it then: that is no reason to crash. */
+const unreadAnswer = async (calls: EngineCalls, asked: EngineRequest): Promise<EngineAnswer> => {
+  const answer = await calls.http.requestOk(asked);
+  answer.body.on('error', () => undefined);
+  return answer;
 };
 
 async function* terminalBatches(body: Readable): AsyncGenerator<readonly LogEntry[]> {
