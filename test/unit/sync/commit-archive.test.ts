@@ -26,7 +26,7 @@ async function unpack(
   for await (const entry of tar) {
     const { name, type, linkname, uid } = entry.header;
     const content = await text(entry);
-    entries.push({ name, type: type ?? '', target: linkname ?? undefined, uid: uid ?? -1, content });
+    entries.push({ name, type, target: linkname, uid, content });
   }
   return { entries, packed };
 }
@@ -43,6 +43,7 @@ describe('a commit archive', () => {
     archive = {
       source,
       below: '',
+      prefix: '',
       uploads: ['lib/a.js', 'l'],
       local: tree({ lib: directory(), 'lib/a.js': file('one', 0o755), l: link('lib/a.js') }),
       owner: { uid: 1000, gid: 1001 },
