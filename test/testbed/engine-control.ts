@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { readRecord } from './device-record.js';
 import { DEVICE_ENV, insideDevice, pidsOf, sendSignal, startDaemon } from './device-processes.js';
 import { dockerdCommand, engineDoor } from './device-services.js';
@@ -45,6 +45,25 @@ export async function letEngineStop(name: string): Promise<void> {
 /** Ends only the engine: containers go on. */
 export async function killEngine(name: string): Promise<void> {
   await killProgram(name, DOCKERD);
+}
+
+/** Resolves when every thread of the engine stands still: the signal alone takes its time, in which a thread may still answer. */
+export async function pauseEngine(name: string): Promise<void> {
+  await signalEngine(name, 'SIGSTOP');
+  await eventually(async () => (await pidsOf(name, DOCKERD)).every(isStopped), {
+    what: `The standstill of dockerd of ${name}`,
+    withinMs: 5000,
+    everyMs: 5,
+  });
+}
+
+/** proc(5): the state follows the name, which is in parentheses and may hold any character. */
+function isStopped(pid: number): boolean {
+  const threads = readdirSync(`/proc/${pid}/task`);
+  const states = threads.map(
+    (thread) => readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8').replace(/^.*\) /s, '')[0],
+  );
+  return states.every((state) => state === 'T');
 }
 
 export async function signalEngine(name: string, signal: NodeJS.Signals): Promise<void> {

@@ -15,6 +15,7 @@ import {
   killEngine,
   killProgram,
   letEngineStop,
+  pauseEngine,
   signalEngine,
   startEngine,
   stopEngine,
@@ -194,7 +195,7 @@ export class VirtualDevice implements AsyncDisposable {
 
   /** SIGSTOP: connections are accepted, nothing answers. */
   async pauseEngine(): Promise<void> {
-    await signalEngine(this.name, 'SIGSTOP');
+    await pauseEngine(this.name);
   }
 
   async resumeEngine(): Promise<void> {
