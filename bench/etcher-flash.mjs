@@ -33,4 +33,4 @@ const { failures } = await multiWrite.pipeSourceToDestinations({
   verify: verify === 'verify',
   trim: false,
 });
-process.exit(failures.length === 0 ? 0 : 1);
+process.exit(failures.size === 0 ? 0 : 1);

@@ -1,12 +1,7 @@
 import { ExitCode, RdtError } from '../errors.js';
 import type { Clock } from '../runtime.js';
 import { totalBytes } from './block-map.js';
-import {
-  type CardConfiguration,
-  type FlashSettingPorts,
-  type FlashSettings,
-  prepareConfiguration,
-} from './flash-configuration.js';
+import type { CardConfiguration, FlashSettings } from './flash-configuration.js';
 import { askConsent, type FlashDialog } from './flash-consent.js';
 import {
   mountedVolumes,
@@ -38,7 +33,8 @@ export interface FlashPorts {
   readonly openImage: OpenImage;
   readonly catalog: DriveCatalog;
   readonly access: DriveAccess;
-  readonly settings: FlashSettingPorts;
+  /** Undefined when nothing is to be set. Throws an `RdtError` (usage) for settings that are wrong or do not fit together. */
+  prepareConfiguration(settings: FlashSettings): Promise<CardConfiguration | undefined>;
   /** Undefined where nobody can be asked. */
   readonly dialog: FlashDialog | undefined;
   readonly clock: Clock;
@@ -63,7 +59,7 @@ export async function runFlash(
 ): Promise<readonly DriveVerdict[]> {
   refuseWithoutConsent(request, ports);
   refuseTwoReadersOfInput(request);
-  const configuration = await prepareConfiguration(request.settings, ports.settings);
+  const configuration = await ports.prepareConfiguration(request.settings);
   const source = await ports.openImage(request.image, signal);
   try {
     if (source.reader !== undefined) await configuration?.check(source.reader);

@@ -10,7 +10,7 @@ import {
   usePagination,
   useState,
 } from '@inquirer/core';
-import { RdtError } from '../errors.js';
+import { ExitCode, RdtError } from '../errors.js';
 import type { FlashDialog } from '../image/flash-consent.js';
 import type { Drive } from '../image/flash-drive.js';
 import type { FlashPlan } from '../image/flash-event.js';
@@ -22,7 +22,7 @@ const PAGE_ROWS = 10;
 /** A card that is plugged in shows up this soon. */
 const REFRESH_MS = 1000;
 
-/** Questions on stderr, so that stdout stays for results. Ctrl-D and Escape decline. */
+/** Questions on stderr, so that stdout stays for results. Ctrl-D declines, Ctrl-C interrupts. */
 export class FlashTerminalDialog implements FlashDialog {
   private readonly style: Style;
 
@@ -82,8 +82,13 @@ export class FlashTerminalDialog implements FlashDialog {
       return await prompt(context, () => closed.abort());
     } catch (error) {
       signal.throwIfAborted();
-      if (!(error instanceof ExitPromptError || error instanceof AbortPromptError)) throw error;
-      throw new RdtError('declined: nothing was written', { cause: error });
+      if (error instanceof AbortPromptError)
+        throw new RdtError('declined: nothing was written', { cause: error });
+      if (!(error instanceof ExitPromptError)) throw error;
+      throw new RdtError('interrupted: nothing was written', {
+        exitCode: ExitCode.interrupted,
+        cause: error,
+      });
     }
   }
 }

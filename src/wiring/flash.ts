@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { ImageOpener } from '../image/decode/open-image.js';
 import type { FlashDialog } from '../image/flash-consent.js';
 import type { DriveAccess, DriveCatalog } from '../image/flash-drive.js';
-import type { FlashSettingPorts } from '../image/flash-configuration.js';
+import type { CardConfiguration, FlashSettings } from '../image/flash-configuration.js';
 import { runFlash, type FlashRun } from '../image/flash-session.js';
 import { isInteractive, type Runtime } from '../runtime.js';
 
@@ -24,7 +24,7 @@ export async function wireFlash(runtime: Runtime): Promise<FlashRun> {
   const drives = await wireDrives(runtime);
   const ports = {
     ...drives,
-    settings: await wireSettings(runtime),
+    prepareConfiguration: (settings: FlashSettings) => prepare(settings, runtime),
     openImage: opener.open.bind(opener),
     dialog: isInteractive(runtime) ? lazyDialog(runtime) : undefined,
     clock,
@@ -49,14 +49,16 @@ async function wireDrives({
   return { catalog, access: new EtcherAccess(catalog, createEtcherDevice) };
 }
 
-/** FAT and YAML are loaded when a card is set up. */
-async function wireSettings(runtime: Runtime): Promise<FlashSettingPorts> {
-  const { openFatVolume, readSettingsFile, wireSettingSources } = await import('./configure.js');
-  return {
+/** FAT, keyfiles and YAML are loaded when a card is to be set up. */
+async function prepare(settings: FlashSettings, runtime: Runtime): Promise<CardConfiguration | undefined> {
+  if (Object.keys(settings.given).length === 0 && settings.from === undefined) return undefined;
+  const [{ prepareConfiguration }, { openFatVolume, readSettingsFile, wireSettingSources }] =
+    await Promise.all([import('../image/flash-configuration.js'), import('./configure.js')]);
+  return prepareConfiguration(settings, {
     readSettingsFile: (path) => readSettingsFile(resolve(runtime.cwd, path)),
     sources: wireSettingSources(runtime),
     openVolume: openFatVolume,
-  };
+  });
 }
 
 /** inquirer is loaded when there is something to ask. */

@@ -178,7 +178,7 @@ export class RunningFlash {
   private readonly closed: Promise<unknown[]>;
 
   constructor(args: readonly string[], options: FlashOptions = {}) {
-    const env = { ...process.env, HOME: tmpdir(), ...options.env };
+    const env = { ...process.env, HOME: tmpdir(), RDT_TEST_ARGUMENTS: args.join(' '), ...options.env };
     const identity = options.uid === undefined ? {} : { uid: options.uid, gid: options.uid };
     this.child = spawn(process.execPath, [BIN, 'flash', ...args], {
       env,
@@ -218,10 +218,17 @@ export async function rdtFlash(args: readonly string[], options: FlashOptions = 
   return running.ended();
 }
 
-/** The same on a terminal, by util-linux's `script`; what is typed is typed at once. Both outputs come as one. */
+/** What to do when something appears on the terminal; each step once, in this order. */
+export interface TerminalStep {
+  readonly when: RegExp;
+  readonly type?: string;
+  readonly then?: () => void;
+}
+
+/** The same on a terminal, by util-linux's `script`. Both outputs come as one. */
 export async function rdtFlashOnTerminal(
   args: readonly string[],
-  typed: string,
+  steps: readonly TerminalStep[],
   env: Readonly<Record<string, string>> = {},
 ): Promise<FlashResult> {
   const quoted = [process.execPath, BIN, 'flash', ...args]
@@ -232,29 +239,32 @@ export async function rdtFlashOnTerminal(
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   let stdout = '';
-  let answered = false;
+  let seen = 0;
+  const left = [...steps];
   child.stdout.on('data', (chunk: Buffer) => {
     stdout += chunk.toString();
-    // A question ends with a question mark, a colon or the list's own line of help.
-    if (answered || !/(\(y\/N\)|type its name:|arrow keys)/.test(stdout)) return;
-    answered = true;
-    child.stdin.write(typed);
+    for (let step = left[0]; step?.when.test(stdout.slice(seen)) === true; step = left[0]) {
+      left.shift();
+      seen = stdout.length;
+      step.then?.();
+      if (step.type !== undefined) child.stdin.write(step.type);
+    }
   });
   const [code] = (await once(child, 'close')) as [number];
   return { exitCode: code, stdout, stderr: '' };
 }
 
-/** Command lines of the processes that mention a path. */
+/** Processes that were started for a path: it is on their command line, or they have inherited it. */
 export function processesWith(path: string): string[] {
   return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map(commandLine)
-    .filter((line) => line.includes(path));
+    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
+    .map((pid) => `${procFile(pid, 'cmdline')}|${procFile(pid, 'environ')}`)
+    .filter((text) => text.includes(path));
 }
 
-function commandLine(pid: string): string {
+function procFile(pid: string, name: string): string {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+    return readFileSync(`/proc/${pid}/${name}`, 'utf8').replaceAll('\0', ' ');
   } catch {
     return '';
   }

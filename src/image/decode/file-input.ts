@@ -1,36 +1,39 @@
-import { open, type FileHandle } from 'node:fs/promises';
+import { open as openByCallback } from 'node:fs';
+import { open, stat, type FileHandle } from 'node:fs/promises';
+import { Socket } from 'node:net';
+import { promisify } from 'node:util';
 import { RdtError } from '../../errors.js';
 import type { PackedInput } from './packed-input.js';
+import { streamInput } from './stdin-input.js';
 
 /** Four reads fill one buffer of the pump; larger ones only cost memory. */
 const CHUNK_BYTES = 1024 * 1024;
 
-/** Throws an `RdtError` when the file cannot be read. Anything but a regular file (a device, a fifo) is read as a stream. */
-export async function openFileInput(path: string): Promise<PackedInput> {
-  const handle = await openForReading(path);
-  try {
-    const stat = await handle.stat();
-    if (stat.isDirectory()) throw new RdtError(`${path} is a directory, not an image`);
-    const file = stat.isFile() ? { handle, path, sizeBytes: stat.size } : undefined;
-    return {
-      name: path,
-      sizeBytes: file?.sizeBytes,
-      file,
-      chunks: () => readChunks(handle, path, 0, file?.sizeBytes ?? Infinity, file !== undefined),
-      close: () => handle.close(),
-    };
-  } catch (error) {
-    await handle.close();
-    throw error;
-  }
+/** A descriptor that a socket can own, which a `FileHandle` would close once more. */
+const openDescriptor = promisify(openByCallback);
+
+/** Throws an `RdtError` when the file cannot be read. Anything but a regular file is read as a stream. */
+export async function openFileInput(path: string, signal: AbortSignal): Promise<PackedInput> {
+  const info = await stat(path).catch((error: unknown) => Promise.reject(readError(path, error)));
+  if (info.isDirectory()) throw new RdtError(`${path} is a directory, not an image`);
+  if (info.isFIFO()) return openFifo(path, signal);
+  const handle = await open(path, 'r').catch((error: unknown) => Promise.reject(readError(path, error)));
+  const file = info.isFile() ? { handle, path, sizeBytes: info.size } : undefined;
+  return {
+    name: path,
+    sizeBytes: file?.sizeBytes,
+    file,
+    chunks: () => readChunks(handle, path, 0, file?.sizeBytes ?? Infinity, file !== undefined),
+    close: () => handle.close(),
+  };
 }
 
-async function openForReading(path: string): Promise<FileHandle> {
-  try {
-    return await open(path, 'r');
-  } catch (error) {
-    throw readError(path, error);
-  }
+/** As `<(command)` of a shell gives. Read as a file, a pipe could not be closed while it waits for its writer. */
+async function openFifo(path: string, signal: AbortSignal): Promise<PackedInput> {
+  const fd = await openDescriptor(path, 'r').catch((error: unknown) =>
+    Promise.reject(readError(path, error)),
+  );
+  return streamInput(path, new Socket({ fd, readable: true, writable: false }), signal);
 }
 
 /** The bytes `[start, end)` of an open file; up to its end when that comes first. */

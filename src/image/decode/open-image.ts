@@ -1,7 +1,8 @@
+import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { RdtError } from '../../errors.js';
-import type { BlockReader } from '../block-device.js';
+import type { BlockReader, ByteRange } from '../block-device.js';
 import { wholeImage, withoutRanges, type BlockMap } from '../block-map.js';
 import { parseBmap, type Bmap } from '../block-map-bmap.js';
 import { unusedExtRanges } from '../block-map-ext.js';
@@ -47,7 +48,7 @@ export class ImageOpener {
   private openInput(image: string, signal: AbortSignal): Promise<PackedInput> {
     if (image === '-') return Promise.resolve(openStdinInput(this.deps.stdin, signal));
     if (/^https?:\/\//i.test(image)) return openUrlInput(image, this.deps.download, signal);
-    return openFileInput(resolve(this.deps.cwd, image));
+    return openFileInput(resolve(this.deps.cwd, image), signal);
   }
 }
 
@@ -95,11 +96,17 @@ class Opening {
   /** Holes say what whoever made the image left out; without any, its file systems say what they do not use. */
   private async mapOf(path: string, reader: BlockReader): Promise<BlockMap> {
     const { sizeBytes } = reader;
-    const data = await findDataRanges(path, sizeBytes, this.signal);
+    const data = await this.dataOf(path, sizeBytes);
     if (data !== undefined) return { origin: 'holes', ranges: data };
     const unused = await unusedExtRanges(reader);
     if (unused.length === 0) return wholeImage(sizeBytes);
     return { origin: 'file-systems', ranges: withoutRanges(sizeBytes, unused) };
+  }
+
+  /** A file with as many blocks as it has bytes has no holes to ask for. */
+  private async dataOf(path: string, sizeBytes: number): Promise<ByteRange[] | undefined> {
+    const { blocks } = await stat(path);
+    return blocks * 512 < sizeBytes ? findDataRanges(path, sizeBytes, this.signal) : undefined;
   }
 
   private async openStream(): Promise<ImageSource> {

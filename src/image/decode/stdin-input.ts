@@ -9,14 +9,22 @@ export function openStdinInput(stdin: Readable & { isTTY?: boolean }, signal: Ab
       hint: 'Pipe an image in: xzcat os.img.xz | rdt flash - ...',
     });
   }
+  return streamInput('standard input', stdin, signal);
+}
+
+/** What comes through a pipe. */
+export function streamInput(name: string, stream: Readable, signal: AbortSignal): PackedInput {
   // A read that waits for a writer can only be ended by closing what it reads from.
-  addAbortSignal(signal, stdin);
+  addAbortSignal(signal, stream);
   return {
-    name: 'standard input',
+    name,
     sizeBytes: undefined,
     file: undefined,
-    chunks: () => toBuffers(stdin),
-    close: () => Promise.resolve(void stdin.destroy()),
+    chunks: () => toBuffers(stream),
+    close: () => {
+      stream.destroy();
+      return Promise.resolve();
+    },
   };
 }
 

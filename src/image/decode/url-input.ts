@@ -1,6 +1,7 @@
-import { request as requestHttp, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
+import { request as requestHttp, type IncomingMessage } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { RdtError } from '../../errors.js';
+import { Dropped, lengthOf, nextChunk, redirected, validatorOf } from './http-answer.js';
 import type { PackedInput } from './packed-input.js';
 import { inflate, unbrotli } from './zlib-decoder.js';
 
@@ -59,9 +60,6 @@ function decodeContent(
   return encoding === 'br' ? unbrotli(chunks, url) : chunks;
 }
 
-/** The connection broke, or the server is busy: another attempt may do. */
-class Dropped extends Error {}
-
 /** One resource, fetched in as many connections as it takes. */
 class Download {
   /** Of the body as transferred; undefined when the server does not tell. */
@@ -72,7 +70,7 @@ class Download {
   private response: IncomingMessage | undefined;
 
   constructor(
-    private url: URL,
+    private readonly url: URL,
     private readonly policy: DownloadPolicy,
     private readonly signal: AbortSignal,
   ) {}
@@ -167,40 +165,31 @@ class Download {
     }
   }
 
+  /** Always from the first address on: where it redirects to may be good for a while only. */
   private async connect(): Promise<IncomingMessage> {
+    let url = this.url;
     for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects += 1) {
-      const response = await this.request();
+      const response = await this.request(url);
       const status = response.statusCode ?? 0;
       if (status === 200 || (status === 206 && this.position > 0)) return response;
       response.destroy();
       if (PASSING_STATUS.has(status)) throw new Dropped(`the server answered ${status}`);
       if (status < 300 || status >= 400 || response.headers.location === undefined) {
-        throw new RdtError(`cannot download ${this.url.href}: the server answered ${status}`);
+        throw new RdtError(`cannot download ${url.href}: the server answered ${status}`);
       }
-      this.follow(response.headers.location);
+      url = redirected(url, response.headers.location);
     }
     throw new RdtError(`cannot download ${this.url.href}: it is redirected over and over`);
   }
 
-  private follow(location: string): void {
-    const target = new URL(location, this.url);
-    const known = target.protocol === 'https:' || target.protocol === 'http:';
-    if (!known || (this.url.protocol === 'https:' && target.protocol === 'http:')) {
-      throw new RdtError(
-        `${this.url.href} is redirected to ${target.href}, which is not a secure place to load from`,
-      );
-    }
-    this.url = target;
-  }
-
-  private request(): Promise<IncomingMessage> {
-    const send = this.url.protocol === 'https:' ? requestHttps : requestHttp;
+  private request(url: URL): Promise<IncomingMessage> {
+    const send = url.protocol === 'https:' ? requestHttps : requestHttp;
     const headers: Record<string, string> = { 'accept-encoding': 'identity', 'user-agent': 'rdt' };
     if (this.position > 0) headers['range'] = `bytes=${this.position}-`;
     if (this.position > 0 && this.validator !== undefined) headers['if-range'] = this.validator;
     const answer = new Promise<IncomingMessage>((resolve, reject) => {
       // A socket of its own: a kept one may be dead just when it is wanted.
-      const request = send(this.url, { headers, agent: false, signal: this.signal }, resolve);
+      const request = send(url, { headers, agent: false, signal: this.signal }, resolve);
       request.on('error', (cause) => reject(new Dropped(cause.message, { cause })));
       request.end();
     });
@@ -212,15 +201,16 @@ class Download {
     return this.unlessStalled(chunk, () => response.destroy());
   }
 
-  /** The clock runs only while we wait: a slow card may pause a download for as long as it likes. */
+  /**
+   * The clock runs only while we wait: a slow card may pause a download for as long as it likes. The request itself hears of our
+   * own signal, and ends `wanted`.
+   */
   private async unlessStalled<T>(wanted: Promise<T>, giveUp: () => void): Promise<T> {
     const timer = new AbortController();
-    const stalled = this.policy
-      .sleep(this.policy.stallMs, AbortSignal.any([timer.signal, this.signal]))
-      .then(() => {
-        giveUp();
-        throw new Dropped(`nothing came for ${this.policy.stallMs / 1000} s`);
-      });
+    const stalled = this.policy.sleep(this.policy.stallMs, timer.signal).then(() => {
+      giveUp();
+      throw new Dropped(`nothing came for ${this.policy.stallMs / 1000} s`);
+    });
     try {
       return await Promise.race([wanted, stalled]);
     } finally {
@@ -229,33 +219,4 @@ class Download {
       wanted.catch(() => undefined);
     }
   }
-}
-
-/** Undefined at a proper end. Throws `Dropped` when the connection broke. */
-function nextChunk(response: IncomingMessage): Promise<Buffer | undefined> {
-  return new Promise((resolve, reject) => {
-    const settle = (): void => {
-      const chunk = response.read() as Buffer | null;
-      if (chunk === null && !response.readableEnded && !response.destroyed) return;
-      response.off('readable', settle).off('end', settle).off('close', settle).off('error', fail);
-      if (chunk !== null) resolve(chunk);
-      else if (response.complete) resolve(undefined);
-      else reject(new Dropped('the connection was closed too early'));
-    };
-    const fail = (cause: Error): void => {
-      response.off('readable', settle).off('end', settle).off('close', settle).off('error', fail);
-      reject(new Dropped(cause.message, { cause }));
-    };
-    response.on('readable', settle).on('end', settle).on('close', settle).on('error', fail);
-    settle();
-  });
-}
-
-const lengthOf = (text: string | undefined): number | undefined =>
-  text !== undefined && /^\d+$/.test(text) ? Number(text) : undefined;
-
-/** What tells one version of a resource from the next; a weak tag does not promise the same bytes. */
-function validatorOf(headers: IncomingHttpHeaders): string | undefined {
-  const tag = headers.etag;
-  return tag !== undefined && !tag.startsWith('W/') ? tag : headers['last-modified'];
 }

@@ -1,4 +1,4 @@
-import type { Stats } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync, type Stats, statSync } from 'node:fs';
 import { readdir, readFile, readlink, stat } from 'node:fs/promises';
 import { deviceNumberOf } from './device-number.js';
 import { parseMountInfo } from './mount-table.js';
@@ -20,7 +20,7 @@ export async function devicesOfDisk(deviceNumber: string): Promise<Set<string>> 
 export async function holdersOfDevices(devices: ReadonlySet<string>): Promise<Holder[]> {
   const built = await Promise.all([...devices].map(kernelHolders));
   const processes = await forEachProcess(async (pid) => {
-    if (await hasOpen(pid, (info) => info.isBlockDevice() && devices.has(deviceNumberOf(info.rdev))))
+    if (hasOpen(pid, (info) => info.isBlockDevice() && devices.has(deviceNumberOf(info.rdev))))
       return nameOf(pid);
     const mount = await mountIn(pid, devices);
     return mount === undefined ? undefined : `${await nameOf(pid)}, which has it mounted at ${mount}`;
@@ -31,9 +31,8 @@ export async function holdersOfDevices(devices: ReadonlySet<string>): Promise<Ho
 /** Processes that have one of the devices open for writing: an exclusive open does not keep those away that came before. */
 export async function writersOfDevices(devices: ReadonlySet<string>): Promise<Holder[]> {
   return forEachProcess(async (pid) => {
-    const isMeant = (info: FileInfo): boolean =>
-      info.isBlockDevice() && devices.has(deviceNumberOf(info.rdev));
-    return (await hasOpen(pid, isMeant, isForWriting)) ? nameOf(pid) : undefined;
+    const isMeant = (info: Stats): boolean => info.isBlockDevice() && devices.has(deviceNumberOf(info.rdev));
+    return hasOpen(pid, isMeant, isForWriting) ? nameOf(pid) : undefined;
   });
 }
 
@@ -41,7 +40,7 @@ export async function writersOfDevices(devices: ReadonlySet<string>): Promise<Ho
 export async function holdersOfMount(mountPoint: string): Promise<Holder[]> {
   const { dev } = await stat(mountPoint);
   return forEachProcess(async (pid) => {
-    const busy = (await isIn(pid, dev)) || (await hasOpen(pid, (info) => info.dev === dev));
+    const busy = isIn(pid, dev) || hasOpen(pid, (info) => info.dev === dev);
     return busy ? nameOf(pid) : undefined;
   });
 }
@@ -69,34 +68,41 @@ async function forEachProcess(examine: (pid: number) => Promise<Holder | undefin
   return found;
 }
 
-type FileInfo = Stats;
-
-async function hasOpen(
+/**
+ * Synchronous: a machine has thousands of open files, and as promises they take 100 ms, thus 15. Sockets and pipes are told by
+ * their names, which are no paths.
+ */
+function hasOpen(
   pid: number,
-  isMeant: (info: FileInfo) => boolean,
-  counts: (pid: number, fd: string) => Promise<boolean> = () => Promise.resolve(true),
-): Promise<boolean> {
+  isMeant: (info: Stats) => boolean,
+  counts: (pid: number, fd: string) => boolean = () => true,
+): boolean {
   const folder = `/proc/${pid}/fd`;
-  for (const fd of await readdir(folder)) {
-    const info = await stat(`${folder}/${fd}`).catch(() => undefined);
-    if (info !== undefined && isMeant(info) && (await counts(pid, fd))) return true;
+  return readdirSync(folder).some((fd) => {
+    const info = statOpenFile(`${folder}/${fd}`);
+    return info !== undefined && isMeant(info) && counts(pid, fd);
+  });
+}
+
+function statOpenFile(link: string): Stats | undefined {
+  try {
+    const path = readlinkSync(link);
+    return path.startsWith('/') && path !== '/dev/null' ? statSync(link) : undefined;
+  } catch {
+    return undefined;
   }
-  return false;
 }
 
 /** `flags` is octal; its last two bits are O_RDONLY, O_WRONLY or O_RDWR. */
-async function isForWriting(pid: number, fd: string): Promise<boolean> {
-  const flags = /^flags:\s*([0-7]+)$/m.exec(await readFile(`/proc/${pid}/fdinfo/${fd}`, 'utf8'))?.[1];
+function isForWriting(pid: number, fd: string): boolean {
+  const flags = /^flags:\s*([0-7]+)$/m.exec(readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8'))?.[1];
   return flags !== undefined && (parseInt(flags, 8) & 3) !== 0;
 }
 
-async function isIn(pid: number, dev: number): Promise<boolean> {
-  for (const link of ['cwd', 'root', 'exe']) {
-    const info = await stat(`/proc/${pid}/${link}`).catch(() => undefined);
-    if (info?.dev === dev) return true;
-  }
-  return false;
-}
+const isIn = (pid: number, dev: number): boolean =>
+  ['cwd', 'root', 'exe'].some(
+    (link) => statSync(`/proc/${pid}/${link}`, { throwIfNoEntry: false })?.dev === dev,
+  );
 
 /** Only other mount namespaces are of interest: what is mounted in ours was unmounted. */
 async function mountIn(pid: number, devices: ReadonlySet<string>): Promise<string | undefined> {

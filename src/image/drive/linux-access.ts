@@ -28,16 +28,17 @@ export class LinuxDriveAccess implements DriveAccess {
 
   async open(drive: Drive, signal: AbortSignal): Promise<OpenDrive> {
     if (drive.kind === 'file') return openFileDrive(drive);
-    const opened = await openDirectDrive(drive);
+    const opening = openDirectDrive(drive);
     try {
       // Another card may have come in its place while the user was asked.
-      const now = await this.catalog.find(drive.path, signal);
-      if (now.identity === drive.identity && now.refusal === undefined) return opened;
+      const [, now] = await Promise.all([opening, this.catalog.find(drive.path, signal)]);
+      if (now.identity === drive.identity && now.refusal === undefined) return await opening;
       throw new RdtError(`${drive.path} is another drive now than when it was chosen`, {
         hint: 'Nothing was written. Start again.',
       });
     } catch (error) {
-      await opened.close();
+      const [opened] = await Promise.allSettled([opening]);
+      if (opened.status === 'fulfilled') await opened.value.close();
       throw error;
     }
   }

@@ -32,11 +32,7 @@ async function run(changes: Partial<FlashRequest>, setup: Setup = {}) {
     openImage: () => Promise.resolve(image),
     catalog: machine,
     access: machine,
-    settings: {
-      readSettingsFile: nothing,
-      sources: { readFile: nothing, readStdin: nothing, readCertificate: nothing, wifiKey: undefined },
-      openVolume: nothing,
-    },
+    prepareConfiguration: () => Promise.resolve(undefined),
     dialog: setup.person,
     clock: { monotonicMs: () => 0, wallMs: () => 0, sleep: nothing },
   };
