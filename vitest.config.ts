@@ -17,6 +17,8 @@ export default defineConfig({
           include: ['test/e2e/**/*.test.ts', 'test/contract/**/*.e2e.test.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
+          // Real engines, links and terminals on a shared machine: a landing is not lost to one slow answer. At home nothing is retried.
+          retry: process.env['CI'] === 'true' ? 2 : 0,
           poolOptions: { forks: { singleFork: true } },
           isolate: true,
         },
