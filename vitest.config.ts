@@ -19,8 +19,6 @@ export default defineConfig({
           hookTimeout: 120_000,
           // Real engines, links and terminals on a shared machine: a landing is not lost to one slow answer. At home nothing is retried.
           retry: process.env['CI'] === 'true' ? 2 : 0,
-          poolOptions: { forks: { singleFork: true } },
-          isolate: true,
         },
       },
     ],
