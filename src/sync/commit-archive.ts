@@ -1,11 +1,11 @@
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
-import { type Header, type Pack, pack as createPack } from 'tar-stream';
+import type { Readable } from 'node:stream';
 import { RdtError } from '../errors.js';
 import type { Owner } from './deployment.js';
 import { piecesOf, readWhole } from './file-content.js';
 import { type Deletion } from './sync-plan.js';
+import { type TarHeader, tarTime, TarWriter } from './tar-writer.js';
 import { type LocalEntry, type LocalTree, parentsOf } from './tree.js';
 
 /** Symbolic link whose target is the id of the last whole sync, or `dirty` while one is under way. */
@@ -16,8 +16,6 @@ export const DIRTY = 'dirty';
 
 /** Larger files are streamed into the archive. */
 const IN_MEMORY_BYTES = 4 << 20;
-const BEYOND_PERMISSIONS = 0o10000;
-const LATEST_MS = (2 ** 31 - 1) * 1000;
 
 /**
  * One sync as one tar: contents into the stage, then hard links that put them in place, then the state. Whoever unpacks it
@@ -28,6 +26,8 @@ export interface CommitArchive {
   readonly source: string;
   /** Path below `source` that the archive is unpacked at; '' for the whole folder. All paths below are below it. */
   readonly below: string;
+  /** Comes before every name: where the archive is unpacked somewhere above. '' or ends in `/`. */
+  readonly prefix: string;
   readonly uploads: readonly string[];
   readonly local: LocalTree;
   readonly owner: Owner;
@@ -51,22 +51,17 @@ export const newPackedFiles = (): PackedFiles => ({ sent: new Map(), changing: [
 
 /** The archive as a stream. `packed` is complete when the stream has ended. */
 export function packCommit(archive: CommitArchive, packed: PackedFiles): Readable {
-  const tar = createPack();
-  new CommitWriter(tar, archive, packed).write().then(
-    () => tar.finalize(),
-    (error: unknown) => tar.destroy(error instanceof Error ? error : new Error(String(error))),
-  );
-  return Readable.from(tar, { objectMode: false });
+  const tar = new TarWriter(archive.owner, archive.prefix);
+  const commit = new CommitWriter(tar, archive, packed);
+  return tar.stream(() => commit.write());
 }
-
-type TarHeader = Partial<Header> & { readonly name: string };
 
 class CommitWriter {
   private readonly links: TarHeader[] = [];
   private nextStaged = 0;
 
   constructor(
-    private readonly tar: Pack,
+    private readonly tar: TarWriter,
     private readonly archive: CommitArchive,
     private readonly packed: PackedFiles,
   ) {}
@@ -77,25 +72,25 @@ class CommitWriter {
     else await this.writeDeletionLists(finish.deletions);
     await this.writeParents();
     for (const path of this.archive.uploads) await this.writeUpload(path);
-    for (const link of this.links) await this.entry(link);
+    for (const link of this.links) await this.tar.entry(link);
     if (finish.by === 'engine') await this.closeEngineStage(finish.token);
   }
 
   /** A file in the place of a folder makes the engine remove the whole folder: that wipes what a cut connection left. */
   private async openEngineStage(withState: boolean): Promise<void> {
-    if (withState) await this.entry({ name: STATE_LINK, type: 'symlink', linkname: DIRTY });
-    await this.entry({ name: STAGE, type: 'file' }, Buffer.alloc(0));
-    await this.entry({ name: STAGE, type: 'directory', mode: 0o700 });
+    if (withState) await this.tar.entry({ name: STATE_LINK, type: 'symlink', linkname: DIRTY });
+    await this.tar.entry({ name: STAGE, type: 'file' }, Buffer.alloc(0));
+    await this.tar.entry({ name: STAGE, type: 'directory', mode: 0o700 });
   }
 
   private async closeEngineStage(token: string | undefined): Promise<void> {
-    await this.entry({ name: STAGE, type: 'file' }, Buffer.alloc(0));
-    if (token !== undefined) await this.entry({ name: STATE_LINK, type: 'symlink', linkname: token });
+    await this.tar.entry({ name: STAGE, type: 'file' }, Buffer.alloc(0));
+    if (token !== undefined) await this.tar.entry({ name: STATE_LINK, type: 'symlink', linkname: token });
   }
 
   /** NUL-separated, each path with `./` before it, as the stage script's `xargs -0` reads them. */
   private async writeDeletionLists(deletions: readonly Deletion[]): Promise<void> {
-    await this.entry({ name: STAGE, type: 'directory', mode: 0o700 });
+    await this.tar.entry({ name: STAGE, type: 'directory', mode: 0o700 });
     const list = (kinds: (kind: Deletion['kind']) => boolean): Buffer =>
       Buffer.from(
         deletions
@@ -103,11 +98,11 @@ class CommitWriter {
           .map(({ path }) => `./${path}\0`)
           .join(''),
       );
-    await this.entry(
+    await this.tar.entry(
       { name: `${STAGE}/remove`, type: 'file' },
       list((kind) => kind !== 'directory'),
     );
-    await this.entry(
+    await this.tar.entry(
       { name: `${STAGE}/rmdir`, type: 'file' },
       list((kind) => kind === 'directory'),
     );
@@ -137,7 +132,7 @@ class CommitWriter {
   }
 
   private async inPlace(path: string, entry: LocalEntry, header: TarHeader): Promise<void> {
-    await this.entry(header);
+    await this.tar.entry(header);
     this.packed.sent.set(this.fullPath(path), entry);
   }
 
@@ -149,7 +144,7 @@ class CommitWriter {
       return;
     }
     const { stats, bytes } = read;
-    await this.entry(this.contentHeader(path, entry, bytes.length, stats.mtimeMs), bytes);
+    await this.tar.entry(this.contentHeader(path, entry, bytes.length, stats.mtimeMs), bytes);
     this.archive.onContent(bytes.length);
     const sha256 = createHash('sha256').update(bytes).digest('hex');
     const stamp = { mtimeMs: stats.mtimeMs, ctimeMs: stats.ctimeMs, inode: stats.ino };
@@ -161,34 +156,17 @@ class CommitWriter {
     const hash = createHash('sha256');
     const header = this.contentHeader(path, entry, entry.sizeBytes, entry.stamp.mtimeMs);
     const absolute = join(this.archive.source, this.fullPath(path));
-    await this.streamedEntry(header, piecesOf(absolute, entry.sizeBytes), (piece) => {
-      hash.update(piece);
-      this.archive.onContent(piece.length);
-    });
+    await this.tar.streamedEntry(header, this.watched(piecesOf(absolute, entry.sizeBytes), hash));
     if (hash.digest('hex') === entry.sha256) this.fileSent(path, entry);
     else this.leaveOut(path);
   }
 
-  private async streamedEntry(
-    header: TarHeader,
-    pieces: AsyncIterable<Buffer>,
-    seen: (piece: Buffer) => void,
-  ): Promise<void> {
-    const sink = this.tar.entry(this.owned(header));
-    const cut = new Promise<never>((_, reject) => {
-      sink.once('error', reject).once('close', () => reject(new Error('the archive was closed')));
-    });
-    // After the last wait nobody has to hear of it.
-    cut.catch(() => undefined);
-    const next = (event: 'drain' | 'finish'): Promise<void> =>
-      Promise.race([new Promise<void>((resolve) => void sink.once(event, () => resolve())), cut]);
+  private async *watched(pieces: AsyncIterable<Buffer>, hash: Hash): AsyncGenerator<Buffer> {
     for await (const piece of pieces) {
-      seen(piece);
-      if (!sink.write(piece)) await next('drain');
+      hash.update(piece);
+      yield piece;
+      this.archive.onContent(piece.length);
     }
-    const taken = next('finish');
-    sink.end(undefined);
-    await taken;
   }
 
   private fileSent(path: string, entry: LocalEntry & { kind: 'file' }): void {
@@ -234,30 +212,4 @@ class CommitWriter {
   private fullPath(path: string): string {
     return this.archive.below === '' ? path : `${this.archive.below}/${path}`;
   }
-
-  private entry(header: TarHeader, bytes?: Buffer): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const done = (error?: Error | null): void => (error ? reject(error) : resolve());
-      const full = this.owned(header);
-      const sink =
-        bytes === undefined
-          ? this.tar.entry(full, done)
-          : this.tar.entry({ ...full, size: bytes.length }, bytes, done);
-      // `done` says the same, but an error event that nobody listens to would end the process.
-      sink.once('error', reject);
-    });
-  }
-
-  /** tar-stream takes mode 0 for none at all, and masks away a bit beyond the permissions. */
-  private owned(header: TarHeader): TarHeader {
-    const { mode } = header;
-    return {
-      ...header,
-      ...this.archive.owner,
-      ...(mode === undefined ? {} : { mode: mode | BEYOND_PERMISSIONS }),
-    };
-  }
 }
-
-/** What a tar can say of a time: tar-stream counts its seconds in 32 bits. */
-const tarTime = (ms: number): Date => new Date(Math.min(Math.max(ms, 0), LATEST_MS));

@@ -3,13 +3,15 @@ import { RdtError } from '../errors.js';
 import type { Container, Engine } from '../transport/engine.js';
 import { EngineError } from '../transport/engine-error.js';
 import { archiveBody } from './archive-body.js';
-import { newPackedFiles, type PackedFiles, packCommit } from './commit-archive.js';
+import { DIRTY, newPackedFiles, type PackedFiles, packCommit } from './commit-archive.js';
 import { runScript, STAGE_SCRIPT } from './container-script.js';
 import { makeDestination } from './destination.js';
 import type { Deployed, Owner } from './deployment.js';
 import { type MountPart, readOnlyBy, splitByMount, touchesTmpfs } from './mounts.js';
 import type { Deletion, SyncPlan } from './sync-plan.js';
 import type { LocalTree } from './tree.js';
+
+const SET_ID = 0o6000;
 
 export interface Commit {
   readonly engine: Engine;
@@ -80,14 +82,26 @@ const rebuild = (reason: string): CommitOutcome => ({ kind: 'needs-rebuild', rea
 
 async function commitByArchive(request: CountedCommit): Promise<CommitOutcome> {
   const packed = newPackedFiles();
-  for (const part of splitByMount(request.plan.uploads, request.container, request.destination)) {
-    const sent = await putPart(request, part).catch(async (error: unknown) => {
-      if (!(error instanceof EngineError) || !(await makeDestination(request))) throw error;
-      return putPart(request, part);
-    });
-    addPacked(packed, sent);
+  const parts = splitByMount(request.plan.uploads, request.container, request.destination);
+  if (parts.length > 1) await putPart(request, { below: '', uploads: [] }, DIRTY);
+  for (const part of parts) {
+    addPacked(packed, await putPart(request, part, part.below === '' ? request.token : undefined));
   }
   return { kind: 'committed', channel: 'archive', packed, hasShell: request.hasShell };
+}
+
+/** `token` is the state that the part leaves behind; only the destination's own part has one. */
+async function putPart(
+  request: CountedCommit,
+  part: MountPart,
+  token: string | undefined,
+): Promise<PackedFiles> {
+  try {
+    return await putArchive(request, part, token);
+  } catch (error) {
+    if (!(error instanceof EngineError) || !(await makeDestination(request))) throw error;
+    return putArchive(request, part, token);
+  }
 }
 
 function addPacked(total: PackedFiles, part: PackedFiles): void {
@@ -96,16 +110,34 @@ function addPacked(total: PackedFiles, part: PackedFiles): void {
   total.contentBytes += part.contentBytes;
 }
 
-async function putPart(request: CountedCommit, part: MountPart): Promise<PackedFiles> {
+async function putArchive(
+  request: CountedCommit,
+  part: MountPart,
+  token: string | undefined,
+): Promise<PackedFiles> {
   const packed = newPackedFiles();
-  const { engine, container, destination, signal, token } = request;
-  const tar = packCommit(
-    { ...archiveOf(request, part), finish: { by: 'engine', token: part.below === '' ? token : undefined } },
-    packed,
-  );
+  const { engine, container, destination, signal } = request;
+  const folder = posix.join(destination, part.below);
+  const fromRoot = needsRoot(request, part, folder);
+  if (fromRoot) await makeDestination(request);
+  const prefix = fromRoot ? `${folder.slice(1)}/` : '';
+  const tar = packCommit({ ...archiveOf(request, part), prefix, finish: { by: 'engine', token } }, packed);
   const body = await archiveBody(tar, contentBytes(request, part), engine, signal);
-  await engine.putArchive(container.id, posix.join(destination, part.below), body, signal);
+  await engine.putArchive(container.id, fromRoot ? '/' : folder, body, signal);
   return packed;
+}
+
+/**
+ * Two things the engine gets right only where it unpacks at the container's root: a link that leads out of the folder in which it
+ * unpacks is refused, and a hard link takes setuid and setgid away, which are given back only when its target is found from `/`.
+ */
+function needsRoot({ local }: Commit, { below, uploads }: MountPart, folder: string): boolean {
+  return uploads.some((path) => {
+    const entry = local.get(posix.join(below, path));
+    if (entry?.kind === 'file') return (entry.mode & SET_ID) !== 0;
+    if (entry?.kind !== 'symlink') return false;
+    return !posix.join(folder, posix.dirname(path), entry.target).startsWith(folder);
+  });
 }
 
 function contentBytes({ local }: Commit, part: MountPart): number {
@@ -120,17 +152,18 @@ function contentBytes({ local }: Commit, part: MountPart): number {
 async function commitByScript(request: CountedCommit): Promise<CommitOutcome> {
   const { plan, token } = request;
   const packed = newPackedFiles();
-  if (plan.obstacles.length > 0) {
+  const parts = splitByMount(plan.uploads, request.container, request.destination);
+  if (plan.obstacles.length > 0 || parts.length > 1) {
     const cleared = await stage(
       request,
       { below: '', uploads: [] },
       plan.obstacles,
-      ['dirty', 'strict'],
+      [DIRTY, 'strict'],
       packed,
     );
     if (cleared !== undefined) return cleared;
   }
-  for (const part of splitByMount(plan.uploads, request.container, request.destination)) {
+  for (const part of parts) {
     const isLast = part.below === '';
     const failed = await stage(
       request,
@@ -183,5 +216,5 @@ function archiveOf(request: CountedCommit, part: MountPart) {
   const { source, local, owner, deployed, unobserved, onContent } = request;
   const { below, uploads } = part;
   const unstaged = new Set(unobserved && deployed.knowledge === 'none' ? uploads : []);
-  return { source, below, uploads, local, owner, unstaged, onContent };
+  return { source, below, prefix: '', uploads, local, owner, unstaged, onContent };
 }

@@ -29,5 +29,6 @@ export async function* piecesOf(absolute: string, sizeBytes: number): AsyncGener
     yield Buffer.alloc(Math.min(PIECE_BYTES, missingBytes));
 }
 
-const isGone = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && error.code === 'ENOENT';
+/** Somebody took the path away, or the folder that it was in, since we have seen it. */
+export const isGone = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR');

@@ -3,6 +3,7 @@ import { createReadStream, lstatSync, readdirSync, readFileSync, readlinkSync, t
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { RdtError } from '../errors.js';
+import { isGone } from './file-content.js';
 import type { IgnoreRules } from './ignore-rules.js';
 import type { LocalEntry, LocalTree, Stamp } from './tree.js';
 
@@ -126,11 +127,8 @@ function entryOf(options: ScanOptions, path: string, stats: Stats): ListedEntry 
   if (stats.isFile()) return { kind: 'file', mode, sizeBytes: stats.size, stamp };
   if (stats.isDirectory()) return { kind: 'directory', mode, stamp };
   if (stats.isSymbolicLink()) {
-    return {
-      kind: 'symlink',
-      target: reading(options.source, path, (absolute) => readlinkSync(absolute)),
-      stamp,
-    };
+    const target = reading(options.source, path, (absolute) => readlinkSync(absolute));
+    return target === undefined ? undefined : { kind: 'symlink', target, stamp };
   }
   options.warn(`${path} is neither file, folder nor link; it is not synced`);
   return undefined;
@@ -143,7 +141,7 @@ function hasGitignore(options: ScanOptions, directory: string, names: readonly s
 }
 
 function namesIn(options: ScanOptions, directory: string): string[] {
-  const names = reading(options.source, directory, (absolute) => readdirSync(absolute));
+  const names = reading(options.source, directory, (absolute) => readdirSync(absolute)) ?? [];
   // Invalid UTF-8 is decoded with replacement characters, which then name no file.
   const [odd, good] = partition(names.sort(), (name) => name.includes('\uFFFD'));
   for (const name of odd)
@@ -155,9 +153,8 @@ function partition<T>(items: readonly T[], test: (item: T) => boolean): [T[], T[
   return [items.filter(test), items.filter((item) => !test(item))];
 }
 
-/** Undefined when the path vanished between listing and looking: the next scan will not list it. */
 function statOf(options: ScanOptions, path: string): Stats | undefined {
-  return reading(options.source, path, (absolute) => lstatSync(absolute, { throwIfNoEntry: false }));
+  return reading(options.source, path, (absolute) => lstatSync(absolute));
 }
 
 async function hashFile(options: ScanOptions, path: string, sizeBytes: number): Promise<string | undefined> {
@@ -170,15 +167,17 @@ async function hashFile(options: ScanOptions, path: string, sizeBytes: number): 
     for await (const chunk of stream) hash.update(chunk as Buffer);
     return hash.digest('hex');
   } catch (error) {
-    if (isErrno(error, 'ENOENT')) return undefined;
+    if (isGone(error)) return undefined;
     throw options.signal.aborted ? options.signal.reason : unreadable(options.source, path, error);
   }
 }
 
-function reading<T>(source: string, path: string, read: (absolute: string) => T): T {
+/** Undefined when the path vanished between listing and looking: the next scan will not list it. The source itself has to be there. */
+function reading<T>(source: string, path: string, read: (absolute: string) => T): T | undefined {
   try {
     return read(join(source, path));
   } catch (error) {
+    if (path !== '' && isGone(error)) return undefined;
     throw unreadable(source, path, error);
   }
 }
@@ -190,9 +189,6 @@ function unreadable(source: string, path: string, cause: unknown): RdtError {
     cause,
   });
 }
-
-const isErrno = (error: unknown, code: string): boolean =>
-  error instanceof Error && 'code' in error && error.code === code;
 
 const sameStamp = (a: Stamp, b: Stamp): boolean =>
   a.mtimeMs === b.mtimeMs && a.ctimeMs === b.ctimeMs && a.inode === b.inode;
