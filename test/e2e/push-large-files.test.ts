@@ -1,0 +1,99 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { closeSync, ftruncateSync, mkdirSync, openSync, renameSync, writeFileSync, writeSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { VirtualDevice } from '../testbed/virtual-device.js';
+import { HELLO, PushedApp } from './pushed-app.js';
+
+let device: VirtualDevice;
+let app: PushedApp;
+
+beforeAll(async () => {
+  device = await VirtualDevice.up({ name: 'push-large', announce: false, images: ['busybox'] });
+  app = new PushedApp(device, 'large-files', { ...HELLO, '.dockerignore': 'large\nmany\n' });
+  await app.push();
+});
+afterAll(async () => {
+  app[Symbol.dispose]();
+  await device.down();
+});
+
+describe('a file that does not hold still', () => {
+  /** Rewrites a file in place, all of it the same letter, until the push has ended. */
+  async function whileWriting(path: string, sizeBytes: number, push: () => Promise<unknown>): Promise<void> {
+    const script = `const fs = require('fs'); const fd = fs.openSync(process.argv[1], 'w');
+      for (let n = 0; ; n++) { const b = Buffer.alloc(${sizeBytes}, 97 + n % 26);
+        fs.ftruncateSync(fd, 0); for (let at = 0; at < b.length; at += 65536) fs.writeSync(fd, b, at, Math.min(65536, b.length - at), at); }`;
+    const writer = spawn(process.execPath, ['-e', script, app.path(path)], { stdio: 'ignore' });
+    try {
+      await push();
+    } finally {
+      writer.kill('SIGKILL');
+    }
+  }
+
+  for (const [what, sizeBytes] of [
+    ['small', 100_000],
+    ['large', 6 << 20],
+  ] as const) {
+    it(`is no failure, and is whole after the next push: a ${what} one`, async () => {
+      await whileWriting(`${what}.moving`, sizeBytes, async () => {
+        app.write('beside.txt', `sent with a ${what} one`);
+        await app.push();
+        expect(await app.exec('cat', 'beside.txt')).toBe(`sent with a ${what} one`);
+      });
+      app.write(`${what}.moving`, 'at rest');
+      await app.push();
+      await app.expectInStep();
+    });
+  }
+
+  it('comes and goes without a failure', async () => {
+    const busy = setInterval(() => {
+      app.write('coming/and/going.txt', 'x');
+      renameSync(app.path('coming'), app.path('gone'));
+      app.remove('gone');
+    }, 1);
+    try {
+      for (const n of [1, 2, 3]) {
+        app.write('beside.txt', `time ${n}`);
+        await app.push();
+      }
+    } finally {
+      clearInterval(busy);
+    }
+    expect(await app.exec('cat', 'beside.txt')).toBe('time 3');
+    await app.push();
+    await app.expectInStep();
+  });
+});
+
+describe('large and many', () => {
+  it('a sparse file of 300 MB is sent, and a byte of it changed', async () => {
+    const file = openSync(app.path('large'), 'w');
+    ftruncateSync(file, 300 << 20);
+    await app.push();
+    writeSync(file, 'x', 200 << 20);
+    closeSync(file);
+    await app.push();
+    const local = execFileSync('sha256sum', [app.path('large')])
+      .toString()
+      .slice(0, 64);
+    expect(await app.exec('sha256sum', 'large')).toBe(`${local}  large`);
+    app.remove('large');
+    await app.push();
+  });
+
+  it('50,000 files are sent, and one of them changed', async () => {
+    for (let folder = 0; folder < 100; folder++) {
+      mkdirSync(app.path(`many/${folder}`), { recursive: true });
+      for (let file = 0; file < 500; file++)
+        writeFileSync(app.path(`many/${folder}/${file}.txt`), `${folder} ${file}`);
+    }
+    await app.push();
+    expect(await app.exec('sh', '-c', 'find many -type f | wc -l')).toBe('50000');
+    app.write('many/99/499.txt', 'changed');
+    const { stderr } = await app.push();
+    expect(stderr).toContain('sent 1 file');
+    expect(await app.exec('cat', 'many/99/499.txt')).toBe('changed');
+  });
+});
