@@ -56,6 +56,8 @@ export interface OpenDrive {
   readonly sectorBytes: number;
   write(offset: number, data: Buffer): Promise<void>;
   readInto(offset: number, target: Buffer): Promise<void>;
+  /** A file that stands for a drive becomes at least so large, with zeros; drives have the size that they have. */
+  extendTo(sizeBytes: number): Promise<void>;
   /** Afterwards everything written is on the medium. */
   sync(): Promise<void>;
   close(): Promise<void>;

@@ -94,7 +94,10 @@ class Flash {
   /** Everything that a drive does by itself once the body is written. */
   private async complete(lane: Lane, body: PumpResult): Promise<void> {
     const { drive, head } = lane;
-    await lane.attempt(() => drive.sync());
+    await lane.attempt(async () => {
+      await drive.extendTo(body.imageBytes);
+      await drive.sync();
+    });
     if (this.job.verify) {
       await lane.run('verifying', body.bodyBytes, () => lane.verify(body.pieces, this.pool));
     }

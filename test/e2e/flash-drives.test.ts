@@ -159,6 +159,15 @@ describe('an image file as the target', () => {
     expect(readFileSync(target).equals(IMAGE)).toBe(true);
   });
 
+  it('is as large as the image, also when that ends in a hole', async () => {
+    const holey = rig.write('holey.img', IMAGE.subarray(0, 8 * MIB));
+    truncateSync(holey, IMAGE.length);
+    const target = rig.path('of-holes.img');
+    expect((await rdtFlash([holey, '-d', target, '--yes'])).stdout).toMatch(/1 mapped range/);
+    expect(statSync(target).size).toBe(IMAGE.length);
+    expect(readFileSync(target).equals(readFileSync(holey))).toBe(true);
+  });
+
   it('stands for a card of its size', async () => {
     const target = rig.write('card.img', '');
     truncateSync(target, 20 * MIB);

@@ -66,6 +66,10 @@ class DirectDrive implements OpenDrive {
     await readExactly(this.handle, this.path, offset, target);
   }
 
+  extendTo(): Promise<void> {
+    return Promise.resolve();
+  }
+
   async sync(): Promise<void> {
     await syncHandle(this.handle, this.path);
   }

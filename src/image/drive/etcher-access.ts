@@ -77,6 +77,10 @@ class EtcherDrive implements OpenDrive {
     return readExactly(this.device, this.path, offset, target);
   }
 
+  extendTo(): Promise<void> {
+    return Promise.resolve();
+  }
+
   async sync(): Promise<void> {
     try {
       await this.device.fileHandle.sync();

@@ -1,7 +1,8 @@
 import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
+import { RdtError } from '../../errors.js';
 import type { Drive, OpenDrive } from '../flash-drive.js';
-import { driveOpenError } from './drive-error.js';
+import { driveOpenError, errorCode } from './drive-error.js';
 import { readExactly, syncHandle, writeFully } from './direct-drive.js';
 
 /** What direct I/O on files wants offsets and lengths to be multiples of, on every file system in use. */
@@ -21,6 +22,8 @@ async function openOrThrow(path: string, flags: number): Promise<FileHandle> {
   try {
     return await open(path, flags, 0o666);
   } catch (error) {
+    if (errorCode(error) === 'EACCES')
+      throw new RdtError(`this user may not write ${path}`, { cause: error });
     throw driveOpenError(path, error);
   }
 }
@@ -59,6 +62,10 @@ class FileDrive implements OpenDrive {
       await readExactly(this.direct, this.path, offset, target.subarray(0, aligned));
     }
     await readExactly(this.handle, this.path, offset + aligned, target.subarray(aligned));
+  }
+
+  async extendTo(sizeBytes: number): Promise<void> {
+    if ((await this.handle.stat()).size < sizeBytes) await this.handle.truncate(sizeBytes);
   }
 
   async sync(): Promise<void> {

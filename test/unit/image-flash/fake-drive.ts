@@ -41,6 +41,10 @@ export class FakeDrive implements OpenDrive {
     return Promise.resolve();
   }
 
+  extendTo(): Promise<void> {
+    return Promise.resolve();
+  }
+
   sync(): Promise<void> {
     this.actions.push({ kind: 'sync' });
     return Promise.resolve();
