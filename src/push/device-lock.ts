@@ -15,6 +15,7 @@ const RENEW_MS = 8_000;
 /** From a renewal that failed to the next try. */
 const RETRY_MS = 2_000;
 const PATIENCE_MS = 3_000;
+const SLOW_ANSWER_MS = 1_000;
 /** For the first ticket, on a device that is busy. */
 const TICKET_MS = 10_000;
 
@@ -57,6 +58,28 @@ export async function lockApp(request: LockRequest, signal: AbortSignal): Promis
   if (before.tickets.length > 0) await settleAmongStealers(request, lock, nonce, before.tickets, signal);
   lock.startRenewing();
   return lock;
+}
+
+/**
+ * Waits for `looking`, a question about the app's container. An engine that unpacks a large sync in a container answers no other
+ * question about it meanwhile: whoever has to wait is told for whom, as by `lockApp`.
+ */
+export async function unlessLocked<T>(
+  { engine, app, clock }: Omit<LockRequest, 'holder'>,
+  looking: Promise<T>,
+  signal: AbortSignal,
+): Promise<T> {
+  const answered = new AbortController();
+  const waiting = AbortSignal.any([signal, answered.signal]);
+  const checked = clock.sleep(SLOW_ANSWER_MS, waiting).then(async () => {
+    const { tickets, deviceTimeMs } = await readTickets(engine, app, waiting);
+    refuseIfHeld(tickets, deviceTimeMs, app);
+  });
+  try {
+    return await Promise.race([looking, checked.then(() => looking)]);
+  } finally {
+    answered.abort();
+  }
 }
 
 /** Two who found the same stale lock may hold tickets of different numbers: whoever sees another live one stands back. */

@@ -2,7 +2,7 @@ import type { TriggerHashes } from '../sync/build-triggers.js';
 import { isEmptyPlan, type SyncPlan } from '../sync/sync-plan.js';
 import { buildStep } from './build-step.js';
 import type { Decision } from './decision.js';
-import { lockApp } from './device-lock.js';
+import { lockApp, unlessLocked } from './device-lock.js';
 import { runHook } from './hooks.js';
 import type { PushResult } from './push-event.js';
 import type { HeldDeps, PushDeps, PushJob } from './push-job.js';
@@ -51,9 +51,12 @@ export async function push(job: PushJob, deps: PushDeps): Promise<PushResult> {
 
 async function prepare(job: PushJob, deps: PushDeps): Promise<Prepared> {
   const scan = startScan(job, deps);
-  const [remote, triggers] = await Promise.all([readRemote(job, deps), readJobTriggers(job, deps)]);
+  const [remote, triggers] = await Promise.all([firstLook(job, deps), readJobTriggers(job, deps)]);
   return decideAndPlan(job, deps, remote, triggers, scan);
 }
+
+const firstLook = (job: PushJob, deps: PushDeps): Promise<RemoteState> =>
+  unlessLocked({ ...deps, app: job.settings.appName }, readRemote(job, deps), deps.signal);
 
 async function decideAndPlan(
   job: PushJob,
@@ -123,7 +126,7 @@ async function locked<T>(job: PushJob, deps: PushDeps, work: (deps: HeldDeps) =>
 
 async function runBefore(job: PushJob, deps: PushDeps): Promise<void> {
   if (job.settings.before === undefined) return;
-  const [remote, triggers] = await Promise.all([readRemote(job, deps), readJobTriggers(job, deps)]);
+  const [remote, triggers] = await Promise.all([firstLook(job, deps), readJobTriggers(job, deps)]);
   await hook(job, deps, 'before', job.settings.before, decideAction(job, remote, triggers).action);
 }
 

@@ -29,7 +29,7 @@ export interface Replacement {
  */
 export async function replaceContainer(replacement: Replacement): Promise<Container> {
   const { engine, app, previous, signal, lost } = replacement;
-  await refuseTakenName(engine, nextName(app), signal);
+  for (const name of [nextName(app), previousName(app)]) await refuseTakenName(engine, name, signal);
   const id = await createNext(replacement);
   const next = await inspect(engine, id, signal);
   await replacement.prepare(next);
