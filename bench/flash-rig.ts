@@ -138,13 +138,19 @@ export function throttled(command: string, drive: string, bytesPerSecond: number
 
 /** Milliseconds of a shell line, whole processes. Throws when it fails. */
 export function timed(line: string): number {
+  const { ms, failure } = attempted(line);
+  if (failure !== undefined) throw new Error(`${line}\n${failure}`);
+  return ms;
+}
+
+/** As `timed`, for what may fail in the end: it took its time all the same. */
+export function attempted(line: string): { readonly ms: number; readonly failure: string | undefined } {
   const startMs = performance.now();
   const { status, stderr } = spawnSync('bash', ['-o', 'pipefail', '-c', line], {
     encoding: 'utf8',
     stdio: ['ignore', 'ignore', 'pipe'],
   });
-  if (status !== 0) throw new Error(`${line}\n${stderr}`);
-  return performance.now() - startMs;
+  return { ms: performance.now() - startMs, failure: status === 0 ? undefined : stderr.trim() };
 }
 
 /** The most memory that a command and all its children had at once, each shared page counted by its share. */

@@ -27,11 +27,15 @@ export async function askConsent(
     if (standing.kind !== 'needs-name') continue;
     if (given.yes || dialog === undefined) throw needsForce(drive, standing.why);
     const typed = await dialog.typeName(drive, standing.why, signal);
-    if (typed.trim() !== drive.path) throw declined(`the name that was typed is not ${drive.path}`);
+    if (!isNameOf(typed.trim(), drive)) throw declined(`the name that was typed is not ${drive.path}`);
   }
   if (given.yes || dialog === undefined) return;
   if (!(await dialog.confirm(plan, signal))) throw declined('declined');
 }
+
+/** `/dev/sdb`, or `sdb`. */
+const isNameOf = (typed: string, { path }: Drive): boolean =>
+  typed === path || (typed !== '' && path.endsWith(`/${typed}`));
 
 const needsForce = (drive: Drive, why: string): RdtError =>
   new RdtError(`${drive.path} needs more than --yes: ${why}`, {
