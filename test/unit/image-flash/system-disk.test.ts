@@ -24,7 +24,7 @@ const NEVER = 'refused';
 const ASK = 'needs-yes';
 const NAME = 'needs-name';
 
-/** One line a recorded machine: everything that is not a card of that machine's user has to be refused or asked for by name. */
+/** A line a machine. Only virtual-machine.json is a recording; the others were put together in lsblk's form, and real captures are still needed. */
 const MACHINES: Record<string, Record<string, string>> = {
   'bcache-root': { '/dev/nvme0n1': NEVER, '/dev/sda': NEVER, '/dev/sdb': ASK },
   'btrfs-over-two-disks': { '/dev/sda': NEVER, '/dev/sdb': NEVER, '/dev/sdc': ASK },
