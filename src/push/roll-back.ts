@@ -34,24 +34,24 @@ async function removeOurs(engine: Engine, app: string, name: string, signal: Abo
   return true;
 }
 
+const NEXT_PUSH = 'What this push has begun is taken back by the next one.';
+
 /** Undoes, and answers what to throw: `reason`, or both failures when undoing fails as well. */
 export async function undoneAfter(reason: unknown, undo: () => Promise<void>): Promise<unknown> {
   try {
     await undo();
     return reason;
   } catch (error) {
-    return new RdtError(bothMessages(reason, error), {
-      hint: 'What this push has begun is taken back by the next one.',
-      exitCode: reason instanceof RdtError ? reason.exitCode : ExitCode.failure,
-      cause: new AggregateError([reason, error]),
-    });
+    const cause = new AggregateError([reason, error]);
+    if (reason instanceof RdtError && reason.exitCode === ExitCode.unreachable) {
+      const hint = [reason.hint, NEXT_PUSH].filter((part) => part !== undefined).join('\n');
+      return new RdtError(reason.message, { hint, exitCode: reason.exitCode, cause });
+    }
+    const message = `${messageOf(reason)}; and what was begun could not be taken back: ${messageOf(error)}`;
+    const exitCode = reason instanceof RdtError ? reason.exitCode : ExitCode.failure;
+    return new RdtError(message, { hint: NEXT_PUSH, exitCode, cause });
   }
 }
 
-/** A device that is lost fails both in the same way. */
-function bothMessages(reason: unknown, error: unknown): string {
-  const [why, problem] = [reason, error].map((cause) =>
-    cause instanceof Error ? cause.message : String(cause),
-  );
-  return why === problem ? `${why}` : `${why}; and it could not be taken back: ${problem}`;
-}
+const messageOf = (error: unknown): string =>
+  (error instanceof Error ? error.message : String(error)).replace(/\.$/, '');
