@@ -1,10 +1,11 @@
 import { posix } from 'node:path';
+import { Readable } from 'node:stream';
 import { RdtError } from '../errors.js';
 import type { Container, Engine } from '../transport/engine.js';
 import { EngineError } from '../transport/engine-error.js';
 import { archiveBody } from './archive-body.js';
 import { DIRTY, newPackedFiles, type PackedFiles, packCommit } from './commit-archive.js';
-import { runScript, STAGE_SCRIPT } from './container-script.js';
+import { CLEAN_SCRIPT, runScript, STAGE_SCRIPT } from './container-script.js';
 import { makeDestination } from './destination.js';
 import type { Deployed, Owner } from './deployment.js';
 import { type MountPart, readOnlyBy, splitByMount, touchesTmpfs } from './mounts.js';
@@ -99,8 +100,25 @@ async function putPart(
   try {
     return await putArchive(request, part, token);
   } catch (error) {
-    if (!(error instanceof EngineError) || !(await makeDestination(request))) throw error;
-    return putArchive(request, part, token);
+    if (!(error instanceof EngineError)) throw error;
+    if (await makeDestination(request)) return putArchive(request, part, token);
+    await clearStage(request, part);
+    throw refused(request.destination, error.message, GO_ON, error);
+  }
+}
+
+/** Where nothing can be run in the container, the next commit does it. */
+async function clearStage(
+  { engine, container, destination, signal }: Commit,
+  part: MountPart,
+): Promise<void> {
+  if (!container.state.running || container.state.restarting) return;
+  const folder = posix.join(destination, part.below);
+  try {
+    await runScript(engine, container.id, CLEAN_SCRIPT, [folder], Readable.from([]), signal);
+  } catch (error) {
+    // It stopped meanwhile.
+    if (!(error instanceof EngineError)) throw error;
   }
 }
 
@@ -196,7 +214,7 @@ async function stage(
       case 'no-shell':
         return rebuild('files were deleted, and the container has no shell, tar or xargs to delete them');
       case 'failed':
-        throw scriptFailed(destination, result.errors);
+        throw refused(destination, result.errors || 'no message', args[1] === 'strict' ? OBSTACLE : GO_ON);
     }
   } catch (error) {
     if (!(error instanceof EngineError) || error.status !== 409) throw error;
@@ -206,11 +224,13 @@ async function stage(
   }
 }
 
-function scriptFailed(destination: string, errors: string): RdtError {
-  return new RdtError(`the container refused the sync to ${destination}: ${errors || 'no message'}`, {
-    hint: 'A folder that a file is to replace may hold files that rdt does not manage. `rdt push --force-build` starts from a new container.',
-  });
-}
+const GO_ON =
+  'No file is half-written, and the next push goes on from there. If the disk of the device is full, make room on it first.';
+const OBSTACLE =
+  'A folder that a file is to replace may hold files that rdt does not manage. `rdt push --force-build` starts from a new container.';
+
+const refused = (destination: string, why: string, hint: string, cause?: unknown): RdtError =>
+  new RdtError(`the container refused the sync to ${destination}: ${why}`, { hint, cause });
 
 function archiveOf(request: CountedCommit, part: MountPart) {
   const { source, local, owner, deployed, unobserved, onContent } = request;

@@ -28,6 +28,14 @@ export const STAGE_SCRIPT = `
   rm -rf .rdt-stage
   if [ -n "$2" ]; then ln -sfn "$2" .rdt-state; fi
 )
+status=$?
+if [ $status != 0 ]; then rm -rf "$1/.rdt-stage"; fi
+echo "rdt:$status"
+`;
+
+/** Takes away what a commit that failed has left in the stage below `$1`: it may fill the device's disk. */
+export const CLEAN_SCRIPT = `
+rm -rf "$1/.rdt-stage"
 echo "rdt:$?"
 `;
 

@@ -1,0 +1,70 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { VirtualDevice } from '../testbed/virtual-device.js';
+import { type AppState, HELLO, PushedApp } from './pushed-app.js';
+
+let device: VirtualDevice;
+let app: PushedApp;
+let before: AppState;
+
+beforeAll(async () => {
+  device = await VirtualDevice.up({
+    name: 'push-full-disk',
+    announce: false,
+    images: ['busybox'],
+    diskMegabytes: 96,
+  });
+  app = new PushedApp(device, 'full', { ...HELLO, '.dockerignore': 'large\n', 'greeting.txt': 'old' });
+  await app.push();
+  before = await app.state();
+  await device.fillDisk({ leaveBytes: 3 << 20 });
+});
+afterAll(async () => {
+  app[Symbol.dispose]();
+  await device.down();
+});
+
+const NO_SPACE =
+  /rdt: the container refused the sync to \/usr\/src\/app: .*no space left on device\n.*make room on it/i;
+
+it('a sync that does not fit says so, leaves every old file, and the app runs on', async () => {
+  app.write('greeting.txt', 'new');
+  app.write('large', randomBytes(8 << 20));
+  const { exitCode, stderr } = await app.tryPush();
+  expect(exitCode, stderr).toBe(1);
+  expect(stderr).toMatch(NO_SPACE);
+  expect(await app.state()).toEqual(before);
+  expect(await app.exec('cat', 'greeting.txt')).toBe('old');
+});
+
+it('one with deletions, which goes through a script in the container, does the same', async () => {
+  app.write('greeting.txt', 'old');
+  app.remove('large');
+  app.write('doomed.txt', '');
+  await app.push();
+  app.remove('doomed.txt');
+  app.write('greeting.txt', 'new');
+  app.write('large', randomBytes(8 << 20));
+  const { exitCode, stderr } = await app.tryPush();
+  expect(exitCode, stderr).toBe(1);
+  expect(stderr).toMatch(NO_SPACE);
+  expect(await app.exec('cat', 'greeting.txt')).toBe('old');
+  expect((await app.state()).running).toBe(true);
+});
+
+it('a build that does not fit says so, and the app runs on', async () => {
+  const state = await app.state();
+  app.write('.dockerignore', '');
+  const { exitCode, stderr } = await app.tryPush('--force-build');
+  expect(exitCode, stderr).toBe(5);
+  expect(stderr).toMatch(/The device says: .*no space left on device/);
+  expect(await app.state()).toEqual(state);
+  expect(await app.leftovers()).toEqual([]);
+});
+
+it('all of it is healed by a push when there is room again', async () => {
+  await device.freeDisk();
+  await app.push();
+  await app.expectInStep();
+  expect(await app.exec('cat', 'greeting.txt')).toBe('new');
+});
