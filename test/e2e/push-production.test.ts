@@ -1,0 +1,115 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { VirtualDevice } from '../testbed/virtual-device.js';
+import { HELLO, PushedApp } from './pushed-app.js';
+
+let device: VirtualDevice;
+let app: PushedApp;
+
+beforeAll(async () => {
+  device = await VirtualDevice.up({
+    name: 'push-production',
+    production: true,
+    announce: false,
+    images: ['busybox'],
+  });
+  app = new PushedApp(device, 'produced', { ...HELLO, 'greeting.txt': 'hello', 'old.txt': '' });
+});
+afterAll(async () => {
+  app[Symbol.dispose]();
+  await device.down();
+});
+
+const withKey = (...args: string[]): string[] => ['--identity', device.testerKeyFile, ...args];
+
+describe('a production device', () => {
+  it('without a key is refused with exit code 7, and what to do', async () => {
+    const { exitCode, stderr } = await app.tryPush();
+    expect(exitCode, stderr).toBe(7);
+    expect(stderr).toMatch(/--identity/);
+  });
+
+  it('with a key that it does not know is refused too', async () => {
+    const key = join(app.rdt.home, 'other-key');
+    execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', key]);
+    const { exitCode, stderr } = await app.tryPush('--identity', key);
+    expect(exitCode, stderr).toBe(7);
+  });
+
+  it('is built on through ssh, with its host key stored at the first time', async () => {
+    await app.push(...withKey());
+    await app.untilLogged('started');
+    await app.expectInStep();
+  });
+
+  it('gets an edit, a deletion, and nothing when there is nothing', async () => {
+    const { id } = await app.state();
+    app.write('greeting.txt', 'edited');
+    await app.push(...withKey());
+    await app.expectInStep();
+    app.remove('old.txt');
+    await app.push(...withKey());
+    await app.expectInStep();
+    const state = await app.state();
+    expect(state.id).toBe(id);
+    await app.push(...withKey());
+    expect(await app.state()).toEqual(state);
+  });
+
+  it('streams the logs until Ctrl-C', async () => {
+    app.write('main.sh', 'trap "exit 0" TERM\nwhile true; do echo tick; sleep 0.2; done\n');
+    const args = ['push', device.address, '--app-name', 'produced', ...withKey()];
+    const push = app.rdt.start(args, { cwd: app.folder });
+    await push.until(/tick\r?\ntick\r?\n/);
+    push.kill('SIGINT');
+    expect(await push.ended()).toMatchObject({ exitCode: 0 });
+  });
+
+  it('keeps its old app when Ctrl-C ends a build', async () => {
+    const before = await app.state();
+    app.write('Dockerfile', `${HELLO['Dockerfile'] ?? ''}RUN echo begun; sleep 100\n`);
+    const push = app.startPush(...withKey());
+    await push.until(/ {2}begun/);
+    push.kill('SIGINT');
+    expect(await push.ended()).toMatchObject({ exitCode: 130 });
+    expect(await app.state()).toEqual(before);
+    expect(await app.leftovers()).toEqual([]);
+    app.write('Dockerfile', HELLO['Dockerfile'] ?? '');
+  });
+
+  it('that loses its sshd in a build fails the push with exit code 4', async () => {
+    app.write('Dockerfile', `${HELLO['Dockerfile'] ?? ''}RUN echo begun; sleep 100\n`);
+    const push = app.startPush(...withKey());
+    await push.until(/ {2}begun/);
+    await device.killSsh();
+    const { exitCode, stderr } = await push.ended();
+    await device.startSsh();
+    expect(exitCode, stderr).toBe(4);
+    app.write('Dockerfile', `${HELLO['Dockerfile'] ?? ''}LABEL sshd=back\n`);
+    await app.forgetLock();
+    await app.push(...withKey());
+    await app.expectInStep();
+  });
+});
+
+describe('a device that was flashed anew', () => {
+  it('is refused for its changed host key, until the old one is forgotten', async () => {
+    await device.reflash();
+    const refused = await app.tryPush(...withKey());
+    expect(refused.exitCode, refused.stderr).toBe(7);
+    expect(refused.stderr).toMatch(/flash/);
+    expect(refused.stderr).toContain(`rdt known-hosts forget ${device.address}`);
+    expect((await device.docker('ps', '--all', '--quiet')).stdout).toBe('');
+    const forget = await app.rdt.run(['known-hosts', 'forget', device.address]);
+    expect(forget.exitCode, forget.stderr).toBe(0);
+    await app.push(...withKey());
+    await app.expectInStep();
+  });
+
+  it('leaves the known_hosts file of the user alone', () => {
+    const file = join(app.rdt.home, '.ssh', 'known_hosts');
+    expect(existsSync(file) ? readFileSync(file, 'utf8') : '').toBe('');
+  });
+});
