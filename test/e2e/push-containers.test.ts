@@ -91,6 +91,7 @@ describe('a container whose USER is not root', () => {
       const expected = ['fresh', 'fresh/file', 'link', 'main.sh'].map((name) => `${owner} ${name}`);
       expect((await app.exec(...owners)).split('\n')).toEqual(expected);
       await app.exec('sh', '-c', 'echo mine >> fresh/file');
+      app.write('fresh/file', 'edited here too');
       app.write('fresh/other', 'y');
       app.remove('link');
       await app.push();
