@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { appendFile, mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { RdtError } from '../errors.js';
 import { errorCode } from './connection-error.js';
@@ -10,7 +10,8 @@ const PRIVATE_FOLDER = 0o700;
 
 /**
  * Known host keys in a file that only its owner can read. Lines are only ever appended, which is atomic for lines of this
- * size, so that processes need no lock; only a person's `forget` rewrites it, by rename.
+ * size; only a person's `forget` replaces the file, by rename. Neither needs a lock: whoever replaces it takes over what was
+ * added to the old one meanwhile, and whoever adds looks whether it was to the present one.
  */
 export class KnownHostsFile implements KnownHostsStore {
   constructor(readonly path: string) {}
@@ -26,10 +27,18 @@ export class KnownHostsFile implements KnownHostsStore {
 
   async append(line: string): Promise<void> {
     await mkdir(dirname(this.path), { recursive: true, mode: PRIVATE_FOLDER });
-    const text = await this.read();
-    // A line that a crash has cut short must not swallow ours.
-    const separator = text === '' || text.endsWith('\n') ? '' : '\n';
-    await appendFile(this.path, separator + line, { mode: PRIVATE_FILE });
+    const file = await open(this.path, 'a', PRIVATE_FILE);
+    let isPresent: boolean;
+    try {
+      const text = await this.read();
+      // A line that a crash has cut short must not swallow ours.
+      const separator = text === '' || text.endsWith('\n') ? '' : '\n';
+      await file.appendFile(separator + line);
+      isPresent = await this.isPresent(file);
+    } finally {
+      await file.close();
+    }
+    if (!isPresent) await this.append(line);
   }
 
   async rewrite(edit: (text: string) => string): Promise<void> {
@@ -43,12 +52,33 @@ export class KnownHostsFile implements KnownHostsStore {
         // Another process may have appended meanwhile.
         newest = await this.read();
       } while (newest !== edited);
-      await rename(temporary, this.path);
+      await this.replace(temporary, edited);
     } catch (error) {
       throw new RdtError(`Cannot write the known host keys to ${this.path}.`, { cause: error });
     } finally {
       await rm(temporary, { force: true });
     }
+  }
+
+  /** `edited` is what the file held that is replaced; lines that came to it later come to the new one too. */
+  private async replace(temporary: string, edited: string): Promise<void> {
+    const old = await open(this.path, 'a+', PRIVATE_FILE);
+    try {
+      await rename(temporary, this.path);
+      const text = await old.readFile('utf8');
+      if (text.startsWith(edited) && text !== edited) await this.append(text.slice(edited.length));
+    } finally {
+      await old.close();
+    }
+  }
+
+  private async isPresent(file: FileHandle): Promise<boolean> {
+    const [mine, present] = await Promise.all([
+      file.stat({ bigint: true }),
+      // It may be gone altogether: then ours is not the present one either.
+      stat(this.path, { bigint: true }).catch(() => undefined),
+    ]);
+    return mine.ino === present?.ino;
   }
 }
 

@@ -77,6 +77,43 @@ describe('the file of known hosts', () => {
     expect(parseKnownHosts(await file().read())).toHaveLength(61);
   });
 
+  describe('that two processes change at once', () => {
+    /** Lets another process come in between, when this one takes the file for settled. */
+    class Contested extends KnownHostsFile {
+      private last: string | undefined;
+
+      constructor(private readonly meanwhile: () => Promise<void>) {
+        super(path);
+      }
+
+      override async read(): Promise<string> {
+        const text = await super.read();
+        if (text === this.last) await this.meanwhile();
+        this.last = text;
+        return text;
+      }
+    }
+    const shed = '[10.0.0.6]:22222 ssh-ed25519 SHED\n';
+    const attic = '[10.0.0.7]:22222 ssh-ed25519 ATTIC\n';
+
+    beforeEach(async () => {
+      await check(kitchen, 'A');
+    });
+
+    it('keeps a line that comes as the last thing before it is replaced', async () => {
+      const contested = new Contested(() => file().append(shed));
+      await contested.rewrite(() => '');
+      expect(await file().read()).toBe(shed);
+    });
+
+    it('keeps a line whose writer has the old file open when it is replaced', async () => {
+      const contested = new Contested(() => file().rewrite(() => attic));
+      await contested.read();
+      await contested.append(shed);
+      expect(await file().read()).toBe(`${attic}${shed}`);
+    });
+  });
+
   it('adds to a line that a crash cut short without losing its own', async () => {
     await check(kitchen, 'A');
     writeFileSync(path, '[shed]:22222,[10.0.0.6]:22222 ssh-ed255', { flag: 'a' });
