@@ -31,7 +31,7 @@ export class DialingAgent extends Agent {
   }
 
   override destroy(): void {
-    this.disposal.abort(new Error('The connection to the engine was closed by rdt.'));
+    this.disposal.abort(new Error('rdt has closed the connection to the engine'));
     super.destroy();
   }
 

@@ -1,4 +1,5 @@
 import { Client } from 'ssh2';
+import { sshAlgorithms } from './ssh-algorithms.js';
 
 /**
  * The public host key that an ssh server proves to own, in the wire form of RFC 4253, 6.6; undefined when it shows none before
@@ -23,6 +24,7 @@ export function readSshHostKey(
       host: address,
       port,
       username: 'root',
+      algorithms: sshAlgorithms([]),
       hostVerifier: (key: Buffer) => {
         finish(key);
         return false;
