@@ -37,8 +37,6 @@ export interface Engine extends AsyncDisposable {
   exec(container: string, options: ExecOptions, signal?: AbortSignal): Promise<ExecSession>;
 
   startContainer(ref: string, signal?: AbortSignal): Promise<void>;
-  /** SIGTERM (or the image's stop signal), then SIGKILL after `graceSeconds`. No error when it is not running. */
-  stopContainer(ref: string, graceSeconds: number, signal?: AbortSignal): Promise<void>;
   /** Sends a signal such as `SIGKILL`. Returns false when the container was not running. */
   killContainer(ref: string, signalName: string, signal?: AbortSignal): Promise<boolean>;
   /**

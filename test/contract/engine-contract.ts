@@ -4,7 +4,7 @@ import { buffer, text } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
 import { extract, pack } from 'tar-stream';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { ContainerSpec, Engine, ExecOptions } from '../../src/transport/engine.js';
+import type { ContainerSpec, Engine, ExecOptions, LogEntries } from '../../src/transport/engine.js';
 
 /** What the suite needs: an engine that has `busybox:latest` (a shell, cat, sleep). */
 export interface EngineSubject extends AsyncDisposable {
@@ -23,6 +23,8 @@ export const SCRIPTS = {
   waitForEof: 'cat >/dev/null; echo eof >/tmp/eof',
   exit5: 'exit 5',
 } as const;
+
+const ONCE = { follow: false, timestamps: false } as const;
 
 const sh = (script: keyof typeof SCRIPTS): string[] => ['sh', '-c', SCRIPTS[script]];
 
@@ -76,6 +78,10 @@ export const engineContract = (name: string, open: () => Promise<EngineSubject>)
       HostConfig: {},
       ...changes,
     });
+    const stop = async (): Promise<void> => {
+      await engine.killContainer(app, 'SIGKILL');
+      await engine.waitContainer(app, 'not-running');
+    };
     const run = async (options: ExecOptions, input = '') => {
       const session = await engine.exec(app, options);
       session.stdin.end(input);
@@ -106,9 +112,19 @@ export const engineContract = (name: string, open: () => Promise<EngineSubject>)
         expect(info.architecture).not.toBe('');
       });
 
+      it('tells the time of the device, to the second', async () => {
+        const before = Math.floor(Date.now() / 1_000) * 1_000;
+        const time = await engine.deviceTimeMs();
+        expect(time % 1_000).toBe(0);
+        expect(time).toBeGreaterThanOrEqual(before);
+        expect(time).toBeLessThanOrEqual(Date.now());
+      });
+
       it('rejects with the reason of a signal that was aborted before', async () => {
         const signal = AbortSignal.abort(new Error('enough'));
         await expect(engine.ping(signal)).rejects.toThrow('enough');
+        await expect(engine.deviceTimeMs(signal)).rejects.toThrow('enough');
+        await expect(engine.logEntries(app, ONCE, signal)).rejects.toThrow('enough');
         await expect(engine.inspectContainer(app, signal)).rejects.toThrow('enough');
         await expect(engine.removeContainer(app, { removeAnonymousVolumes: true }, signal)).rejects.toThrow(
           'enough',
@@ -157,14 +173,12 @@ export const engineContract = (name: string, open: () => Promise<EngineSubject>)
 
       it('answers 404 for what cannot be done without one', async () => {
         await expect(engine.startContainer(app)).rejects.toMatchObject({ status: 404 });
-        await expect(engine.stopContainer(app, 0)).rejects.toMatchObject({ status: 404 });
         await expect(engine.killContainer(app, 'SIGKILL')).rejects.toMatchObject({ status: 404 });
         await expect(engine.renameContainer(app, newName())).rejects.toMatchObject({ status: 404 });
         await expect(engine.exec(app, { argv: ['cat'] })).rejects.toMatchObject({ status: 404 });
         await expect(engine.waitContainer(app, 'not-running')).rejects.toMatchObject({ status: 404 });
-        await expect(engine.logs(app, { follow: false, timestamps: false })).rejects.toMatchObject({
-          status: 404,
-        });
+        await expect(engine.logs(app, ONCE)).rejects.toMatchObject({ status: 404 });
+        await expect(engine.logEntries(app, ONCE)).rejects.toMatchObject({ status: 404 });
         await expect(engine.putArchive(app, '/', Buffer.alloc(1_024))).rejects.toMatchObject({ status: 404 });
         await expect(engine.createContainer(app, spec({ Image: `${app}:latest` }))).rejects.toMatchObject({
           status: 404,
@@ -206,14 +220,13 @@ export const engineContract = (name: string, open: () => Promise<EngineSubject>)
     });
 
     describe('running', () => {
-      it('starts and stops without complaint when that is so already', async () => {
+      it('starts without complaint what runs already, and knows when it ended', async () => {
         await engine.createContainer(app, spec());
         await engine.startContainer(app);
         await engine.startContainer(app);
         const running = await engine.inspectContainer(app);
         expect(running?.state).toMatchObject({ running: true, finishedAt: undefined });
-        await engine.stopContainer(app, 0);
-        await engine.stopContainer(app, 0);
+        await stop();
         const ended = await engine.inspectContainer(app);
         expect(ended?.state.status).toBe('exited');
         expect(ended?.state.finishedAt).toMatch(/^20\d\d-\d\d-\d\dT/);
@@ -237,7 +250,6 @@ export const engineContract = (name: string, open: () => Promise<EngineSubject>)
         await engine.inspectContainer(app);
         await engine.startContainer(app);
         expect(await exit).toBe(5);
-        await engine.stopContainer(app, 0);
       });
 
       it('a wait ends with the reason of its signal', async () => {
@@ -300,7 +312,7 @@ export const engineContract = (name: string, open: () => Promise<EngineSubject>)
       });
 
       it('is refused with 409 in a container that does not run', async () => {
-        await engine.stopContainer(app, 0);
+        await stop();
         await expect(engine.exec(app, { argv: ['cat'] })).rejects.toMatchObject({ status: 409 });
       });
     });
@@ -338,7 +350,7 @@ export const engineContract = (name: string, open: () => Promise<EngineSubject>)
         'gives back what it was given, in a %s container',
         async (state) => {
           if (state !== 'created') await engine.startContainer(app);
-          if (state === 'stopped') await engine.stopContainer(app, 0);
+          if (state === 'stopped') await stop();
           const tar = await tarOf([
             { name: 'd/', type: 'directory', mode: 0o700 },
             { name: 'd/file', content: 'hello' },
@@ -463,6 +475,75 @@ export const engineContract = (name: string, open: () => Promise<EngineSubject>)
           if (seen.includes('three')) abort.abort(new Error('enough'));
         }
         expect(seen).toBe('one\nthree\n');
+      });
+    });
+
+    describe('log entries', () => {
+      const TIME = /^(20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z) /;
+      const started = async (script: keyof typeof SCRIPTS, changes: Partial<ContainerSpec> = {}) => {
+        await engine.createContainer(app, spec({ Cmd: sh(script), ...changes }));
+        await engine.startContainer(app);
+      };
+      const ended = async (changes: Partial<ContainerSpec> = {}) => {
+        await started('log', changes);
+        await engine.waitContainer(app, 'not-running');
+      };
+      const rows = async ({ batches }: LogEntries): Promise<string[]> => {
+        const found: string[] = [];
+        for await (const batch of batches) {
+          found.push(...batch.map(({ stream, bytes }) => `${stream} ${bytes.toString()}`));
+        }
+        return found;
+      };
+      /** Both outputs are stamped by threads of their own: their order is only sure within one. */
+      const ALL = ['stderr two\n', 'stdout one\n', 'stdout three\n'];
+
+      it('are the messages of both outputs, all or the last ones', async () => {
+        await ended();
+        const entries = await engine.logEntries(app, ONCE);
+        expect(entries.terminal).toBe(false);
+        expect((await rows(entries)).toSorted()).toEqual(ALL);
+        expect(await rows(await engine.logEntries(app, { ...ONCE, tail: 1 }))).toHaveLength(1);
+      });
+
+      it('have a time each, from which the log can be asked for again', async () => {
+        await ended();
+        const stamped = { follow: false, timestamps: true };
+        const all = await rows(await engine.logEntries(app, stamped));
+        const times = all.map((row) => TIME.exec(row.replace(/^\w+ /, ''))?.[1] ?? '');
+        expect(times.every((time) => time !== '')).toBe(true);
+        const [, , last = ''] = times.toSorted();
+        const again = await rows(await engine.logEntries(app, { ...stamped, since: last }));
+        expect(all).toEqual(expect.arrayContaining(again));
+        expect(again.length).toBe(times.filter((time) => time >= last).length);
+      });
+
+      it('say whether a terminal made one output of both', async () => {
+        await ended({ Tty: true });
+        const entries = await engine.logEntries(app, ONCE);
+        expect(entries.terminal).toBe(true);
+        expect((await rows(entries)).every((row) => row.startsWith('stdout '))).toBe(true);
+      });
+
+      it('come until the container stops, when they are followed', async () => {
+        await started('logAndWait');
+        const entries = await engine.logEntries(app, { follow: true, timestamps: false });
+        const all = rows(entries);
+        await expect
+          .poll(async () => (await rows(await engine.logEntries(app, ONCE))).length)
+          .toBe(ALL.length);
+        await engine.killContainer(app, 'SIGKILL');
+        expect((await all).toSorted()).toEqual(ALL);
+      });
+
+      it('reject with the reason of their signal', async () => {
+        await started('logAndWait');
+        const abort = new AbortController();
+        const { batches } = await engine.logEntries(app, { follow: true, timestamps: false }, abort.signal);
+        const read = async () => {
+          for await (const batch of batches) if (batch.length > 0) abort.abort(new Error('enough'));
+        };
+        await expect(read()).rejects.toThrow('enough');
       });
     });
 

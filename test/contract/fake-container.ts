@@ -61,7 +61,8 @@ export class FakeContainer {
     this.running = true;
     this.stoppedByUs = false;
     this.startedAt = this.now();
-    const main = this.process({ argv: this.spec.Cmd ?? this.image.cmd });
+    const terminal = this.spec.Tty === true && { terminal: { columns: 80, rows: 24 } };
+    const main = this.process({ argv: this.spec.Cmd ?? this.image.cmd, ...terminal });
     this.main = main;
     for (const to of ['stdout', 'stderr'] as const) {
       main[to].on('data', (chunk: Buffer) => this.log(to, chunk.toString('utf8')));

@@ -118,11 +118,6 @@ export class FakeEngine extends FakeDevice implements Engine {
     this.container(ref).start();
   }
 
-  async stopContainer(ref: string, graceSeconds: number, signal?: AbortSignal): Promise<void> {
-    await this.enter('stopContainer', [ref, String(graceSeconds)], signal);
-    await this.container(ref).kill(15, { final: true });
-  }
-
   /** A device without procps. */
   async caughtSignals(ref: string, pid: number, signal?: AbortSignal): Promise<undefined> {
     await this.enter('caughtSignals', [ref, String(pid)], signal);

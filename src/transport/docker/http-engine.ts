@@ -135,14 +135,6 @@ export class HttpEngine implements Engine {
     await this.calls.status(this.work('POST', `/containers/${inPath(ref)}/start`, signal));
   }
 
-  async stopContainer(ref: string, graceSeconds: number, signal?: AbortSignal): Promise<void> {
-    await this.calls.status({
-      ...this.work('POST', `/containers/${inPath(ref)}/stop`, signal),
-      query: { t: graceSeconds },
-      silenceMs: graceSeconds * 1_000 + this.patience.workMs,
-    });
-  }
-
   async caughtSignals(
     ref: string,
     pid: number,
