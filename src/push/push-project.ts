@@ -50,7 +50,8 @@ export interface PushProjectDeps
   readonly cwd: string;
   /** @throws RdtError (usage) for a source without a readable project, or with a wrong one. */
   openProject(source: string): Promise<Project>;
-  findDevice(target: string | undefined): Promise<Device>;
+  /** Looks at once, but tells and asks the user nothing before `turn` has come. */
+  findDevice(target: string | undefined, turn: Promise<unknown>, signal: AbortSignal): Promise<Device>;
   connect(device: Device): Promise<EngineConnection>;
   readonly logView: LogView;
   /** Undefined where nobody can be asked. */
@@ -60,21 +61,48 @@ export interface PushProjectDeps
 /** `rdt push`: from a folder and whatever the user said to an app that runs, and its output until the user has seen enough. */
 export async function pushProject(request: PushRequest, deps: PushProjectDeps): Promise<void> {
   const source = resolve(deps.cwd, request.source);
-  const finding = deps.findDevice(request.target);
-  // A wrong project file is the better message; the search goes on meanwhile.
+  const { project, settings, device } = await projectAndDevice(request, source, deps);
+  await using connection = await deps.connect(device);
+  const result = await push(jobOf(request, project, settings), { ...deps, ...services(connection), device });
+  if (!request.followLogs || settings.skipLogs || request.dryRun) return;
+  await followApp(connection.engine, device, result, deps);
+}
+
+interface Settled {
+  readonly project: Project;
+  readonly settings: PushSettings;
+}
+
+/** The search goes on while the project is read and its name is asked for. A wrong project is the better message, and ends the search. */
+async function projectAndDevice(
+  request: PushRequest,
+  source: string,
+  deps: PushProjectDeps,
+): Promise<Settled & { readonly device: Device }> {
+  const search = new AbortController();
+  const settling = settleProject(request, source, deps);
+  const signal = AbortSignal.any([deps.signal, search.signal]);
+  const finding = deps.findDevice(request.target, settling, signal);
   finding.catch(() => undefined);
+  try {
+    const settled = await settling;
+    const device = await finding;
+    deps.emit({ type: 'device', device });
+    return { ...settled, device };
+  } catch (error) {
+    search.abort(error);
+    throw error;
+  }
+}
+
+async function settleProject(request: PushRequest, source: string, deps: PushProjectDeps): Promise<Settled> {
   const project = await deps.openProject(source);
   for (const message of project.warnings) deps.emit({ type: 'warning', message });
   const settings = await settle(request, project, source, deps);
   refuseUnsupported(settings);
   const { appName: app, destination, verbose, progress } = settings;
   deps.emit({ type: 'project', app, source, destination, verbose, progress });
-  const device = await finding;
-  deps.emit({ type: 'device', device });
-  await using connection = await deps.connect(device);
-  const result = await push(jobOf(request, project, settings), { ...deps, ...services(connection), device });
-  if (!request.followLogs || settings.skipLogs || request.dryRun) return;
-  await followApp(connection.engine, device, result, deps);
+  return { project, settings };
 }
 
 async function settle(

@@ -27,11 +27,12 @@ export function wireDiscovery(runtime: Runtime): Discovery {
     isSameMachine: compareMachines(engineInfo, { read: readHostKey }),
   };
   const resolver = new ChildResolver(env);
-  const chooser = isInteractive(runtime) ? lazyChooser(runtime) : undefined;
   return {
-    findDevice: (target, emit, signal) => {
+    findDevice: (target, emit, signal, turn = Promise.resolve()) => {
+      const chooser = isInteractive(runtime) ? lazyChooser(runtime, turn) : undefined;
       const tell = (event: DiscoveryEvent): void => {
-        runtime.stderr.write(`${discoveryLine(event)}\n`);
+        const print = (): unknown => runtime.stderr.write(`${discoveryLine(event)}\n`);
+        void turn.then(print, () => undefined);
         emit(event);
       };
       return findDevice(target, { ...search, browser, resolver, chooser, emit: tell }, signal);
@@ -40,8 +41,9 @@ export function wireDiscovery(runtime: Runtime): Discovery {
   };
 }
 
-const lazyChooser = (runtime: Runtime): DeviceChooser => ({
+const lazyChooser = (runtime: Runtime, turn: Promise<unknown>): DeviceChooser => ({
   async choose(devices: AsyncIterable<Device>, signal: AbortSignal): Promise<Device> {
+    await turn;
     const { DevicePicker } = await import('../ui/device-picker.js');
     return new DevicePicker(runtime).choose(devices, signal);
   },

@@ -40,7 +40,7 @@ export function wirePush(runtime: Runtime, options: PushOptions): (request: Push
     login: new DockerConfigLogin(dockerConfigFile(env, homedir())),
     logView: createLogView(runtime, { json: false, timestamps: false, raw: false, color: true }),
     openProject,
-    findDevice: (target) => discovery.findDevice(target, () => undefined, signal),
+    findDevice: (target, turn, wanted) => discovery.findDevice(target, () => undefined, wanted, turn),
     connect: (device) => connectEngine(device, runtime, options),
     askAppName: isInteractive(runtime) ? (proposal) => askAppName(runtime, proposal) : undefined,
   };
