@@ -1,5 +1,5 @@
 import { ExitCode, RdtError } from '../errors.js';
-import { type Dockerfile, type Instruction, onOneLine } from './dockerfile.js';
+import { type Dockerfile, fullReference, type Instruction, onOneLine } from './dockerfile.js';
 import type { BuildFailure } from './image-builder.js';
 import { locateFailure, missingBaseImage } from './locate-failure.js';
 
@@ -40,7 +40,7 @@ function describe(failure: BuildFailure, what: string | undefined, image: string
   if (image !== undefined) {
     return {
       message: `the base image ${image} is not on the device, and the device could not pull it`,
-      hint: `${said}\nCheck its name, and that the device reaches the registry; for a private image, run docker login here first.`,
+      hint: `${said}\nCheck its name, and that the device reaches the registry; for a private image, run ${loginCommand(image)} here first.`,
     };
   }
   if (failure.runExitCode !== undefined && what !== undefined) {
@@ -50,6 +50,11 @@ function describe(failure: BuildFailure, what: string | undefined, image: string
     };
   }
   return { message: what === undefined ? 'the build failed' : `${what} failed`, hint: said };
+}
+
+function loginCommand(image: string): string {
+  const [registry = ''] = fullReference(image).split('/');
+  return registry === 'docker.io' ? 'docker login' : `docker login ${registry}`;
 }
 
 function shortened(text: string | undefined): string | undefined {

@@ -136,6 +136,11 @@ const namePattern = ({ name, port }: SshHost): string | undefined => {
   return patternOf(plain, port);
 };
 
+/** A device is `kitchen` and `kitchen.local`, as its user likes. */
+const withoutLocal = (name: string): string => name.replace(/\.local$/, '');
+
+const portIn = (pattern: string): number => Number(/\]:(\d+)$/.exec(pattern)?.[1] ?? DEFAULT_SSH_PORT);
+
 const hostIn = (pattern: string): string => /^\[(.*)\]:\d+$/.exec(pattern)?.[1] ?? pattern;
 
 const isAddressPattern = (pattern: string): boolean => isIP(hostIn(pattern)) !== 0;
@@ -150,6 +155,10 @@ const matcherOf = (device: string): ((pattern: string) => boolean) => {
     .replace(/\.$/, '')
     .replace(/%[^\]]*/, '');
   const [, bracketed, host = bracketed, port] = /^(?:\[(.*)\]|([^:]*)):(\d+)$/.exec(plain) ?? [];
-  const withPort = host === undefined ? undefined : patternOf(host, Number(port));
-  return (pattern) => pattern === withPort || hostIn(pattern) === plain.replace(/^\[(.*)\]$/, '$1');
+  const withPort = host === undefined ? undefined : patternOf(withoutLocal(host), Number(port));
+  const meant = withoutLocal(plain.replace(/^\[(.*)\]$/, '$1'));
+  return (pattern) => {
+    const known = withoutLocal(hostIn(pattern));
+    return known === meant || patternOf(known, portIn(pattern)) === withPort;
+  };
 };

@@ -137,10 +137,19 @@ describe('forgetting', () => {
     ['10.0.0.5:22222', ['B', 'C']],
     ['[10.0.0.5]:22222', ['B', 'C']],
     ['shed', ['A', 'B']],
+    ['kitchen.local', ['C']],
+    ['kitchen.local:22222', ['C']],
     ['10.0.0', ['A', 'B', 'C']],
     ['', ['A', 'B', 'C']],
   ])('%s leaves the others', (device, expected) => {
     expect(left(device)).toEqual(expected);
+  });
+
+  it('knows a device by its name with and without .local', () => {
+    const stored = fileOf([at('10.0.0.5', 'kitchen.local'), key('A')]);
+    expect(forgetHost(stored, 'kitchen').text).toBe('');
+    expect(forgetHost(stored, 'kitchen:22222').text).toBe('');
+    expect(forgetHost(stored, 'kitchen:22').text).toBe(stored);
   });
 
   it('tells what it took out and keeps what is not an entry', () => {
