@@ -41,7 +41,7 @@ export interface SyncSummary {
   readonly files: number;
   readonly deleted: number;
   readonly bytes: number;
-  readonly channel: 'archive' | 'script';
+  readonly channel: 'archive' | 'script' | 'warm';
 }
 
 export interface PushResult {
