@@ -1,5 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
-import { join } from 'node:path';
+import { join, posix } from 'node:path';
 import type { Readable } from 'node:stream';
 import { RdtError } from '../errors.js';
 import type { Owner } from './deployment.js';
@@ -16,6 +16,8 @@ export const DIRTY = 'dirty';
 
 /** Larger files are streamed into the archive. */
 const IN_MEMORY_BYTES = 4 << 20;
+/** A script renames so many entries into place, a program each; more are linked by tar itself, which takes the old file away a moment before. */
+const MOST_MOVES = 16;
 
 /**
  * One sync as one tar: contents into the stage, then hard links that put them in place, then the state. Whoever unpacks it
@@ -37,7 +39,7 @@ export interface CommitArchive {
   readonly onContent: (bytes: number) => void;
   readonly finish:
     | { readonly by: 'engine'; readonly token: string | undefined }
-    | { readonly by: 'script'; readonly deletions: readonly Deletion[] };
+    | { readonly by: 'script'; readonly marksState: boolean; readonly deletions: readonly Deletion[] };
 }
 
 /** What went into the archive, as it was when it was read; `changing` files were different after they had been read, and were left out. */
@@ -57,23 +59,32 @@ export function packCommit(archive: CommitArchive, packed: PackedFiles): Readabl
 }
 
 class CommitWriter {
-  private readonly links: TarHeader[] = [];
+  private readonly links: (TarHeader & { readonly linkname: string })[] = [];
+  private readonly renames: boolean;
   private nextStaged = 0;
 
   constructor(
     private readonly tar: TarWriter,
     private readonly archive: CommitArchive,
     private readonly packed: PackedFiles,
-  ) {}
+  ) {
+    const { finish, uploads } = archive;
+    this.renames =
+      finish.by === 'script' &&
+      uploads.length <= MOST_MOVES &&
+      // The list of moves has a line for each.
+      !uploads.some((path) => path.includes('\n'));
+  }
 
   async write(): Promise<void> {
     const { finish } = this.archive;
     if (finish.by === 'engine') await this.openEngineStage(finish.token !== undefined);
-    else await this.writeDeletionLists(finish.deletions);
+    else await this.openScriptStage(finish.marksState, finish.deletions);
     await this.writeParents();
     for (const path of this.archive.uploads) await this.writeUpload(path);
-    for (const link of this.links) await this.tar.entry(link);
+    if (!this.renames) for (const link of this.links) await this.tar.entry(link);
     if (finish.by === 'engine') await this.closeEngineStage(finish.token);
+    else await this.writeMoves();
   }
 
   /** A file in the place of a folder makes the engine remove the whole folder: that wipes what a cut connection left. */
@@ -88,24 +99,31 @@ class CommitWriter {
     if (token !== undefined) await this.tar.entry({ name: STATE_LINK, type: 'symlink', linkname: token });
   }
 
-  /** NUL-separated, each path with `./` before it, as the stage script's `xargs -0` reads them. */
-  private async writeDeletionLists(deletions: readonly Deletion[]): Promise<void> {
+  private async openScriptStage(marksState: boolean, deletions: readonly Deletion[]): Promise<void> {
+    if (marksState) await this.tar.entry({ name: STATE_LINK, type: 'symlink', linkname: DIRTY });
     await this.tar.entry({ name: STAGE, type: 'directory', mode: 0o700 });
-    const list = (kinds: (kind: Deletion['kind']) => boolean): Buffer =>
-      Buffer.from(
-        deletions
-          .filter(({ kind }) => kinds(kind))
-          .map(({ path }) => `./${path}\0`)
-          .join(''),
-      );
-    await this.tar.entry(
-      { name: `${STAGE}/remove`, type: 'file' },
-      list((kind) => kind !== 'directory'),
+    await this.writeDeletions(
+      'remove',
+      deletions.filter(({ kind }) => kind !== 'directory'),
     );
-    await this.tar.entry(
-      { name: `${STAGE}/rmdir`, type: 'file' },
-      list((kind) => kind === 'directory'),
+    await this.writeDeletions(
+      'rmdir',
+      deletions.filter(({ kind }) => kind === 'directory'),
     );
+  }
+
+  /** NUL-separated, each path with `./` before it, as the stage script's `xargs -0` reads them. */
+  private async writeDeletions(name: string, deletions: readonly Deletion[]): Promise<void> {
+    if (deletions.length === 0) return;
+    const paths = Buffer.from(deletions.map(({ path }) => `./${path}\0`).join(''));
+    await this.tar.entry({ name: `${STAGE}/${name}`, type: 'file' }, paths);
+  }
+
+  /** Comes last: without it the archive is not whole. A line is the number of a staged entry and the path that it moves to. */
+  private async writeMoves(): Promise<void> {
+    const moves = this.renames ? this.links : [];
+    const lines = moves.map(({ linkname, name }) => `${posix.basename(linkname)} ./${name}\n`);
+    await this.tar.entry({ name: `${STAGE}/moves`, type: 'file' }, Buffer.from(lines.join('')));
   }
 
   /** Says again that each parent is a folder: a link that something put in its place is not followed. */
@@ -123,7 +141,7 @@ class CommitWriter {
       case 'directory':
         return this.inPlace(path, entry, { name: path, type: 'directory', mode: entry.mode });
       case 'symlink':
-        return this.inPlace(path, entry, { name: path, type: 'symlink', linkname: entry.target });
+        return this.symlink(path, entry);
       case 'file':
         return entry.sizeBytes <= IN_MEMORY_BYTES ? this.smallFile(path, entry) : this.largeFile(path, entry);
       case undefined:
@@ -134,6 +152,11 @@ class CommitWriter {
   private async inPlace(path: string, entry: LocalEntry, header: TarHeader): Promise<void> {
     await this.tar.entry(header);
     this.packed.sent.set(this.fullPath(path), entry);
+  }
+
+  private async symlink(path: string, entry: LocalEntry & { kind: 'symlink' }): Promise<void> {
+    const header: TarHeader = { name: path, type: 'symlink', linkname: entry.target };
+    await this.inPlace(path, entry, this.renames ? { ...header, name: this.staged({ name: path }) } : header);
   }
 
   /** What is sent is what was read, whatever the scan saw: its size and hash are taken from the bytes. */
@@ -198,15 +221,14 @@ class CommitWriter {
       mtime: tarTime(mtimeMs),
     };
     if (this.archive.unstaged.has(path)) return header;
-    const staged = `${STAGE}/${this.nextStaged++}`;
-    this.links.push({
-      name: path,
-      type: 'link',
-      linkname: staged,
-      mode: entry.mode,
-      mtime: tarTime(mtimeMs),
-    });
-    return { ...header, name: staged };
+    return { ...header, name: this.staged({ name: path, mode: entry.mode, mtime: tarTime(mtimeMs) }) };
+  }
+
+  /** Where an entry waits that is to be at its own name in the end. */
+  private staged(header: TarHeader): string {
+    const linkname = `${STAGE}/${this.nextStaged++}`;
+    this.links.push({ ...header, type: 'link', linkname });
+    return linkname;
   }
 
   private fullPath(path: string): string {

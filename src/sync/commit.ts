@@ -5,10 +5,11 @@ import type { Container, Engine } from '../transport/engine.js';
 import { EngineError } from '../transport/engine-error.js';
 import { archiveBody } from './archive-body.js';
 import { DIRTY, newPackedFiles, type PackedFiles, packCommit } from './commit-archive.js';
-import { CLEAN_SCRIPT, runScript, STAGE_SCRIPT } from './container-script.js';
+import { CLEAN_SCRIPT, runScript } from './container-script.js';
 import { makeDestination } from './destination.js';
 import type { Deployed, Owner } from './deployment.js';
 import { type MountPart, readOnlyBy, splitByMount, touchesTmpfs } from './mounts.js';
+import { ExecStages, LostStage, type Stage, type Stages } from './stages.js';
 import type { Deletion, SyncPlan } from './sync-plan.js';
 import type { LocalTree } from './tree.js';
 
@@ -26,6 +27,8 @@ export interface Commit {
   readonly owner: Owner;
   readonly token: string;
   readonly hasShell: boolean | undefined;
+  /** A way into the container that is open already; it is taken for whatever a script can do. */
+  readonly stages?: Stages | undefined;
   readonly signal: AbortSignal;
   /** Told how many of how many bytes of content are on their way. */
   onProgress(sentBytes: number, totalBytes: number): void;
@@ -34,7 +37,7 @@ export interface Commit {
 export type CommitOutcome =
   | {
       readonly kind: 'committed';
-      readonly channel: 'archive' | 'script';
+      readonly channel: 'archive' | 'script' | 'warm';
       readonly packed: PackedFiles;
       readonly hasShell: boolean | undefined;
     }
@@ -56,11 +59,12 @@ export async function commit(request: Commit): Promise<CommitOutcome> {
   const { container, destination, plan } = request;
   const readOnly = readOnlyPart(request);
   if (readOnly !== undefined) return rebuild(`${readOnly} is read-only in the container`);
+  if (request.stages !== undefined) return commitByScript(counted(request), request.stages);
   const mustDelete = plan.deletions.length > 0 || plan.obstacles.some(({ kind }) => kind === 'directory');
   if (!mustDelete && !touchesTmpfs(container, destination)) return commitByArchive(counted(request));
   if (request.hasShell === false)
     return rebuild('files were deleted, and the container has no shell to delete them');
-  return commitByScript(counted(request));
+  return commitByScript(counted(request), new ExecStages(request.engine, container.id));
 }
 
 /** @throws RdtError when files are to be sent to a mount that is read-only: no new container could change that. */
@@ -167,54 +171,65 @@ function contentBytes({ local }: Commit, part: MountPart): number {
   return total;
 }
 
-async function commitByScript(request: CountedCommit): Promise<CommitOutcome> {
+async function commitByScript(request: CountedCommit, stages: Stages): Promise<CommitOutcome> {
   const { plan, token } = request;
   const packed = newPackedFiles();
   const parts = splitByMount(plan.uploads, request.container, request.destination);
+  let expected = knownState(request);
   if (plan.obstacles.length > 0 || parts.length > 1) {
     const cleared = await stage(
       request,
+      stages,
       { below: '', uploads: [] },
-      plan.obstacles,
-      [DIRTY, 'strict'],
+      { deletions: plan.obstacles, token: DIRTY, mode: 'strict', expected },
       packed,
     );
     if (cleared !== undefined) return cleared;
+    expected = '';
   }
   for (const part of parts) {
     const isLast = part.below === '';
-    const failed = await stage(
-      request,
-      part,
-      isLast ? plan.deletions : [],
-      [isLast ? token : '', 'lenient'],
-      packed,
-    );
+    const deletions = isLast ? plan.deletions : [];
+    const how: StageOptions = { deletions, token: isLast ? token : '', mode: 'lenient', expected };
+    const failed = await stage(request, stages, part, how, packed);
     if (failed !== undefined) return failed;
   }
-  return { kind: 'committed', channel: 'script', packed, hasShell: true };
+  return { kind: 'committed', channel: stages.channel, packed, hasShell: true };
+}
+
+const knownState = ({ deployed }: Commit): string =>
+  deployed.knowledge === 'token' ? (deployed.remembered?.token ?? '') : '';
+
+/** What a stage does besides its uploads. */
+interface StageOptions extends Omit<Stage, 'folder'> {
+  readonly deletions: readonly Deletion[];
 }
 
 /** Undefined when the script has done all of it. */
 async function stage(
   request: CountedCommit,
+  stages: Stages,
   part: MountPart,
-  deletions: readonly Deletion[],
-  args: readonly [token: string, mode: 'strict' | 'lenient'],
+  { deletions, ...how }: StageOptions,
   packed: PackedFiles,
 ): Promise<CommitOutcome | undefined> {
-  const { engine, container, destination, signal } = request;
-  const tar = packCommit({ ...archiveOf(request, part), finish: { by: 'script', deletions } }, packed);
+  const { destination, signal } = request;
+  const finish = { by: 'script', marksState: how.token !== '', deletions } as const;
+  const tar = packCommit({ ...archiveOf(request, part), finish }, packed);
   const folder = posix.join(destination, part.below);
   try {
-    const result = await runScript(engine, container.id, STAGE_SCRIPT, [folder, ...args], tar, signal);
+    const result = await stages.run({ folder, ...how }, tar, signal);
     switch (result.kind) {
       case 'done':
         return undefined;
       case 'no-shell':
         return rebuild('files were deleted, and the container has no shell, tar or xargs to delete them');
+      case 'stale':
+        throw changedMeanwhile(request.container);
+      case 'lost':
+        throw new LostStage(result.cause);
       case 'failed':
-        throw refused(destination, result.errors || 'no message', args[1] === 'strict' ? OBSTACLE : GO_ON);
+        throw refused(destination, result.errors || 'no message', how.mode === 'strict' ? OBSTACLE : GO_ON);
     }
   } catch (error) {
     if (!(error instanceof EngineError) || error.status !== 409) throw error;
@@ -223,6 +238,11 @@ async function stage(
     tar.destroy();
   }
 }
+
+const changedMeanwhile = ({ name }: Container): RdtError =>
+  new RdtError(`another push has changed ${name} meanwhile`, {
+    hint: 'Nothing was changed by this one. Push again: it compares the folder with what is there now.',
+  });
 
 const GO_ON =
   'No file is half-written, and the next push goes on from there. If the disk of the device is full, make room on it first.';

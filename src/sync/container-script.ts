@@ -7,32 +7,6 @@ import type { Engine } from '../transport/engine.js';
 /** A script's last line: without it the output is not whole, whatever the engine says (SYNC.md, section 8, rule 9). */
 const END_MARK = /(?:^|\n)rdt:(\d+)\n?$/;
 
-/**
- * Unpacks a commit archive from its standard input below `$1` and removes what its lists name; `$2` is the new state token, or '' where another commit carries it.
- * A folder that holds files which are not ours stays, unless `$3` is `strict`: then that is a failure.
- */
-export const STAGE_SCRIPT = `
-(
-  set -e
-  mkdir -p "$1"
-  cd "$1"
-  rm -rf .rdt-stage
-  if [ -n "$2" ]; then ln -sfn dirty .rdt-state; fi
-  tar -xf -
-  if [ -s .rdt-stage/remove ]; then xargs -0 rm -f -- <.rdt-stage/remove; fi
-  if [ -s .rdt-stage/rmdir ]; then
-    if [ "$3" = strict ]; then xargs -0 rmdir -- <.rdt-stage/rmdir
-    else xargs -0 -n 1 rmdir -- <.rdt-stage/rmdir 2>/dev/null || true
-    fi
-  fi
-  rm -rf .rdt-stage
-  if [ -n "$2" ]; then ln -sfn "$2" .rdt-state; fi
-)
-status=$?
-if [ $status != 0 ]; then rm -rf "$1/.rdt-stage"; fi
-echo "rdt:$status"
-`;
-
 /** Takes away what a commit that failed has left in the stage below `$1`: it may fill the device's disk. */
 export const CLEAN_SCRIPT = `
 rm -rf "$1/.rdt-stage"

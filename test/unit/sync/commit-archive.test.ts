@@ -133,7 +133,7 @@ describe('a commit archive', () => {
       { path: 'old/-x\ny', kind: 'file' },
       { path: 'old', kind: 'directory' },
     ] as const;
-    const { entries } = await unpack({ ...archive, uploads: [], finish: { by: 'script', deletions } });
+    const { entries } = await unpack({ ...archive, uploads: [], finish: { by: 'script', marksState: true, deletions } });
     expect(entries.find(({ name }) => name === '.rdt-stage/remove')?.content).toBe('./old/-x\ny\0');
     expect(entries.find(({ name }) => name === '.rdt-stage/rmdir')?.content).toBe('./old\0');
   });

@@ -1,0 +1,131 @@
+import { posix } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { RdtError } from '../errors.js';
+import type { Container, Engine } from '../transport/engine.js';
+import { EngineError } from '../transport/engine-error.js';
+import { type Commit, type CommitOutcome, commit } from './commit.js';
+import { StageLoop } from './stage-loop.js';
+import { LostStage } from './stages.js';
+
+/** More goes the way of a push that has no channel: it is compressed there, and streamed. */
+const MOST_FILES = 300;
+const MOST_BYTES = 1 << 20;
+/** A container that is being restarted is asked again after so long, then after twice as long ... */
+const FIRST_RETRY_MS = 20;
+const LAST_RETRY_MS = 2_000;
+/** A shell that has lived so long did not start into a crashing container. */
+const STABLE_MS = 1_000;
+
+/**
+ * One way into one container for a whole session. Small commits go to a shell that stays in the container; it is started in the
+ * background, and again whenever the container was. Whatever it cannot do, or not yet, goes the way of `commit()`, with the same result.
+ */
+export class WarmChannel implements AsyncDisposable {
+  private loop: StageLoop | undefined;
+  private hasShell: boolean | undefined;
+  private readonly closing = new AbortController();
+  private readonly keeping: Promise<void>;
+  private last: Promise<unknown> = Promise.resolve();
+
+  private constructor(
+    private readonly engine: Engine,
+    private readonly container: Container,
+    private readonly folders: readonly string[],
+    signal: AbortSignal,
+  ) {
+    this.keeping = this.keepWarm(AbortSignal.any([signal, this.closing.signal]));
+  }
+
+  /** Returns at once and warms up in the background; `signal` ends that. */
+  static open(engine: Engine, container: Container, destination: string, signal: AbortSignal): WarmChannel {
+    return new WarmChannel(engine, container, foldersOf(container, destination), signal);
+  }
+
+  /** Whether the next small commit finds the shell waiting. */
+  get isWarm(): boolean {
+    return this.loop?.isAlive === true;
+  }
+
+  /**
+   * As `commit()`; one begins when the one before has ended. What the deployment knows by the token is checked in the container, in the same step.
+   * @throws RdtError when the container has another state than `deployed` says; nothing was changed then.
+   */
+  commit(request: Commit): Promise<CommitOutcome> {
+    const turn = this.last.then(() => this.commitNow(request));
+    this.last = turn.catch(() => undefined);
+    return turn;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.closing.abort(new Error('The channel was closed.'));
+    await this.keeping;
+  }
+
+  private async commitNow(request: Commit): Promise<CommitOutcome> {
+    const known = { ...request, hasShell: request.hasShell ?? this.hasShell };
+    if (this.loop?.isAlive !== true || !isSmall(request)) return commit(known);
+    try {
+      return await commit({ ...known, stages: this.loop });
+    } catch (error) {
+      // What was to be moved out of the way may have gone already; then only a comparison tells what is left to do.
+      if (!(error instanceof LostStage) || request.plan.obstacles.length > 0) throw error;
+      return commit(known);
+    }
+  }
+
+  private async keepWarm(signal: AbortSignal): Promise<void> {
+    let retryMs = FIRST_RETRY_MS;
+    try {
+      for (;;) {
+        const startMs = performance.now();
+        if ((await this.warmOnce(signal)) === 'never') return;
+        if (performance.now() - startMs > STABLE_MS) retryMs = FIRST_RETRY_MS;
+        await delay(retryMs, undefined, { signal });
+        retryMs = Math.min(2 * retryMs, LAST_RETRY_MS);
+      }
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+  }
+
+  /** Returns when the shell has ended, or could not be started now. */
+  private async warmOnce(signal: AbortSignal): Promise<'again' | 'never'> {
+    try {
+      const started = await StageLoop.start(this.engine, this.container.id, this.folders, signal);
+      if (started.kind === 'no-shell') {
+        this.hasShell = false;
+        return 'never';
+      }
+      if (started.kind === 'ready') await this.serve(started.loop);
+      return 'again';
+    } catch (error) {
+      // A container that does not run, or a device that is away: commits find out for themselves, and say it.
+      if (!(error instanceof RdtError)) throw error;
+      return error instanceof EngineError && error.status === 404 ? 'never' : 'again';
+    }
+  }
+
+  private async serve(loop: StageLoop): Promise<void> {
+    this.loop = loop;
+    this.hasShell = true;
+    await loop.ended;
+    this.loop = undefined;
+  }
+}
+
+/** The destination, and the mounts below it, which have a stage of their own. */
+function foldersOf({ mounts, tmpfs }: Container, destination: string): string[] {
+  const points = [...mounts.map((mount) => mount.destination), ...tmpfs];
+  const prefix = destination.endsWith('/') ? destination : `${destination}/`;
+  return [posix.join(destination), ...points.filter((point) => point.startsWith(prefix))];
+}
+
+function isSmall({ plan, local }: Commit): boolean {
+  if (plan.uploads.length > MOST_FILES) return false;
+  let bytes = 0;
+  for (const path of plan.uploads) {
+    const entry = local.get(path);
+    if (entry?.kind === 'file') bytes += entry.sizeBytes;
+  }
+  return bytes <= MOST_BYTES;
+}
