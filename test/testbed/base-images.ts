@@ -18,15 +18,21 @@ export const BASE_IMAGES: readonly BaseImage[] = ['busybox', 'node', 'gnu', 'scr
 const GNU_PROGRAMS = [
   'sh',
   'cat',
+  'cp',
+  'dd',
+  'gzip',
   'ln',
   'ls',
   'mkdir',
+  'mv',
+  'readlink',
   'rm',
   'rmdir',
   'sha256sum',
   'sleep',
   'stat',
   'tar',
+  'touch',
   'xargs',
 ];
 
@@ -55,8 +61,7 @@ const RECIPES: Record<BaseImage, Recipe> = {
   gnu: {
     reference: 'gnu:latest',
     changes: ['CMD ["sh"]'],
-    fingerprint: () =>
-      Promise.resolve(`gnu ${fileFingerprint('/bin/tar')} ${fileFingerprint('/usr/bin/xargs')}`),
+    fingerprint: () => Promise.resolve(`gnu ${GNU_PROGRAMS.join(' ')} ${fileFingerprint('/bin/tar')}`),
     fillRoot: fillGnuRoot,
   },
   'scratch-app': {
