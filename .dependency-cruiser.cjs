@@ -22,21 +22,23 @@ module.exports = {
       severity: 'error',
       from: {
         pathNot:
-          '^src/(main\\.ts|wiring/|discovery/(mdns|os|tcp)/|transport/(docker|ssh)/|image/[a-z]+/|ui/)',
+          '^src/(main\\.ts|wiring/|discovery/(mdns|os|tcp)/|transport/(docker|ssh)/|image/[a-z]+/|watch/(directories|chokidar)/|ui/)',
       },
-      to: { path: '^src/(discovery/(mdns|os|tcp)|transport/docker|transport/ssh|image/(fat|drive|decode))/' },
+      to: {
+        path: '^src/(discovery/(mdns|os|tcp)|transport/docker|transport/ssh|image/(fat|drive|decode)|watch/(directories|chokidar))/',
+      },
     },
     {
       name: 'core-knows-no-terminal',
       severity: 'error',
-      from: { path: '^src/(discovery|transport|project|sync|build|push|image|logs)/' },
+      from: { path: '^src/(discovery|transport|project|sync|build|push|watch|image|logs)/' },
       to: { path: '^src/ui/' },
     },
     onlyIn('dockerode-in-one-adapter', 'dockerode', '^src/transport/docker/'),
     onlyIn('ssh2-in-one-adapter', 'ssh2', '^src/transport/ssh/'),
     onlyIn('dns-packet-in-one-adapter', 'dns-packet', '^src/discovery/mdns/'),
     onlyIn('inquirer-in-one-adapter', '(inquirer|@inquirer)', '^src/ui/'),
-    onlyIn('chokidar-in-one-adapter', 'chokidar', '^src/sync/watch/'),
+    onlyIn('chokidar-in-one-adapter', 'chokidar', '^src/watch/chokidar/'),
     onlyIn('yaml-in-one-adapter', '(yaml|js-yaml)', '^src/project/'),
   ],
   options: {

@@ -14,6 +14,9 @@ export interface Stamp {
   readonly inode: number;
 }
 
+export const sameStamp = (a: Stamp, b: Stamp): boolean =>
+  a.mtimeMs === b.mtimeMs && a.ctimeMs === b.ctimeMs && a.inode === b.inode;
+
 export type LocalEntry = TreeEntry & { readonly stamp: Stamp };
 export type LocalTree = Tree<LocalEntry>;
 

@@ -1,0 +1,118 @@
+import { lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
+import { join } from 'node:path';
+import { RdtError } from '../errors.js';
+import { isGone } from './file-content.js';
+import type { IgnoreRules } from './ignore-rules.js';
+import type { LocalEntry, Stamp } from './tree.js';
+
+export interface ListOptions {
+  readonly source: string;
+  readonly platform: NodeJS.Platform;
+  warn(message: string): void;
+}
+
+/** An entry as it was listed: a file was not read yet and has no hash. */
+export type ListedEntry = Exclude<LocalEntry, { kind: 'file' }> | UnreadFile;
+
+export interface UnreadFile {
+  readonly kind: 'file';
+  readonly mode: number;
+  readonly sizeBytes: number;
+  readonly stamp: Stamp;
+}
+
+/** One folder, listed in one go. */
+export interface FolderListing {
+  /** What is not ignored, by its path relative to the source. */
+  readonly entries: ReadonlyMap<string, ListedEntry>;
+  /** The rules inside of it. */
+  readonly rules: IgnoreRules;
+  /** Of its `.gitignore`; undefined when it has none. */
+  readonly ignoreFile: Stamp | undefined;
+}
+
+/**
+ * Lists one folder; one that has gone is empty. `rulesInside` gets the stamp of its `.gitignore`.
+ * @throws RdtError when the folder cannot be read, or is the source and has gone.
+ */
+export function listFolder(
+  options: ListOptions,
+  directory: string,
+  rulesInside: (ignoreFile: Stamp | undefined) => IgnoreRules,
+): FolderListing {
+  const names = namesIn(options, directory);
+  const ignoreFile = ignoreFileIn(options, directory, names);
+  const rules = rulesInside(ignoreFile);
+  const entries = new Map<string, ListedEntry>();
+  for (const name of names) {
+    const path = directory === '' ? name : `${directory}/${name}`;
+    const stats = statOf(options, path);
+    if (stats === undefined || rules.isIgnored(path, stats.isDirectory())) continue;
+    const entry = entryOf(options, path, stats);
+    if (entry !== undefined) entries.set(path, entry);
+  }
+  return { entries, rules, ignoreFile };
+}
+
+function entryOf(options: ListOptions, path: string, stats: Stats): ListedEntry | undefined {
+  const stamp = stampOf(stats);
+  const mode = modeOf(stats, options);
+  if (stats.isFile()) return { kind: 'file', mode, sizeBytes: stats.size, stamp };
+  if (stats.isDirectory()) return { kind: 'directory', mode, stamp };
+  if (stats.isSymbolicLink()) {
+    const target = reading(options.source, path, (absolute) => readlinkSync(absolute));
+    return target === undefined ? undefined : { kind: 'symlink', target, stamp };
+  }
+  options.warn(`${path} is neither file, folder nor link; it is not synced`);
+  return undefined;
+}
+
+const stampOf = ({ mtimeMs, ctimeMs, ino }: Stats): Stamp => ({ mtimeMs, ctimeMs, inode: ino });
+
+/** Like git, a folder or link of that name does not count. */
+function ignoreFileIn(options: ListOptions, directory: string, names: readonly string[]): Stamp | undefined {
+  if (!names.includes('.gitignore')) return undefined;
+  const stats = statOf(options, directory === '' ? '.gitignore' : `${directory}/.gitignore`);
+  return stats?.isFile() === true ? stampOf(stats) : undefined;
+}
+
+function namesIn(options: ListOptions, directory: string): string[] {
+  const names = reading(options.source, directory, (absolute) => readdirSync(absolute)) ?? [];
+  // Invalid UTF-8 is decoded with replacement characters, which then name no file.
+  const [odd, good] = partition(names.sort(), (name) => name.includes('\uFFFD'));
+  for (const name of odd)
+    options.warn(`${join(directory, name)} has a name that is not valid UTF-8; it is not synced`);
+  return good;
+}
+
+function partition<T>(items: readonly T[], test: (item: T) => boolean): [T[], T[]] {
+  return [items.filter(test), items.filter((item) => !test(item))];
+}
+
+function statOf(options: ListOptions, path: string): Stats | undefined {
+  return reading(options.source, path, (absolute) => lstatSync(absolute));
+}
+
+/** Undefined when the path vanished between listing and looking: the next scan will not list it. The source itself has to be there. */
+function reading<T>(source: string, path: string, read: (absolute: string) => T): T | undefined {
+  try {
+    return read(join(source, path));
+  } catch (error) {
+    if (path !== '' && isGone(error)) return undefined;
+    throw unreadable(source, path, error);
+  }
+}
+
+export function unreadable(source: string, path: string, cause: unknown): RdtError {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unreadable';
+  return new RdtError(`cannot read ${join(source, path)} (${code})`, {
+    hint: 'Make it readable, or add it to `ignore` in .resin-sync.yml or to .gitignore.',
+    cause,
+  });
+}
+
+/** Windows knows no permission bits: folders are 0755 and files 0644 there. */
+function modeOf(stats: Stats, { platform }: ListOptions): number {
+  if (platform !== 'win32') return stats.mode & 0o7777;
+  return stats.isDirectory() ? 0o755 : 0o644;
+}

@@ -1,0 +1,107 @@
+import { type FSWatcher, lstatSync, watch, type WatchListener } from 'node:fs';
+import { basename, join } from 'node:path';
+import type { Watcher, WatcherOptions } from '../watcher.js';
+import { EventFlood } from './event-flood.js';
+
+/** The part of `fs.watch` that is used here. */
+export type WatchFolder = (path: string, listener: WatchListener<string>) => FSWatcher;
+
+interface Armed {
+  readonly handle: FSWatcher;
+  /** Tells this folder from a later one at the same path, also when that one got the same inode number. */
+  readonly identity: string;
+  /** The folder itself was moved or deleted: the system may watch nothing at this path any more. */
+  moved: boolean;
+}
+
+const LIMITS: ReadonlySet<string> = new Set(['ENOSPC', 'EMFILE', 'ENFILE']);
+
+/**
+ * One `fs.watch` for each folder. For Linux, where it costs a tenth of a watch for each file and misses nothing
+ * (SYNC.md, section 5); `fs.watch` with `recursive` loses folders that are replaced there (nodejs/node#48437).
+ */
+export class DirectoryWatcher implements Watcher {
+  readonly description = 'inotify';
+  private readonly armed = new Map<string, Armed>();
+  private readonly flood: EventFlood;
+  private exhausted = false;
+
+  constructor(
+    private readonly options: WatcherOptions,
+    private readonly watchFolder: WatchFolder = (path, listener) => watch(path, listener),
+    queueLength?: number,
+  ) {
+    this.flood = new EventFlood(queueLength);
+  }
+
+  enter(folder: string): void {
+    if (this.exhausted) return;
+    // Looked at before it is watched: when it is exchanged in between, the next look finds another identity.
+    const identity = identityOf(this.absolute(folder));
+    const before = this.armed.get(folder);
+    if (before !== undefined && !before.moved && before.identity === identity) return;
+    this.leave(folder);
+    if (identity !== undefined) this.arm(folder, identity);
+  }
+
+  leave(folder: string): void {
+    this.armed.get(folder)?.handle.close();
+    this.armed.delete(folder);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    for (const { handle } of this.armed.values()) handle.close();
+    this.armed.clear();
+    return Promise.resolve();
+  }
+
+  private arm(folder: string, identity: string): void {
+    const path = this.absolute(folder);
+    const own = basename(path);
+    try {
+      const handle = this.watchFolder(path, (event, name) => this.hear(folder, own, event, name));
+      handle.on('error', (error) => this.fail(folder, error));
+      this.armed.set(folder, { handle, identity, moved: false });
+    } catch (error) {
+      this.fail(folder, error);
+    }
+  }
+
+  private hear(folder: string, own: string, event: string, name: string | null): void {
+    if (this.exhausted || this.flood.isOver()) return;
+    if (this.flood.begins()) {
+      this.options.onHint({ kind: 'all', reason: 'more changed at once than the system can tell' });
+      return;
+    }
+    // What happens to the folder itself is told under its own name, which an entry in it may have too.
+    if (event === 'rename' && (name === null || name === own)) this.mistrust(folder);
+    this.options.onHint({ kind: 'folder', path: folder, ...(name === null ? {} : { name }) });
+  }
+
+  private mistrust(folder: string): void {
+    const armed = this.armed.get(folder);
+    if (armed !== undefined) armed.moved = true;
+  }
+
+  private fail(folder: string, error: unknown): void {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    // Gone again: the folder that it was in tells.
+    if (code === 'ENOENT' || code === 'ENOTDIR') return;
+    if (!LIMITS.has(code)) {
+      this.options.onWarning(`${this.absolute(folder)} cannot be watched: ${String(error)}`);
+      return;
+    }
+    if (this.exhausted) return;
+    this.exhausted = true;
+    this.options.onExhausted(code);
+  }
+
+  private absolute(folder: string): string {
+    return join(this.options.source, folder);
+  }
+}
+
+function identityOf(path: string): string | undefined {
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  return stats === undefined ? undefined : `${stats.dev} ${stats.ino} ${stats.birthtimeMs}`;
+}

@@ -1,0 +1,59 @@
+import { hashFile } from '../sync/hash-file.js';
+import type { UnreadFile } from '../sync/list-folder.js';
+import { isUnchanged } from '../sync/scan.js';
+import type { LocalEntry, LocalTree, Stamp } from '../sync/tree.js';
+
+/** A file that changes within this time after it was read can keep its time stamp (git's "racy" entries). */
+const RACY_MS = 2000;
+
+/** Gives files their hashes, and reads only those that it has to. */
+export class FileReader {
+  /** Files that were so young when they were read that their stamp proves nothing. */
+  private readonly racy = new Set<string>();
+
+  constructor(private readonly source: string) {}
+
+  /** Those of the racy files that are in one of these folders. */
+  racyIn(folders: ReadonlySet<string>): string[] {
+    return [...this.racy].filter((path) => folders.has(path.slice(0, Math.max(0, path.lastIndexOf('/')))));
+  }
+
+  forget(path: string): void {
+    this.racy.delete(path);
+  }
+
+  /**
+   * The file with its hash, taken from the first of `before` that is surely the same; undefined when it has gone.
+   * @throws RdtError when it cannot be read.
+   */
+  async read(
+    path: string,
+    file: UnreadFile,
+    before: readonly (LocalEntry | undefined)[],
+    signal: AbortSignal,
+  ): Promise<LocalEntry | undefined> {
+    const same = before.find((entry) => isUnchanged(file, entry));
+    if (same !== undefined) return same;
+    const isRacy = isYoung(file.stamp);
+    const sha256 = await hashFile(this.source, path, file.sizeBytes, signal);
+    if (isRacy) this.racy.add(path);
+    else this.racy.delete(path);
+    return sha256 === undefined ? undefined : { ...file, sha256 };
+  }
+
+  isRacy(path: string): boolean {
+    return this.racy.has(path);
+  }
+}
+
+/** Files that went from one path to another, found again by their inode: their stamp and so their content stayed. */
+export function byInode(tree: LocalTree, paths: Iterable<string>): ReadonlyMap<number, LocalEntry> {
+  const found = new Map<number, LocalEntry>();
+  for (const path of paths) {
+    const entry = tree.get(path);
+    if (entry?.kind === 'file') found.set(entry.stamp.inode, entry);
+  }
+  return found;
+}
+
+const isYoung = ({ mtimeMs, ctimeMs }: Stamp): boolean => Math.max(mtimeMs, ctimeMs) > Date.now() - RACY_MS;

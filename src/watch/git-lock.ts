@@ -1,0 +1,28 @@
+import { existsSync, lstatSync, readFileSync } from 'node:fs';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
+
+/** A lock that git left behind when it was killed must not slow every save down. */
+const STALE_AFTER_MS = 10_000;
+
+/** The file that git holds while it changes the work tree; undefined outside of a repository. */
+export function gitLockOf(source: string): string | undefined {
+  for (let folder = resolve(source); ; folder = dirname(folder)) {
+    const git = join(folder, '.git');
+    if (existsSync(git)) return join(gitDirectory(git), 'index.lock');
+    if (dirname(folder) === folder) return undefined;
+  }
+}
+
+/** Whether git is at work. `nowMs` is the wall clock. */
+export function isLocked(lock: string, nowMs: number): boolean {
+  const stats = lstatSync(lock, { throwIfNoEntry: false });
+  return stats !== undefined && nowMs - stats.mtimeMs < STALE_AFTER_MS;
+}
+
+/** In a linked work tree and in a submodule `.git` is a file that names the folder. */
+function gitDirectory(git: string): string {
+  if (lstatSync(git).isDirectory()) return git;
+  const named = /^gitdir: (.+)$/m.exec(readFileSync(git, 'utf8'))?.[1];
+  if (named === undefined) return git;
+  return isAbsolute(named) ? named : join(dirname(git), named);
+}

@@ -1,0 +1,245 @@
+import { join } from 'node:path';
+import { lstatSync } from 'node:fs';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Clock } from '../runtime.js';
+import type { IgnoreRules } from '../sync/ignore-rules.js';
+import { ignoredNow, type LocalState } from '../sync/local-state.js';
+import type { LocalTree } from '../sync/tree.js';
+import { Turns } from '../sync/turns.js';
+import { DirtyFolders } from './dirty-folders.js';
+import { gitLockOf, isLocked } from './git-lock.js';
+import { LocalTreeKeeper } from './local-tree-keeper.js';
+import { QuietPeriod } from './quiet-period.js';
+import { TreeIndex } from './tree-index.js';
+import type { Hint, OpenWatcher, Watcher } from './watcher.js';
+
+/** Events can be lost without a sign of it: by network file systems, containers, a bug. So an idle folder is looked at this often. */
+const IDLE_LOOK_MS = 60_000;
+/** And no more of the time than 1 of this goes into it. */
+const IDLE_SHARE = 400;
+/** A batch waits for git no longer than this. */
+const HOLD_AT_MOST_MS = 10_000;
+
+export interface LocalFolderOptions {
+  /** Absolute path. */
+  readonly source: string;
+  readonly platform: NodeJS.Platform;
+  readonly clock: Clock;
+  readonly openWatcher: OpenWatcher;
+  /** The rules outside of the source; made anew whenever everything is looked at. */
+  rules(): IgnoreRules;
+  /** Called once for each message. */
+  warn(message: string): void;
+}
+
+/** Changes that belong together. Times are milliseconds of the monotonic clock. */
+export interface Batch {
+  readonly firstEventAtMs: number;
+  readonly settledAtMs: number;
+}
+
+/** The folder on the laptop while it is watched: says when something changed, and then what it holds. */
+export class LocalFolder implements AsyncDisposable {
+  private dirty = new DirtyFolders();
+  /** What was looked at since the last `confirm()`. */
+  private unconfirmed = new DirtyFolders();
+  private readonly quiet = new QuietPeriod();
+  private readonly gitLock: string | undefined;
+  private readonly keeper: LocalTreeKeeper;
+  private idleLookMs = IDLE_LOOK_MS;
+  private wake: () => void = () => undefined;
+
+  private constructor(
+    private readonly options: LocalFolderOptions,
+    private readonly index: TreeIndex,
+    private readonly watcher: Watcher,
+  ) {
+    this.gitLock = gitLockOf(options.source);
+    this.keeper = new LocalTreeKeeper(options.source, index);
+  }
+
+  /**
+   * Watches the folder and lists it once; no file is read yet.
+   * @throws RdtError when the source or a folder in it that is not ignored cannot be read.
+   */
+  static async open(options: LocalFolderOptions, signal: AbortSignal): Promise<LocalFolder> {
+    const { source, platform, rules } = options;
+    const warn = once((message) => options.warn(message));
+    const early: Hint[] = [];
+    let onHint = (hint: Hint): void => void early.push(hint);
+    const watcher = await options.openWatcher({
+      source,
+      onHint: (hint) => onHint(hint),
+      onWarning: warn,
+      onExhausted: (code) => warn(`the system grants no more watches (${code})`),
+    });
+    const index = new TreeIndex({ source, platform, warn, rules, entering: (path) => watcher.enter(path) });
+    const folder = new LocalFolder(options, index, watcher);
+    try {
+      folder.dirty.add({ kind: 'all', reason: 'nothing is known yet' });
+      await folder.look(signal);
+    } catch (error) {
+      await watcher[Symbol.asyncDispose]();
+      throw error;
+    }
+    onHint = (hint) => folder.hear(hint);
+    early.forEach(onHint);
+    return folder;
+  }
+
+  /** How the folder is watched, for people. */
+  get watching(): string {
+    return this.watcher.description;
+  }
+
+  /**
+   * Resolves when something may have changed and the folder is quiet; everything seen until then belongs to the batch.
+   * Rejects only with the signal's reason.
+   */
+  async nextBatch(signal: AbortSignal): Promise<Batch> {
+    for (;;) {
+      await this.untilDue(signal);
+      signal.throwIfAborted();
+      const { firstEventAtMs } = this.quiet;
+      const nowMs = this.now();
+      if (firstEventAtMs === undefined || !this.isSettled(nowMs)) continue;
+      this.quiet.clear();
+      return { firstEventAtMs, settledAtMs: nowMs };
+    }
+  }
+
+  /**
+   * Lists what may have changed, reads changed files, and returns the folder as it is. The tree is the same object as the last time when
+   * nothing differs (time stamps in it are kept up to date), else a new one that shares its unchanged entries.
+   * `known` are files with trustworthy stamps, which then need not be read. One call at a time.
+   * @throws RdtError when something cannot be read; what was to be looked at is kept for the next call.
+   */
+  async refresh(known: LocalTree | undefined, signal: AbortSignal): Promise<LocalState> {
+    const scannedAtMs = this.options.clock.wallMs();
+    await this.look(signal);
+    const tree = await this.keeper.read(known, signal);
+    const { source, rules } = this.options;
+    return { tree, scannedAtMs, isIgnored: lazily(() => ignoredNow(source, rules())) };
+  }
+
+  /** What the last refresh gave has arrived where it should. */
+  confirm(): void {
+    this.unconfirmed = new DirtyFolders();
+  }
+
+  /**
+   * The last refresh could not be used: the next one looks again at everything since the last `confirm()`.
+   * It is the caller that knows when to try again: `nextBatch` waits for new events.
+   */
+  distrust(): void {
+    this.dirty.merge(this.unconfirmed);
+    this.confirm();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.watcher[Symbol.asyncDispose]();
+  }
+
+  /** Lists dirty folders. Events that come meanwhile are for the next time. */
+  private async look(signal: AbortSignal): Promise<void> {
+    const { dirty } = this;
+    this.dirty = new DirtyFolders();
+    this.unconfirmed.merge(dirty);
+    const startMs = this.now();
+    try {
+      const findings = await new Turns(signal).take(this.index.look(dirty));
+      for (const folder of this.keeper.take(findings)) this.watcher.leave(folder);
+    } catch (error) {
+      this.dirty.merge(dirty);
+      throw error;
+    }
+    if (dirty.all) this.idleLookMs = Math.max(IDLE_LOOK_MS, (this.now() - startMs) * IDLE_SHARE);
+  }
+
+  private hear(hint: Hint): void {
+    if (hint.kind === 'folder' && hint.name !== undefined) {
+      const path = below(hint.path, hint.name);
+      if (this.index.isIgnored(hint.path, path)) return;
+      this.quiet.touch(path, this.now());
+    } else {
+      this.quiet.touch(undefined, this.now());
+    }
+    this.dirty.add(hint);
+    this.wake();
+  }
+
+  private async untilDue(signal: AbortSignal): Promise<void> {
+    const { dueAtMs } = this.quiet;
+    if (dueAtMs === undefined) return this.idle(signal);
+    const waitMs = dueAtMs - this.now();
+    if (waitMs > 0) await this.options.clock.sleep(waitMs, signal);
+    // Timers come before events in Node's loop: what has happened by now is heard first.
+    await nextTurn();
+    const { dueAtMs: laterMs } = this.quiet;
+    if (laterMs !== undefined && laterMs > this.now()) await this.untilDue(signal);
+  }
+
+  /** Waits for the first event, or until it is time to look for oneself. */
+  private async idle(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    const over = new AbortController();
+    const end = (): void => over.abort();
+    signal.addEventListener('abort', end);
+    this.wake = end;
+    try {
+      await this.options.clock.sleep(this.idleLookMs, over.signal);
+      this.hear({ kind: 'all', reason: 'nothing was heard for long' });
+    } catch (error) {
+      if (!over.signal.aborted) throw error;
+    } finally {
+      signal.removeEventListener('abort', end);
+      this.wake = () => undefined;
+    }
+  }
+
+  private isSettled(nowMs: number): boolean {
+    const { oneSave, firstEventAtMs = nowMs } = this.quiet;
+    if (oneSave !== undefined && !this.isFinishedSave(oneSave)) {
+      this.quiet.doubt();
+      if ((this.quiet.dueAtMs ?? nowMs) > nowMs) return false;
+    }
+    if (nowMs - firstEventAtMs >= HOLD_AT_MOST_MS || this.gitLock === undefined) return true;
+    if (!isLocked(this.gitLock, this.options.clock.wallMs())) return true;
+    this.quiet.hold(nowMs);
+    return false;
+  }
+
+  /** One known file that has content, and nothing else that is still there: no half of a save, and not the first of many files. */
+  private isFinishedSave(paths: ReadonlySet<string>): boolean {
+    let saved = 0;
+    for (const path of paths) {
+      const stats = lstatSync(join(this.options.source, path), { throwIfNoEntry: false });
+      const isKnown = this.index.entries.get(path)?.kind === 'file';
+      if (stats === undefined && !isKnown) continue;
+      if (!isKnown || stats?.isFile() !== true || stats.size === 0) return false;
+      saved++;
+    }
+    return saved === 1;
+  }
+
+  private now(): number {
+    return this.options.clock.monotonicMs();
+  }
+}
+
+const below = (folder: string, name: string): string => (folder === '' ? name : `${folder}/${name}`);
+
+function once(warn: (message: string) => void): (message: string) => void {
+  const said = new Set<string>();
+  return (message) => {
+    if (said.has(message)) return;
+    said.add(message);
+    warn(message);
+  };
+}
+
+/** Most batches delete nothing, and then nobody asks. */
+function lazily(make: () => LocalState['isIgnored']): LocalState['isIgnored'] {
+  let made: LocalState['isIgnored'] | undefined;
+  return (path, isDirectory) => (made ??= make())(path, isDirectory);
+}

@@ -1,0 +1,79 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Clock } from '../../../src/runtime.js';
+import { rulesOfSource } from '../../../src/sync/local-state.js';
+import type { LocalTree } from '../../../src/sync/tree.js';
+import { DirectoryWatcher } from '../../../src/watch/directories/directory-watcher.js';
+import { withoutEditorFiles } from '../../../src/watch/editor-files.js';
+import { LocalFolder } from '../../../src/watch/local-folder.js';
+import type { OpenWatcher } from '../../../src/watch/watcher.js';
+
+export const realClock: Clock = {
+  monotonicMs: () => performance.now(),
+  wallMs: () => Date.now(),
+  sleep: (ms, signal) => sleep(ms, undefined, signal === undefined ? {} : { signal }),
+};
+
+export const directories: OpenWatcher = (options) => Promise.resolve(new DirectoryWatcher(options));
+
+export class WatchedFolder implements AsyncDisposable {
+  readonly warnings: string[] = [];
+
+  private constructor(
+    readonly source: string,
+    readonly ignore: readonly string[],
+  ) {}
+
+  folder!: LocalFolder;
+
+  /** A temporary folder with these files (path -> content), watched. */
+  static async open(
+    files: Readonly<Record<string, string>> = {},
+    {
+      ignore = ['.git', 'node_modules/'],
+      openWatcher = directories,
+      clock = realClock,
+    }: {
+      ignore?: readonly string[];
+      openWatcher?: OpenWatcher;
+      clock?: Clock;
+    } = {},
+  ): Promise<WatchedFolder> {
+    const watched = new WatchedFolder(mkdtempSync(join(tmpdir(), 'rdt-watched-')), ignore);
+    for (const [path, content] of Object.entries(files)) watched.write(path, content);
+    const { source } = watched;
+    const platform = 'linux';
+    const rules = () => withoutEditorFiles(rulesOfSource({ source, ignore, skipGitignore: false, platform }));
+    const warn = (message: string): void => void watched.warnings.push(message);
+    watched.folder = await LocalFolder.open({ source, platform, clock, openWatcher, rules, warn }, never());
+    return watched;
+  }
+
+  path(path: string): string {
+    return join(this.source, path);
+  }
+
+  write(path: string, content: string): void {
+    mkdirSync(dirname(this.path(path)), { recursive: true });
+    writeFileSync(this.path(path), content);
+  }
+
+  async tree(): Promise<LocalTree> {
+    return (await this.folder.refresh(undefined, never())).tree;
+  }
+
+  /** The tree after the next batch. */
+  async next(): Promise<LocalTree> {
+    await this.folder.nextBatch(AbortSignal.timeout(20_000));
+    return this.tree();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.folder[Symbol.asyncDispose]();
+    rmSync(this.source, { recursive: true, force: true });
+  }
+}
+
+export const never = (): AbortSignal => new AbortController().signal;
