@@ -1,7 +1,7 @@
 import { RdtError } from '../errors.js';
 import { compareTriggers, readTriggers, type TriggerHashes } from '../sync/build-triggers.js';
 import type { Deployed } from '../sync/deployment.js';
-import { createIgnoreRules, type IgnoreRules, ignoreFilesOf } from '../sync/ignore-rules.js';
+import { ignoredNow, type LocalState, rulesOfSource } from '../sync/local-state.js';
 import { hashTree, listTree, type ScanOptions } from '../sync/scan.js';
 import { leftOnMounts } from '../sync/mounts.js';
 import { readDeployed, readToken } from '../sync/sync-container.js';
@@ -22,12 +22,6 @@ export interface RemoteState {
   readonly token: string | undefined;
   /** Another push is replacing the container, or was killed while it did. */
   readonly unfinished: boolean;
-}
-
-export interface LocalState {
-  readonly tree: LocalTree;
-  readonly scannedAtMs: number;
-  readonly isIgnored: (path: string, isDirectory: boolean) => boolean;
 }
 
 /** One round trip for all of it. @throws RdtError when the name is taken by something that is not ours. */
@@ -84,47 +78,19 @@ export function startScan(job: PushJob, deps: PushDeps): (known: LocalTree) => P
   return async (known) => {
     const listed = await listing;
     const tree = await hashTree(listed, known, options);
-    return { tree, scannedAtMs: listed.listedAtMs, isIgnored: ignoredNow(options) };
+    return { tree, scannedAtMs: listed.listedAtMs, isIgnored: ignoredNow(options.source, options.rules) };
   };
 }
 
 function scanOptions({ settings }: PushJob, { emit, platform, signal }: PushDeps): ScanOptions {
-  const rules = createIgnoreRules({
-    patterns: settings.ignore,
-    readIgnoreFile: settings.skipGitignore ? undefined : ignoreFilesOf(settings.source),
-    ignoreCase: platform === 'win32' || platform === 'darwin',
-  });
   return {
     source: settings.source,
-    rules,
+    rules: rulesOfSource({ ...settings, platform }),
     platform,
     signal,
     warn: (message) => emit({ type: 'warning', message }),
   };
 }
-
-/** For paths that are not there any more: enters each folder on the way that still exists. */
-function ignoredNow({ rules, source }: ScanOptions): LocalState['isIgnored'] {
-  const readIgnoreFile = ignoreFilesOf(source);
-  const entered = new Map<string, IgnoreRules>();
-  const rulesIn = (folder: string): IgnoreRules => {
-    const known = entered.get(folder);
-    if (known !== undefined) return known;
-    const parent = folder === '' ? rules : rulesIn(parentOf(folder));
-    const file = folder === '' ? '.gitignore' : `${folder}/.gitignore`;
-    const inside = parent.enter(folder, readIgnoreFile(file) !== undefined);
-    entered.set(folder, inside);
-    return inside;
-  };
-  const isIgnored = (path: string, isDirectory: boolean): boolean => {
-    const parent = parentOf(path);
-    if (parent !== '' && isIgnored(parent, true)) return true;
-    return rulesIn(parent).isIgnored(path, isDirectory);
-  };
-  return isIgnored;
-}
-
-const parentOf = (path: string): string => path.slice(0, Math.max(0, path.lastIndexOf('/')));
 
 export interface PlannedSync {
   readonly local: LocalState;
