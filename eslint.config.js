@@ -31,6 +31,8 @@ export default tseslint.config(
         process: 'readonly',
         console: 'readonly',
         module: 'readonly',
+        require: 'readonly',
+        __dirname: 'readonly',
         URL: 'readonly',
         Buffer: 'readonly',
       },

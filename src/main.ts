@@ -44,12 +44,17 @@ const wiring: Wiring = {
   discovery: async () => (await import('./wiring/discovery.js')).wireDiscovery(runtime),
   knownHosts: async () => (await import('./wiring/transport.js')).knownHostsFile(runtime),
   logs: async (options) => (await import('./wiring/logs.js')).wireLogs(runtime, options),
-  push: async (options) => (await import('./wiring/push.js')).wirePush(runtime, options),
+  push: async (options) =>
+    options.watch === undefined
+      ? (await import('./wiring/push.js')).wirePush(runtime, options)
+      : (await import('./wiring/watch.js')).wireWatch(runtime, { ...options, ...options.watch }),
   ssh: async (options) => (await import('./wiring/ssh.js')).wireSsh(runtime, options),
 };
 
 endWithClosedPipe(process.stdout);
 endWithClosedPipe(process.stderr);
-process.exitCode = await run(process.argv.slice(2), runtime, wiring);
-// After Ctrl-C nobody waits for a reader that has stopped reading, such as `less`.
-if (runtime.signal.aborted) setTimeout(() => process.exit(), 50).unref();
+void run(process.argv.slice(2), runtime, wiring).then((exitCode) => {
+  process.exitCode = exitCode;
+  // After Ctrl-C nobody waits for a reader that has stopped reading, such as `less`.
+  if (runtime.signal.aborted) setTimeout(() => process.exit(), 50).unref();
+});
