@@ -1,3 +1,5 @@
+import { allocatePages } from './page-memory.js';
+
 /** Large enough that a card's own erase blocks are filled at once; small enough that progress moves. */
 export const BUFFER_BYTES = 4 * 1024 * 1024;
 /** One is filled while another is written and a third waits: more did not make it faster, only larger. */
@@ -8,9 +10,8 @@ export class BufferPool {
   private readonly free: Buffer[] = [];
   private readonly waiting: ((buffer: Buffer) => void)[] = [];
 
-  /** `allocate` makes memory that drives accept. */
-  constructor(allocate: (sizeBytes: number) => Buffer) {
-    const memory = allocate(BUFFER_BYTES * BUFFER_COUNT);
+  constructor() {
+    const memory = allocatePages(BUFFER_BYTES * BUFFER_COUNT);
     for (let index = 0; index < BUFFER_COUNT; index += 1) {
       this.free.push(memory.subarray(index * BUFFER_BYTES, (index + 1) * BUFFER_BYTES));
     }

@@ -45,7 +45,7 @@ export interface DriveCatalog {
 }
 
 /**
- * A drive opened for this process alone. `data` and `target` come from `DriveAccess.allocate`, so that the medium itself is
+ * A drive opened for this process alone. `data` and `target` come from `allocatePages`, so that the medium itself is
  * written and read, not the page cache; offsets and lengths are multiples of `sectorBytes`.
  * All methods throw `RdtError`s that name the drive.
  */
@@ -70,8 +70,6 @@ export interface DriveAccess {
   unmount(drive: Drive, signal: AbortSignal): Promise<void>;
   /** Throws an `RdtError` at once when the drive is in use, naming the process, or is not the one that was judged. */
   open(drive: Drive, signal: AbortSignal): Promise<OpenDrive>;
-  /** Memory that direct I/O accepts. */
-  allocate(sizeBytes: number): Buffer;
 }
 
 /** Mounted volumes of a drive, in the words of the lists. */

@@ -1,21 +1,21 @@
-import { crc32 } from 'node:zlib';
 import { RdtError } from '../errors.js';
 import type { BufferPool } from './flash-buffers.js';
 import type { OpenDrive } from './flash-drive.js';
 import type { FlashPhase } from './flash-event.js';
+import { checksumOf } from './page-memory.js';
 
 /** What was written where; enough to know it again when it is read back. */
 export interface WrittenPiece {
   readonly offset: number;
   /** At most one buffer, and a multiple of the sector size: the image's last piece is padded with zeros. */
   readonly sizeBytes: number;
-  readonly crc: number;
+  readonly checksum: number;
 }
 
 export const pieceOf = (offset: number, data: Buffer): WrittenPiece => ({
   offset,
   sizeBytes: data.length,
-  crc: crc32(data),
+  checksum: checksumOf(data),
 });
 
 type Report = (phase: FlashPhase, doneBytes: number, totalBytes: number | undefined) => void;
@@ -98,7 +98,7 @@ export class Lane {
     await pool.with(async (buffer) => {
       const target = buffer.subarray(0, piece.sizeBytes);
       await this.drive.readInto(piece.offset, target);
-      if (crc32(target) === piece.crc) return;
+      if (checksumOf(target) === piece.checksum) return;
       throw new RdtError(
         `${this.drive.path} does not hold what was written to it: bytes ${piece.offset} to ${piece.offset + piece.sizeBytes - 1} read back differently`,
         { hint: 'The card is worn out or counterfeit, or its reader is faulty. Try another one.' },

@@ -203,14 +203,13 @@ class Session {
 
   private flash(source: ImageSource, drives: readonly OpenDrive[]): Promise<DriveVerdict[]> {
     const { configuration, verify } = this.steps;
-    const { access, clock } = this.ports;
+    const { clock } = this.ports;
     return flash(
       {
         source,
         drives,
         verify,
         configure: configuration && ((device) => configuration.apply(device, this.signal)),
-        allocate: (sizeBytes) => access.allocate(sizeBytes),
         monotonicMs: () => clock.monotonicMs(),
         progress: (progress) => this.emit({ type: 'progress', progress }),
       },

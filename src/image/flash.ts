@@ -6,6 +6,7 @@ import type { OpenDrive } from './flash-drive.js';
 import type { DriveVerdict, FlashProgress } from './flash-event.js';
 import { DriveWithPendingHead } from './flash-head.js';
 import { Lane, pieceOf } from './flash-lane.js';
+import { allocatePages } from './page-memory.js';
 import { pumpBody, type PumpResult } from './flash-pump.js';
 import type { ImageSource } from './flash-source.js';
 
@@ -16,8 +17,6 @@ export interface FlashJob {
   readonly verify: boolean;
   /** Sets the written card up before it could boot. */
   readonly configure: ((device: BlockDevice) => Promise<void>) | undefined;
-  /** Memory that the drives accept. */
-  readonly allocate: (sizeBytes: number) => Buffer;
   readonly monotonicMs: () => number;
   readonly progress: (progress: FlashProgress) => void;
 }
@@ -40,7 +39,7 @@ class Flash {
     private readonly job: FlashJob,
     private readonly signal: AbortSignal,
   ) {
-    this.pool = new BufferPool(job.allocate);
+    this.pool = new BufferPool();
     this.startedMs = job.monotonicMs();
     this.lanes = job.drives.map((drive) => this.laneOf(drive));
   }
@@ -55,8 +54,8 @@ class Flash {
   }
 
   private laneOf(drive: OpenDrive): Lane {
-    const { source, allocate, progress } = this.job;
-    const head = allocate(Math.ceil(source.head.length / drive.sectorBytes) * drive.sectorBytes);
+    const { source, progress } = this.job;
+    const head = allocatePages(Math.ceil(source.head.length / drive.sectorBytes) * drive.sectorBytes);
     return new Lane(
       drive,
       head,

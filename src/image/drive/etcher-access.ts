@@ -4,7 +4,6 @@ import { readExactly, writeFully, type PositionedFile } from './direct-drive.js'
 import { driveIoError, driveOpenError, errorCode } from './drive-error.js';
 import type { DrivelistCatalog, ListedDrive } from './drivelist-catalog.js';
 import { openFileDrive } from './file-drive.js';
-import { allocatePages } from './page-memory.js';
 
 /** What rdt uses of etcher-sdk's block device: it unmounts, locks and (on Windows) clears a drive, and opens it past all caches. */
 export interface EtcherBlockDevice extends PositionedFile {
@@ -53,10 +52,6 @@ export class EtcherAccess implements DriveAccess {
       throw driveOpenError(drive.path, error);
     });
     return new EtcherDrive(device, drive.path, drive.sizeBytes);
-  }
-
-  allocate(sizeBytes: number): Buffer {
-    return allocatePages(sizeBytes);
   }
 }
 

@@ -5,7 +5,6 @@ import type { Drive, DriveAccess, DriveCatalog, OpenDrive } from '../flash-drive
 import { openDirectDrive } from './direct-drive.js';
 import { driveOpenError } from './drive-error.js';
 import { openFileDrive } from './file-drive.js';
-import { allocatePages } from './page-memory.js';
 import { unmountAll } from './unmount.js';
 
 export class LinuxDriveAccess implements DriveAccess {
@@ -41,9 +40,5 @@ export class LinuxDriveAccess implements DriveAccess {
       if (opened.status === 'fulfilled') await opened.value.close();
       throw error;
     }
-  }
-
-  allocate(sizeBytes: number): Buffer {
-    return allocatePages(sizeBytes);
   }
 }

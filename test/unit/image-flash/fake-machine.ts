@@ -76,10 +76,6 @@ export class FakeMachine implements DriveCatalog, DriveAccess {
     this.opened.push(opened);
     return Promise.resolve(opened);
   }
-
-  allocate(sizeBytes: number): Buffer {
-    return Buffer.alloc(sizeBytes);
-  }
 }
 
 /** Somebody at the terminal, with answers prepared. Keeps what was asked. */

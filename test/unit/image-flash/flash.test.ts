@@ -28,7 +28,6 @@ function run(
     drives,
     verify: options.verify ?? true,
     configure: options.configure,
-    allocate: (sizeBytes) => Buffer.alloc(sizeBytes),
     monotonicMs: () => 0,
     progress: options.progress ?? (() => undefined),
   };
