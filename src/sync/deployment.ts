@@ -108,7 +108,8 @@ function isDocument(value: unknown): value is Document {
     value !== null &&
     'version' in value &&
     value.version === 1 &&
-    'tree' in value
+    'tree' in value &&
+    Array.isArray(value.tree)
   );
 }
 

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ExitCode, RdtError } from '../../errors.js';
 import { checkProject, type CheckedProject, type SavedTrigger, type SectionName } from '../check-project.js';
@@ -24,7 +24,8 @@ const LARGEST_BYTES = 1024 * 1024;
 
 /**
  * Reads the project file of a source folder; without one, the result says nothing and names `.resin-sync.yml`.
- * @throws RdtError (usage) `<file>:<line>:<column>: ...` when something in it is wrong, further lines in the hint.
+ * @throws RdtError (usage) when there is no such folder; `<file>:<line>:<column>: ...` when something in the file is wrong,
+ *   further lines in the hint.
  */
 export async function readProjectFile(source: string): Promise<ProjectFile> {
   const [preferred, older] = PROJECT_FILE_NAMES.map((name) => join(source, name)) as [string, string];
@@ -34,6 +35,7 @@ export async function readProjectFile(source: string): Promise<ProjectFile> {
     return interpret(preferred, text, 'local_resinos', shadowed);
   }
   if (olderText !== undefined) return interpret(older, olderText, 'local_balenaos', []);
+  await refuseUnlessFolder(source);
   return {
     path: preferred,
     exists: false,
@@ -53,7 +55,7 @@ export async function readProjectText(path: string): Promise<string | undefined>
   try {
     bytes = await readFile(path);
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined;
+    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return undefined;
     throw new RdtError(`${path}: cannot be read (${String(codeOf(error))})`, {
       exitCode: ExitCode.usage,
       cause: error,
@@ -73,6 +75,14 @@ export async function readProjectText(path: string): Promise<string | undefined>
       cause,
     });
   }
+}
+
+async function refuseUnlessFolder(source: string): Promise<void> {
+  const exitCode = ExitCode.usage;
+  const status = await stat(source).catch((cause: unknown) => {
+    throw new RdtError(`There is no folder ${source}.`, { exitCode, cause });
+  });
+  if (!status.isDirectory()) throw new RdtError(`${source} is no folder.`, { exitCode });
 }
 
 const codeOf = (error: unknown): unknown =>

@@ -1,5 +1,6 @@
 import { mkdir, open, readdir, readFile, rename, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { RdtError } from '../../errors.js';
 import {
   type Deployment,
   type DeploymentStore,
@@ -10,7 +11,10 @@ import {
 /** Containers come and go with every rebuild; only so many deployments are kept. */
 const KEPT = 64;
 
-/** One JSON file for each container, named by its id, in rdt's state folder. */
+/**
+ * One JSON file for each container, named by its id, in rdt's state folder.
+ * @throws RdtError when that folder cannot be read or written.
+ */
 export class FileDeploymentStore implements DeploymentStore {
   constructor(private readonly folder: string) {}
 
@@ -19,11 +23,19 @@ export class FileDeploymentStore implements DeploymentStore {
       return parseDeployment(await readFile(this.fileOf(containerId), 'utf8'));
     } catch (error) {
       if (isMissing(error)) return undefined;
-      throw error;
+      throw this.unusable('read', error);
     }
   }
 
   async save(deployment: Deployment): Promise<void> {
+    try {
+      await this.write(deployment);
+    } catch (error) {
+      throw this.unusable('write', error);
+    }
+  }
+
+  private async write(deployment: Deployment): Promise<void> {
     await mkdir(this.folder, { recursive: true, mode: 0o700 });
     const file = this.fileOf(deployment.containerId);
     const isNew = (await this.ageOf(file)) === undefined;
@@ -36,6 +48,13 @@ export class FileDeploymentStore implements DeploymentStore {
     }
     await rename(temporary, file);
     if (isNew) await this.forgetOldest();
+  }
+
+  private unusable(what: 'read' | 'write', cause: unknown): RdtError {
+    return new RdtError(`Cannot ${what} ${this.folder}, where rdt notes what it has pushed.`, {
+      hint: `${cause instanceof Error ? cause.message : String(cause)}. RDT_STATE_DIR can name another folder.`,
+      cause,
+    });
   }
 
   private fileOf(containerId: string): string {

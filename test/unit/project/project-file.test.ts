@@ -142,6 +142,18 @@ describe('reading', () => {
     });
   });
 
+  it('refuses a folder that is none before it says anything of a project', async () => {
+    await expect(readProjectFile(join(source, 'nope'))).rejects.toMatchObject({
+      exitCode: ExitCode.usage,
+      message: `There is no folder ${source}/nope.`,
+    });
+    put('FROM busybox\n', join(source, 'Dockerfile'));
+    await expect(readProjectFile(join(source, 'Dockerfile'))).rejects.toMatchObject({
+      exitCode: ExitCode.usage,
+      message: `${source}/Dockerfile is no folder.`,
+    });
+  });
+
   it('takes the newer name and section of the same format', async () => {
     put('local_balenaos:\n  app-name: b\n', join(source, '.balena-sync.yml'));
     expect(await readProjectFile(source)).toMatchObject({
