@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander';
+import { ExitCode, RdtError } from '../errors.js';
 import { parseAppName } from '../project/app-name.js';
 import { type EnvironmentVariable, parseEnvironmentEntry } from '../project/environment.js';
 import type { Parsed } from '../project/parsed.js';
@@ -28,6 +29,17 @@ export interface PushFlags {
   readonly dryRun?: true;
   readonly json?: true;
   readonly timing?: true;
+  readonly watch?: true;
+  readonly poll?: true;
+}
+
+/** @throws RdtError (usage) for flags that contradict each other. */
+export function watchOf({ watch, poll, dryRun }: PushFlags): { poll: boolean } | undefined {
+  if (poll && !watch) throw new RdtError('--poll is for --watch', { exitCode: ExitCode.usage });
+  if (watch && dryRun) {
+    throw new RdtError('--watch and --dry-run exclude each other', { exitCode: ExitCode.usage });
+  }
+  return watch ? { poll: poll ?? false } : undefined;
 }
 
 /** The flags that are settings: those that the project file knows as well. */

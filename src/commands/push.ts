@@ -10,6 +10,7 @@ import {
   repeated,
   settingsOf,
   triggerPaths,
+  watchOf,
 } from './push-flags.js';
 
 const NOTES = `
@@ -47,8 +48,14 @@ export function pushCommand(deps: CommandDeps): Command {
       'comma-separated files that call for a build when they change',
       triggerPaths,
     )
+    .option('-w, --watch', 'push, then bring every change into the app as it happens, until Ctrl-C')
+    .option('--poll', 'with --watch: look for changes each second, where the system does not tell of them')
     .option('-f, --force-build', 'build and start anew whatever changed')
-    .option('--restart <how>', 'after a sync: container (default), none, or signal:<name>', afterSync)
+    .option(
+      '--restart <how>',
+      'after a sync: container (default), process, none, or signal:<name>',
+      afterSync,
+    )
     .option('--identity <file>', 'private key for ssh; may be repeated', repeated)
     .option('--force', 'also delete more than half of what was once sent')
     .option('--skip-logs', 'end after the push instead of following the output of the app')
@@ -64,15 +71,16 @@ export function pushCommand(deps: CommandDeps): Command {
 }
 
 async function runPush(target: string | undefined, flags: PushFlags, { wiring }: CommandDeps): Promise<void> {
-  const { json = false, timing = false, identity = [] } = flags;
-  const push = await wiring.push({ json, timing, identity });
+  const { json = false, timing = false, identity = [], dryRun = false } = flags;
+  const watch = watchOf(flags);
+  const push = await wiring.push({ json, timing, identity, watch });
   await push({
     target,
     source: flags.source,
     flags: settingsOf(flags),
     forceBuild: flags.forceBuild ?? false,
-    dryRun: flags.dryRun ?? false,
+    dryRun,
     force: flags.force ?? false,
-    followLogs: !json,
+    followLogs: !json || watch !== undefined,
   });
 }

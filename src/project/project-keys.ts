@@ -6,6 +6,7 @@ import { lastOfEachName } from './environment.js';
 import { parseNetwork } from './network.js';
 import { accepted, refused } from './parsed.js';
 import { parseDestination, parseIgnorePattern } from './paths.js';
+import { readOnChange } from './on-change.js';
 import { parsePorts } from './ports.js';
 import type { YamlPath } from './problem.js';
 import { parseRestart, parseRestartPolicy } from './restart.js';
@@ -44,6 +45,7 @@ export const APP_KEYS: Readonly<Record<string, ReadKey>> = {
   }),
   'stop-grace': (reader, value, path) => ({ stopGraceMs: reader.scalar(value, path, parseDurationMs) }),
   command: readCommand,
+  'on-change': (reader, value, path) => ({ onChange: readOnChange(reader, value, path) }),
 };
 
 function readEnvironment(reader: YamlReader, value: YamlValue, path: YamlPath): GivenSettings {

@@ -2,6 +2,7 @@ import { basename } from 'node:path';
 import { slugifyAppName } from './app-name.js';
 import type { DeviceMapping } from './devices.js';
 import type { EnvironmentVariable } from './environment.js';
+import type { OnChangeRule } from './on-change.js';
 import type { PortMapping } from './ports.js';
 import type { AfterSync, RestartPolicy } from './restart.js';
 import type { VolumeMapping } from './volumes.js';
@@ -39,6 +40,8 @@ export interface Settings {
   readonly stopGraceMs: number;
   /** Replaces the image's command; undefined keeps it. */
   readonly command: readonly string[] | undefined;
+  /** Run in the container after a sync that changed what they name, before the app is restarted. */
+  readonly onChange: readonly OnChangeRule[];
 }
 
 /** What one side said; a key that is absent or undefined was not given. */
@@ -88,6 +91,7 @@ export function defaultSettings(given: GivenSettings, context: SettingsContext):
     afterSync: { kind: 'container' },
     stopGraceMs: 500,
     command: undefined,
+    onChange: [],
   };
 }
 

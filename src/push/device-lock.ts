@@ -30,6 +30,8 @@ export interface LockRequest {
   /** Shown to whoever comes second: `anna@laptop (pid 4711)`. */
   readonly holder: string;
   readonly clock: Clock;
+  /** That of an earlier lock of the same process, which may not have been let go because the device was away: it is taken over. */
+  readonly nonce?: string;
 }
 
 interface Ticket {
@@ -45,9 +47,9 @@ interface Ticket {
  */
 export async function lockApp(request: LockRequest, signal: AbortSignal): Promise<DeviceLock> {
   const { engine, app } = request;
-  const nonce = randomBytes(12).toString('hex');
+  const nonce = request.nonce ?? newNonce();
   const before = await readTickets(engine, app, signal);
-  refuseIfHeld(before.tickets, before.deviceTimeMs, app);
+  refuseIfHeld(notOf(nonce, before.tickets), before.deviceTimeMs, app);
   const number = Math.max(0, ...before.tickets.map((ticket) => ticket.number)) + 1;
   signal.throwIfAborted();
   // Not to be interrupted: a request that we no longer wait for may still make its ticket.
@@ -82,6 +84,11 @@ export async function unlessLocked<T>(
   }
 }
 
+export const newNonce = (): string => randomBytes(12).toString('hex');
+
+const notOf = (nonce: string, tickets: readonly Ticket[]): readonly Ticket[] =>
+  tickets.filter((ticket) => ticket.nonce !== nonce);
+
 /** Two who found the same stale lock may hold tickets of different numbers: whoever sees another live one stands back. */
 async function settleAmongStealers(
   { engine, app }: LockRequest,
@@ -91,9 +98,8 @@ async function settleAmongStealers(
   signal: AbortSignal,
 ): Promise<void> {
   const now = await readTickets(engine, app, signal);
-  const others = now.tickets.filter((ticket) => ticket.nonce !== nonce);
   try {
-    refuseIfHeld(others, now.deviceTimeMs, app);
+    refuseIfHeld(notOf(nonce, now.tickets), now.deviceTimeMs, app);
   } catch (error) {
     await lock[Symbol.asyncDispose]();
     throw error;

@@ -25,6 +25,9 @@ export type PushEvent =
   | { readonly type: 'rolled-back'; readonly app: string; readonly toPrevious: boolean }
   | { readonly type: 'sync-progress'; readonly sentBytes: number; readonly totalBytes: number }
   | { readonly type: 'synced'; readonly summary: SyncSummary }
+  | { readonly type: 'rule'; readonly command: string }
+  | { readonly type: 'rule-output'; readonly stream: 'stdout' | 'stderr'; readonly chunk: Uint8Array }
+  | { readonly type: 'rule-failed'; readonly command: string; readonly message: string }
   | { readonly type: 'phase'; readonly name: string; readonly durationMs: number }
   | { readonly type: 'done'; readonly result: PushResult };
 

@@ -5,6 +5,9 @@ import type { Clock } from '../runtime.js';
 import type { TriggerHashes } from '../sync/build-triggers.js';
 import type { DeploymentStore } from '../sync/deployment.js';
 import type { Engine } from '../transport/engine.js';
+import type { LocalState } from '../sync/local-state.js';
+import type { LocalTree } from '../sync/tree.js';
+import type { ReadSupervisor } from './process-supervisor.js';
 import type { EmitPushEvent } from './push-event.js';
 
 /** What is to be pushed, and how. */
@@ -14,6 +17,8 @@ export interface PushJob {
   readonly savedTriggers: TriggerHashes | undefined;
   readonly triggersGiven: boolean;
   readonly forceBuild: boolean;
+  /** What else calls for a build, in words: `.dockerignore changed`. */
+  readonly buildReasons?: readonly string[];
   /** Decide and print, touch nothing. */
   readonly dryRun: boolean;
   /** Also carry out a plan that deletes most of what is deployed. */
@@ -22,6 +27,9 @@ export interface PushJob {
   save(triggers: TriggerHashes): Promise<void>;
 }
 
+/** What the folder holds now; files that `known` has with the same stamp are not read again. */
+export type Scan = (known: LocalTree) => Promise<LocalState>;
+
 /** Where it is pushed to, and what the push needs of its surroundings. */
 export interface PushDeps {
   readonly device: Device;
@@ -29,6 +37,8 @@ export interface PushDeps {
   builder(): Promise<ImageBuilder>;
   /** For private base images. */
   readonly login: RegistryLogin;
+  /** For `restart: process`. */
+  readonly readSupervisor: ReadSupervisor;
   readonly store: DeploymentStore;
   readonly clock: Clock;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -37,6 +47,10 @@ export interface PushDeps {
   readonly holder: string;
   readonly emit: EmitPushEvent;
   readonly signal: AbortSignal;
+  /** Given by a caller that holds the app's lock already: aborted when that is lost. */
+  readonly lost?: AbortSignal;
+  /** Given by a caller that watches the folder and so knows what it holds; otherwise the folder is walked. */
+  readonly scan?: Scan;
 }
 
 /** What the holder of the app's lock works with: `signal` is also aborted when the lock is lost. */

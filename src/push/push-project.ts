@@ -1,7 +1,6 @@
 import { basename, resolve } from 'node:path';
 import type { ImageBuilder } from '../build/image-builder.js';
 import type { Device } from '../discovery/device.js';
-import { ExitCode, RdtError } from '../errors.js';
 import type { LogView } from '../logs/log-view.js';
 import { slugifyAppName } from '../project/app-name.js';
 import type { SavedTrigger } from '../project/check-project.js';
@@ -15,7 +14,7 @@ import type { TriggerHashes } from '../sync/build-triggers.js';
 import type { Engine } from '../transport/engine.js';
 import { push } from './push.js';
 import type { PushResult } from './push-event.js';
-import type { PushDeps } from './push-job.js';
+import type { PushDeps, PushJob } from './push-job.js';
 
 export interface PushRequest {
   /** As typed; undefined for the only device there is. */
@@ -46,7 +45,10 @@ export interface EngineConnection extends AsyncDisposable {
 }
 
 export interface PushProjectDeps
-  extends Pick<PushDeps, 'login' | 'store' | 'clock' | 'env' | 'platform' | 'holder' | 'emit' | 'signal'> {
+  extends Pick<
+    PushDeps,
+    'login' | 'readSupervisor' | 'store' | 'clock' | 'env' | 'platform' | 'holder' | 'emit' | 'signal'
+  > {
   readonly cwd: string;
   /** @throws RdtError (usage) for a source without a readable project, or with a wrong one. */
   openProject(source: string): Promise<Project>;
@@ -68,16 +70,16 @@ export async function pushProject(request: PushRequest, deps: PushProjectDeps): 
   await followApp(connection.engine, device, result, deps);
 }
 
-interface Settled {
+export interface Settled {
   readonly project: Project;
   readonly settings: PushSettings;
 }
 
 /** The search goes on while the project is read and its name is asked for. A wrong project is the better message, and ends the search. */
-async function projectAndDevice(
+export async function projectAndDevice(
   request: PushRequest,
   source: string,
-  deps: PushProjectDeps,
+  deps: Omit<PushProjectDeps, 'logView'>,
 ): Promise<Settled & { readonly device: Device }> {
   const search = new AbortController();
   const settling = settleProject(request, source, deps);
@@ -95,11 +97,15 @@ async function projectAndDevice(
   }
 }
 
-async function settleProject(request: PushRequest, source: string, deps: PushProjectDeps): Promise<Settled> {
+/** What the project file and the flags say together. @throws RdtError (usage) for a file that is wrong. */
+export async function settleProject(
+  request: PushRequest,
+  source: string,
+  deps: Pick<PushProjectDeps, 'openProject' | 'askAppName' | 'emit'>,
+): Promise<Settled> {
   const project = await deps.openProject(source);
   for (const message of project.warnings) deps.emit({ type: 'warning', message });
   const settings = await settle(request, project, source, deps);
-  refuseUnsupported(settings);
   const { appName: app, destination, verbose, progress } = settings;
   deps.emit({ type: 'project', app, source, destination, verbose, progress });
   return { project, settings };
@@ -109,7 +115,7 @@ async function settle(
   { flags, dryRun }: PushRequest,
   project: Project,
   source: string,
-  { askAppName }: PushProjectDeps,
+  { askAppName }: Pick<PushProjectDeps, 'askAppName'>,
 ): Promise<PushSettings> {
   const named = flags.appName ?? project.settings.appName;
   const given = { ...flags };
@@ -119,15 +125,11 @@ async function settle(
   return resolveSettings(given, project.settings, defaultSettings, { source });
 }
 
-function refuseUnsupported({ afterSync }: PushSettings): void {
-  if (afterSync.kind !== 'process') return;
-  throw new RdtError('restart: process is not supported yet', {
-    exitCode: ExitCode.usage,
-    hint: 'Use container, none or signal:<name>.',
-  });
-}
-
-function jobOf({ flags, forceBuild, dryRun, force }: PushRequest, project: Project, settings: PushSettings) {
+export function jobOf(
+  { flags, forceBuild, dryRun, force }: PushRequest,
+  project: Project,
+  settings: PushSettings,
+): PushJob {
   return {
     settings,
     savedTriggers: hashesOf(project.triggers),

@@ -6,12 +6,11 @@ import { hashTree, listTree, type ScanOptions } from '../sync/scan.js';
 import { leftOnMounts } from '../sync/mounts.js';
 import { readDeployed, readToken } from '../sync/sync-container.js';
 import { planSync, type SyncPlan } from '../sync/sync-plan.js';
-import type { LocalTree } from '../sync/tree.js';
 import type { Container, Image } from '../transport/engine.js';
-import { hasOtherSettings } from './container-spec.js';
+import { describeOtherSettings, hasOtherSettings } from './container-spec.js';
 import { type Decision, decide } from './decision.js';
 import { isOurs } from './labels.js';
-import type { PushDeps, PushJob } from './push-job.js';
+import type { PushDeps, PushJob, Scan } from './push-job.js';
 import { notOurs } from './replace-container.js';
 import { isUnfinished } from './unfinished-push.js';
 
@@ -58,19 +57,19 @@ export function decideAction(job: PushJob, remote: RemoteState, triggers: Trigge
     image: remote.image,
     container: remote.container,
   });
-  if (remote.container === undefined || !hasOtherSettings(remote.container, settings)) return decision;
-  const reasons = decision.action === 'build' ? decision.reasons : [];
-  return {
-    action: 'build',
-    reasons: [...reasons, `the container ${settings.appName} was made with other settings`],
-  };
+  const reasons = new Set(decision.action === 'build' ? decision.reasons : []);
+  for (const reason of job.buildReasons ?? []) reasons.add(reason);
+  if (remote.container !== undefined && hasOtherSettings(remote.container, settings))
+    reasons.add(`the container ${settings.appName} ${describeOtherSettings(remote.container, settings)}`);
+  return reasons.size === 0 ? decision : { action: 'build', reasons: [...reasons] };
 }
 
 export const readJobTriggers = ({ settings }: PushJob, { signal }: PushDeps): Promise<TriggerHashes> =>
   readTriggers(settings.source, settings.buildTriggers, signal);
 
 /** Starts to list the folder at once; the files are read when `known` tells which of them have to be. */
-export function startScan(job: PushJob, deps: PushDeps): (known: LocalTree) => Promise<LocalState> {
+export function startScan(job: PushJob, deps: PushDeps): Scan {
+  if (deps.scan !== undefined) return deps.scan;
   const options = scanOptions(job, deps);
   const listing = listTree(options);
   // Awaited below, by whoever asks for the result; until then a failure must not end the process.
@@ -107,7 +106,7 @@ export async function planPushSync(
   deps: PushDeps,
   container: Container,
   token: string | undefined,
-  scan: ReturnType<typeof startScan>,
+  scan: Scan,
   predecessor?: Container,
 ): Promise<PlannedSync> {
   const { engine, store, signal } = deps;

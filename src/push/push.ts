@@ -5,7 +5,7 @@ import type { Decision } from './decision.js';
 import { lockApp, unlessLocked } from './device-lock.js';
 import { runHook } from './hooks.js';
 import type { PushResult } from './push-event.js';
-import type { HeldDeps, PushDeps, PushJob } from './push-job.js';
+import type { HeldDeps, PushDeps, PushJob, Scan } from './push-job.js';
 import {
   decideAction,
   isSameRemote,
@@ -55,15 +55,18 @@ async function prepare(job: PushJob, deps: PushDeps): Promise<Prepared> {
   return decideAndPlan(job, deps, remote, triggers, scan);
 }
 
-const firstLook = (job: PushJob, deps: PushDeps): Promise<RemoteState> =>
-  unlessLocked({ ...deps, app: job.settings.appName }, readRemote(job, deps), deps.signal);
+function firstLook(job: PushJob, deps: PushDeps): Promise<RemoteState> {
+  const looking = readRemote(job, deps);
+  if (deps.lost !== undefined) return looking;
+  return unlessLocked({ ...deps, app: job.settings.appName }, looking, deps.signal);
+}
 
 async function decideAndPlan(
   job: PushJob,
   deps: PushDeps,
   remote: RemoteState,
   triggers: TriggerHashes,
-  scan: ReturnType<typeof startScan>,
+  scan: Scan,
 ): Promise<Prepared> {
   const decision = decideAction(job, remote, triggers);
   const { container, token } = remote;
@@ -119,6 +122,7 @@ async function build(job: PushJob, deps: HeldDeps, remote: RemoteState): Promise
 /** Runs `work` while holding the app's lock on the device; losing the lock aborts it. */
 async function locked<T>(job: PushJob, deps: PushDeps, work: (deps: HeldDeps) => Promise<T>): Promise<T> {
   const { engine, holder, clock } = deps;
+  if (deps.lost !== undefined) return work({ ...deps, lost: deps.lost });
   await using lock = await lockApp({ engine, app: job.settings.appName, holder, clock }, deps.signal);
   const { lost } = lock;
   return await work({ ...deps, signal: AbortSignal.any([deps.signal, lost]), lost });

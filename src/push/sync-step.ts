@@ -4,7 +4,10 @@ import type { CommitOutcome } from '../sync/commit.js';
 import { readToken, syncContainer } from '../sync/sync-container.js';
 import { isEmptyPlan } from '../sync/sync-plan.js';
 import type { Container } from '../transport/engine.js';
+import type { OnChangeRule } from '../project/on-change.js';
+import { rulesOf, runRules } from './on-change.js';
 import type { HeldDeps, PushDeps, PushJob } from './push-job.js';
+import { restartProcess } from './process-supervisor.js';
 import { type PlannedSync, planPushSync, startScan } from './push-state.js';
 import { throttled } from './throttle.js';
 import { restartContainer, type StopOptions } from './stop-container.js';
@@ -30,7 +33,22 @@ export async function syncStep(
   const outcome = await commitRounds(job, deps, container, planned, false);
   if (outcome.kind === 'needs-rebuild') return outcome;
   if (outcome.kind === 'nothing') return startStopped(deps, container);
-  return { kind: await takeEffect(job, deps, container) };
+  return { kind: await runRulesAndTakeEffect(job, deps, container, outcome.rules) };
+}
+
+/** Rules run before the restart; an app that does not run is started for them. The caller holds the app's lock. */
+export async function runRulesAndTakeEffect(
+  job: PushJob,
+  deps: HeldDeps,
+  container: Container,
+  rules: readonly OnChangeRule[],
+): Promise<'synced' | 'started'> {
+  if (rules.length === 0) return takeEffect(job, deps, container);
+  const { running, restarting } = container.state;
+  if (!running || restarting) await deps.engine.startContainer(container.id, deps.lost);
+  await runRules(rules, deps, container);
+  const state = { ...container.state, running: true };
+  return takeEffect(job, deps, { ...container, state });
 }
 
 /** What a restart does for an app that has nothing new: only one that does not run is started. */
@@ -41,7 +59,9 @@ async function startStopped({ engine, lost }: HeldDeps, container: Container): P
 }
 
 export type RoundsOutcome =
-  | { readonly kind: 'committed' | 'nothing' }
+  | { readonly kind: 'nothing' }
+  /** `rules` are those of the project that what was sent calls for. */
+  | { readonly kind: 'committed'; readonly rules: readonly OnChangeRule[] }
   | Extract<CommitOutcome, { kind: 'needs-rebuild' }>;
 
 /** Nothing to send, and the container says so itself. An equal tree without our token still gets one: it is what later deletions go by. */
@@ -58,11 +78,13 @@ export async function commitRounds(
 ): Promise<RoundsOutcome> {
   let planned = first;
   let committed = false;
+  const rules = new Set<OnChangeRule>();
   for (let round = 1; !isSettled(planned); round++) {
     const outcome = await commitOnce(job, deps, container, planned, unobserved);
     // Without news there is nothing worth a new container: what cannot be marked is asked for again next time.
     if (outcome.kind === 'needs-rebuild') return isEmptyPlan(planned.plan) ? { kind: 'nothing' } : outcome;
     committed ||= !isEmptyPlan(planned.plan);
+    for (const rule of rulesOf(job, planned.plan, planned.local.tree)) rules.add(rule);
     const { changing } = outcome.packed;
     if (changing.length === 0) break;
     if (round === ROUNDS) {
@@ -75,7 +97,8 @@ export async function commitRounds(
     const token = await readToken(deps.engine, container.id, job.settings.destination, deps.signal);
     planned = await planPushSync(job, deps, container, token, startScan(job, deps));
   }
-  return { kind: committed ? 'committed' : 'nothing' };
+  if (!committed) return { kind: 'nothing' };
+  return { kind: 'committed', rules: job.settings.onChange.filter((rule) => rules.has(rule)) };
 }
 
 async function commitOnce(
@@ -126,10 +149,20 @@ export async function takeEffect(
       await restartContainer(engine, container, stopOptions(job, deps));
       return 'synced';
     case 'process':
-      throw new RdtError('restart: process is not supported yet', {
-        hint: 'Use container, none or signal:<name>.',
-      });
+      return restartApp(job, deps, container);
   }
+}
+
+/** An app that has crashed is not left to the engine, which would wait longer after each crash. */
+async function restartApp(job: PushJob, deps: HeldDeps, container: Container): Promise<'synced' | 'started'> {
+  const { engine, lost } = deps;
+  if (container.state.restarting) {
+    await restartContainer(engine, container, stopOptions(job, deps));
+    return 'synced';
+  }
+  if (await restartProcess(engine, container.id, lost)) return 'synced';
+  await engine.startContainer(container.id, lost);
+  return 'started';
 }
 
 /** Not to be interrupted: an app that was asked to end is started again. */
@@ -139,7 +172,11 @@ export const stopOptions = ({ settings }: PushJob, { clock, lost }: HeldDeps): S
   signal: lost,
 });
 
-function refuseMassDeletion(job: PushJob, { plan, deployed }: PlannedSync): void {
+/** @throws RdtError when so much would be deleted that it has to be said twice. */
+export function refuseMassDeletion(
+  job: PushJob,
+  { plan, deployed }: Pick<PlannedSync, 'plan' | 'deployed'>,
+): void {
   const deletions = plan.deletions.length + plan.obstacles.length;
   const isMass = deletions >= MASS_DELETION.atLeast && deletions > sizeOf(deployed) * MASS_DELETION.share;
   if (!isMass || job.force) return;

@@ -51,7 +51,8 @@ async function exitCodeNow(engine: Engine, id: string, signal: AbortSignal): Pro
   return state.running && !state.restarting ? 0 : state.exitCode;
 }
 
-async function lastLines(engine: Engine, id: string, signal: AbortSignal): Promise<string> {
+/** What the app printed last, without carriage returns; '' when it printed nothing. */
+export async function lastLines(engine: Engine, id: string, signal: AbortSignal): Promise<string> {
   const { stdout, stderr } = await engine.logs(
     id,
     { follow: false, tail: LAST_LINES, timestamps: false },

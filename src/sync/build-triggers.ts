@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { ExitCode, RdtError } from '../errors.js';
 
 /** Triggers of every project (device-facts), named or not. */
-const IMPLICIT_TRIGGERS: readonly string[] = ['Dockerfile', 'package.json'];
+export const IMPLICIT_TRIGGERS: readonly string[] = ['Dockerfile', 'package.json'];
 
 /** Path relative to the source, `/` between names -> SHA-256 of the file's bytes, 64 lower-case hex digits. */
 export type TriggerHashes = ReadonlyMap<string, string>;

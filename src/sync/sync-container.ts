@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { posix } from 'node:path';
 import type { Container, Engine, PathStat } from '../transport/engine.js';
 import { EngineError } from '../transport/engine-error.js';
-import { type CommitOutcome, commit } from './commit.js';
+import { type Commit, type CommitOutcome, commit } from './commit.js';
 import { DIRTY, type PackedFiles, STATE_LINK } from './commit-archive.js';
 import { type Deployed, type Deployment, type DeploymentStore, withoutRacyStamp } from './deployment.js';
 import { ownerOf } from './owner.js';
@@ -18,6 +18,8 @@ export interface SyncTarget {
   readonly destination: string;
   readonly store: DeploymentStore;
   readonly signal: AbortSignal;
+  /** A way into the container that is kept open. */
+  readonly channel?: { commit(request: Commit): Promise<CommitOutcome> };
 }
 
 /** `HEAD` of the state link: one round trip, no program in the container (SYNC.md, section 1). `ref` is an id or a name. */
@@ -87,13 +89,8 @@ export async function syncContainer(target: SyncTarget, options: SyncOptions): P
   const { deployed } = options;
   const token = `v1.${randomBytes(8).toString('hex')}`;
   const owner = deployed.remembered?.owner ?? (await ownerOf(target.engine, target.container, target.signal));
-  const outcome = await commit({
-    ...target,
-    ...options,
-    owner,
-    token,
-    hasShell: deployed.remembered?.hasShell,
-  });
+  const request = { ...target, ...options, owner, token, hasShell: deployed.remembered?.hasShell };
+  const outcome = await (target.channel === undefined ? commit(request) : target.channel.commit(request));
   if (outcome.kind !== 'committed') return outcome;
   const tree = deployedTree(options, outcome.packed);
   await target.store.save({

@@ -17,12 +17,14 @@ export function createPushView(runtime: Runtime, options: PushViewOptions): Emit
   const style = styleFor(runtime.stderr, runtime.env);
   const say = (text: string): void => void runtime.stderr.write(`${text}\n`);
   let verbose = false;
+  let app = 'the app';
   const progress = new ProgressLine(runtime);
   const show = (event: PushEvent): void => {
     if (event.type !== 'sync-progress') progress.clear();
     switch (event.type) {
       case 'project':
         verbose = event.verbose;
+        app = event.app;
         progress.wanted = event.progress;
         return verbose ? say(style.dim(`${event.source} -> ${event.app}:${event.destination}`)) : undefined;
       case 'device':
@@ -51,6 +53,12 @@ export function createPushView(runtime: Runtime, options: PushViewOptions): Emit
         return progress.show(event.sentBytes, event.totalBytes);
       case 'synced':
         return say(style.dim(syncLine(event.summary)));
+      case 'rule':
+        return say(style.dim(`in ${app}: $ ${event.command}`));
+      case 'rule-output':
+        return void runtime.stderr.write(event.chunk);
+      case 'rule-failed':
+        return say(`${style.yellow('warning:')} ${event.message}: ${event.command}`);
       case 'phase':
         return options.timing || verbose
           ? say(style.dim(`${event.name.padEnd(8)} ${formatDuration(event.durationMs)}`))
@@ -63,10 +71,12 @@ export function createPushView(runtime: Runtime, options: PushViewOptions): Emit
 }
 
 /** Events for programs: one JSON object a line on stdout. */
-export function createJsonView(runtime: Runtime): EmitPushEvent {
+export function createJsonView(runtime: Pick<Runtime, 'stdout'>): (event: object) => void {
   return (event) => {
     const printable =
-      event.type === 'hook-output' ? { ...event, chunk: Buffer.from(event.chunk).toString() } : event;
+      'chunk' in event && event.chunk instanceof Uint8Array
+        ? { ...event, chunk: Buffer.from(event.chunk).toString() }
+        : event;
     runtime.stdout.write(`${JSON.stringify(printable)}\n`);
   };
 }

@@ -1,8 +1,10 @@
+import { readFile } from 'node:fs/promises';
 import { homedir, hostname, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { DockerConfigLogin, dockerConfigFile } from '../build/registry/docker-config-login.js';
 import { changesAfterPush } from '../project/project-changes.js';
 import { describeProblem } from '../project/problem.js';
+import { packageFile } from '../package-file.js';
 import { readProjectFile } from '../project/yaml/read-project-file.js';
 import type { EmitPushEvent } from '../push/push-event.js';
 import { type Project, type PushProjectDeps, type PushRequest, pushProject } from '../push/push-project.js';
@@ -21,30 +23,42 @@ export interface PushOptions {
   readonly timing: boolean;
   /** Private keys for ssh, as typed. */
   readonly identity: readonly string[];
+  /** Undefined for one push. */
+  readonly watch: { readonly poll: boolean } | undefined;
 }
 
 /** `rdt push` with its real parts. */
 export function wirePush(runtime: Runtime, options: PushOptions): (request: PushRequest) => Promise<void> {
-  const { cwd, env, platform, clock, signal } = runtime;
-  const emit = viewFor(runtime, options);
-  const discovery = wireDiscovery(runtime);
   const deps: PushProjectDeps = {
+    ...projectDeps(runtime, options),
+    emit: viewFor(runtime, options),
+    logView: createLogView(runtime, { json: false, timestamps: false, raw: false, color: true }),
+  };
+  return (request) => pushProject(request, deps);
+}
+
+/** Everything of a push but the way it is shown. */
+export function projectDeps(
+  runtime: Runtime,
+  options: PushOptions,
+): Omit<PushProjectDeps, 'emit' | 'logView'> {
+  const { cwd, env, platform, clock, signal } = runtime;
+  const discovery = wireDiscovery(runtime);
+  return {
     cwd,
     env,
     platform,
     clock,
     signal,
-    emit,
     holder: `${userInfo().username}@${hostname()} (pid ${process.pid})`,
     store: new FileDeploymentStore(join(stateDirectory(runtime), 'deployments')),
+    readSupervisor: (processor) => readFile(packageFile(`supervisor/bin/rdt-init-${processor}`)),
     login: new DockerConfigLogin(dockerConfigFile(env, homedir())),
-    logView: createLogView(runtime, { json: false, timestamps: false, raw: false, color: true }),
     openProject,
     findDevice: (target, turn, wanted) => discovery.findDevice(target, () => undefined, wanted, turn),
     connect: (device) => connectEngine(device, runtime, options),
     askAppName: isInteractive(runtime) ? (proposal) => askAppName(runtime, proposal) : undefined,
   };
-  return (request) => pushProject(request, deps);
 }
 
 async function openProject(source: string): Promise<Project> {

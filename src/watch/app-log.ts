@@ -1,0 +1,88 @@
+import { RdtError } from '../errors.js';
+import { followLogs } from '../logs/follow-logs.js';
+import type { LogLine } from '../logs/log-line.js';
+import type { LogView } from '../logs/log-view.js';
+import type { Clock } from '../runtime.js';
+import type { Engine } from '../transport/engine.js';
+import { HurriedClock } from './hurried-clock.js';
+
+const AGAIN_MS = 1_000;
+
+export interface AppLogDeps {
+  readonly app: string;
+  /** A connection of its own, so that lines come on while the other one works. */
+  connect(): Promise<Engine>;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** Resolves when there is room for more. */
+  show(lines: readonly LogLine[]): Promise<void>;
+}
+
+/** The app's output along with the syncs, from one moment on, through restarts, new containers and lost connections. */
+export class AppLog implements AsyncDisposable {
+  private readonly clock: HurriedClock;
+  private readonly over = new AbortController();
+  private following: Promise<void> | undefined;
+  private readonly hearers = new Set<() => void>();
+
+  constructor(private readonly deps: AppLogDeps) {
+    this.clock = new HurriedClock(deps.clock);
+  }
+
+  /** From `since` (RFC 3339, the device's clock; undefined for all there is) to the end of the session. Once. */
+  begin(since: string | undefined): void {
+    this.following ??= this.follow(since);
+  }
+
+  /** The app was just started: its first lines are there in a moment. */
+  hurry(): void {
+    this.clock.hurry();
+  }
+
+  /** Resolves at the next line of the app; also when the signal is aborted. */
+  nextLine(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const heard = (): void => {
+        this.hearers.delete(heard);
+        signal.removeEventListener('abort', heard);
+        resolve();
+      };
+      this.hearers.add(heard);
+      signal.addEventListener('abort', heard, { once: true });
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.over.abort();
+    await this.following;
+  }
+
+  private async follow(since: string | undefined): Promise<void> {
+    const { app, connect, signal } = this.deps;
+    const range = { tail: undefined, since, until: undefined };
+    const ended = AbortSignal.any([signal, this.over.signal]);
+    while (!ended.aborted) {
+      try {
+        const followed = { engine: await connect(), connect, range, grep: undefined };
+        await followLogs([app], followed, { view: this.view(), clock: this.clock, signal: ended });
+      } catch (error) {
+        // The sync tells of the device; an output that cannot be read now is read later.
+        if (!ended.aborted && !(error instanceof RdtError)) throw error;
+        await this.clock.sleep(AGAIN_MS, ended).catch(() => undefined);
+      }
+    }
+  }
+
+  /** What happens to container and device is told by the sync. */
+  private view(): LogView {
+    return {
+      needsTimes: false,
+      begin: () => undefined,
+      note: () => undefined,
+      show: async (lines) => {
+        for (const hear of [...this.hearers]) hear();
+        await this.deps.show(lines);
+      },
+    };
+  }
+}

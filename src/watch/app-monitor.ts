@@ -1,0 +1,158 @@
+import { ExitCode, RdtError } from '../errors.js';
+import type { Clock } from '../runtime.js';
+import type { Container, Engine } from '../transport/engine.js';
+import { EngineError } from '../transport/engine-error.js';
+import { type AppNews, newsBetween } from './app-news.js';
+import { withPatience } from './patience.js';
+
+const BEAT_MS = 1_500;
+/** After a beat that was not answered. */
+const RETRY_MS = 250;
+const PATIENCE_MS = 2_500;
+/** Beats without an answer after which the device is lost: a device that works for us may be slow to answer. */
+const MISSED = { idle: 2, busy: 4 };
+const EXIT_PAUSE_MS = 200;
+
+export interface AppMonitorDeps {
+  readonly engine: Engine;
+  readonly app: string;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  tell(news: AppNews): void;
+  /** The device does not answer any more. */
+  lost(error: RdtError): void;
+}
+
+/** Looks after the app's container and the connection to the device, and tells what others do to them; what we do ourselves is no news. */
+export class AppMonitor {
+  private latest: Container | undefined;
+  private lastExitCode: number | undefined;
+  private ownWork = 0;
+  private missed = 0;
+  private nudged: (() => void) | undefined;
+
+  constructor(private readonly deps: AppMonitorDeps) {}
+
+  /** As it was last seen. */
+  get container(): Container | undefined {
+    return this.latest;
+  }
+
+  /** Until the signal is aborted or the device is lost. */
+  async run(): Promise<void> {
+    try {
+      await Promise.all([this.beats(), this.exits()]);
+    } catch (error) {
+      if (!this.deps.signal.aborted) throw error;
+    }
+  }
+
+  /** Whatever happens to the container during `work` is our own doing. */
+  async quietly<T>(work: () => Promise<T>): Promise<T> {
+    this.ownWork += 1;
+    try {
+      return await work();
+    } finally {
+      this.ownWork -= 1;
+      this.latest = undefined;
+    }
+  }
+
+  /** The container as it is now: what is told from here on is new. @throws what the engine throws. */
+  async look(): Promise<Container | undefined> {
+    const { engine, app, signal } = this.deps;
+    this.latest = await engine.inspectContainer(app, signal);
+    this.lastExitCode = undefined;
+    return this.latest;
+  }
+
+  private async beats(): Promise<void> {
+    let pauseMs = BEAT_MS;
+    for (;;) {
+      await this.pause(pauseMs);
+      pauseMs = BEAT_MS;
+      try {
+        await this.beat();
+        this.missed = 0;
+      } catch (error) {
+        this.deps.signal.throwIfAborted();
+        if (!isUnanswered(error)) throw error;
+        if (++this.missed >= (this.ownWork > 0 ? MISSED.busy : MISSED.idle)) {
+          this.deps.lost(error);
+          return;
+        }
+        pauseMs = RETRY_MS;
+      }
+    }
+  }
+
+  private async beat(): Promise<void> {
+    if (this.ownWork > 0 || this.latest === undefined) return this.ping();
+    const before = this.latest;
+    const now = await this.inspect();
+    if (now === 'no answer') return this.ping();
+    // Our own work has begun, or ended, while the question was under way.
+    if (this.latest !== before || this.ownWork > 0) return;
+    const news = newsBetween(before, now, this.lastExitCode);
+    this.latest = now;
+    if (news !== undefined) this.deps.tell(news);
+  }
+
+  /** An engine that works on a container answers no question about it meanwhile, and yet is there. */
+  private async inspect(): Promise<Container | undefined | 'no answer'> {
+    const { engine, app } = this.deps;
+    try {
+      return await this.patiently((signal) => engine.inspectContainer(app, signal));
+    } catch (error) {
+      this.deps.signal.throwIfAborted();
+      if (isUnanswered(error)) return 'no answer';
+      throw error;
+    }
+  }
+
+  private ping(): Promise<void> {
+    return this.patiently((signal) => this.deps.engine.ping(signal));
+  }
+
+  private patiently<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { engine, clock, signal } = this.deps;
+    return withPatience({ clock, signal, where: engine.description, ms: PATIENCE_MS }, work);
+  }
+
+  /** A crash is told at once, and its exit code is only known here when the engine has started the app again since. */
+  private async exits(): Promise<void> {
+    const { engine, clock, signal } = this.deps;
+    for (;;) {
+      const id = this.latest?.state.running === true ? this.latest.id : undefined;
+      try {
+        if (id !== undefined) {
+          this.lastExitCode = await engine.waitContainer(id, 'next-exit', signal);
+          this.nudged?.();
+        }
+      } catch (error) {
+        signal.throwIfAborted();
+        // It is gone, or the connection is: the next beat finds out which.
+        if (!(error instanceof RdtError)) throw error;
+      }
+      await clock.sleep(EXIT_PAUSE_MS, signal);
+    }
+  }
+
+  private async pause(ms: number): Promise<void> {
+    const { clock, signal } = this.deps;
+    signal.throwIfAborted();
+    const over = new AbortController();
+    const stop = (): void => over.abort();
+    this.nudged = stop;
+    signal.addEventListener('abort', stop, { once: true });
+    await clock.sleep(ms, over.signal).catch(() => undefined);
+    signal.removeEventListener('abort', stop);
+    signal.throwIfAborted();
+  }
+}
+
+/** The connection is gone, or the engine is about to go. */
+const isUnanswered = (error: unknown): error is RdtError =>
+  error instanceof EngineError
+    ? error.status >= 500
+    : error instanceof RdtError && error.exitCode === ExitCode.unreachable;

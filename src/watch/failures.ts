@@ -1,0 +1,25 @@
+import { ExitCode, RdtError } from '../errors.js';
+import { EngineError } from '../transport/engine-error.js';
+import type { EmitWatchEvent } from './watch-event.js';
+import type { WatchMemory } from './watch-memory.js';
+
+/** The device does not answer, or cannot be worked with just now; it may come back by itself. */
+export const isAbsence = (error: RdtError): boolean =>
+  error instanceof EngineError
+    ? UNAVAILABLE.has(error.status)
+    : error.exitCode === ExitCode.unreachable || error.exitCode === ExitCode.locked;
+
+/** Of an engine that starts, or is about to end. */
+const UNAVAILABLE: ReadonlySet<number> = new Set([502, 503]);
+
+/** The image did not build, or what was built did not run: either way the old app runs on. */
+export const isBuildFailure = (error: unknown): error is RdtError =>
+  error instanceof RdtError &&
+  (error.exitCode === ExitCode.buildFailed || error.exitCode === ExitCode.appFailed);
+
+/** Told once, however often it is tried again. */
+export function tellFailure(memory: WatchMemory, emit: EmitWatchEvent, { message, hint }: RdtError): void {
+  if (memory.failedBatch === message) return;
+  memory.failedBatch = message;
+  emit({ type: 'batch-failed', message, hint });
+}

@@ -1,0 +1,188 @@
+import { changedPaths, rulesFor } from '../push/on-change.js';
+import { refuseMassDeletion, runRulesAndTakeEffect } from '../push/sync-step.js';
+import type { CommitOutcome } from '../sync/commit.js';
+import type { Deployed, Deployment } from '../sync/deployment.js';
+import type { LocalState } from '../sync/local-state.js';
+import { syncContainer, type SyncTarget } from '../sync/sync-container.js';
+import { isEmptyPlan, planSync, type SyncPlan } from '../sync/sync-plan.js';
+import type { Container } from '../transport/engine.js';
+import type { Batch } from './local-folder.js';
+import type { Session } from './watch-deps.js';
+import type { BatchSummary, BatchTiming } from './watch-event.js';
+
+/** A file that was being written to is looked at again after this, whatever its events say. */
+const RESTLESS_MS = 100;
+/** For the first line after a restart. */
+const FIRST_LINE_MS = 3_000;
+
+export type BatchOutcome =
+  | { readonly kind: 'in-step'; readonly deployment: Deployment }
+  /** A complete push has to find out what to do. */
+  | { readonly kind: 'doubtful' };
+
+type Committed = Extract<CommitOutcome, { kind: 'committed' }>;
+type Channel = NonNullable<SyncTarget['channel']>;
+
+interface Planned {
+  readonly local: LocalState;
+  readonly deployed: Deployed;
+  readonly plan: SyncPlan;
+}
+
+/** The hot path: one batch of changes into a container that holds what `deployment` says. */
+export class HotBatch {
+  private readonly startMs: number;
+  private scannedMs = 0;
+  private packedMs = 0;
+  private sentMs = 0;
+
+  constructor(
+    private readonly session: Session,
+    private readonly channel: Channel,
+    private readonly batch: Batch,
+  ) {
+    this.startMs = this.now();
+  }
+
+  /** @throws what commits and restarts throw. Whatever was done then is owed by the session's memory. */
+  async run(container: Container, deployment: Deployment): Promise<BatchOutcome> {
+    const { memory, folder } = this.session;
+    const planned = await this.plan(deployment);
+    if (isEmptyPlan(planned.plan) && memory.owedEffect === undefined) return { kind: 'in-step', deployment };
+    refuseMassDeletion(this.session.job(), planned);
+    const outcome = await this.commit(await this.runningFor(planned.plan, container), planned);
+    if (outcome.kind === 'needs-rebuild') return { kind: 'doubtful' };
+    await this.takeEffect(container, planned, outcome);
+    folder.confirm();
+    const now = await this.session.store.load(container.id);
+    return now === undefined ? { kind: 'doubtful' } : { kind: 'in-step', deployment: now };
+  }
+
+  private async plan(deployment: Deployment): Promise<Planned> {
+    const { folder, held } = this.session;
+    const local = await folder.refresh(deployment.tree, held.signal);
+    const plan =
+      local.tree === deployment.tree
+        ? { uploads: [], deletions: [], obstacles: [] }
+        : planSync({ deployed: deployment.tree, local: local.tree, isIgnored: local.isIgnored });
+    this.scannedMs = this.now();
+    const deployed = {
+      tree: deployment.tree,
+      knowledge: 'token',
+      remembered: deployment,
+      foreignToken: undefined,
+    } as const;
+    return { local, deployed, plan };
+  }
+
+  /** Only a process in the container can delete there. */
+  private async runningFor(plan: SyncPlan, container: Container): Promise<Container> {
+    const { engine, lost } = this.session.held;
+    const deletes = plan.deletions.length + plan.obstacles.length > 0;
+    if (!deletes || container.state.running) return container;
+    await engine.startContainer(container.id, lost);
+    return { ...container, state: { ...container.state, running: true } };
+  }
+
+  private async commit(container: Container, { local, deployed, plan }: Planned): Promise<CommitOutcome> {
+    const { held, store, memory } = this.session;
+    const { source, destination } = this.session.job().settings;
+    const { engine, signal } = held;
+    // The answer may be lost when all of it has arrived.
+    memory.owe(changedPaths(plan, local.tree));
+    this.packedMs = this.now();
+    const outcome = await syncContainer(
+      { engine, container, source, destination, store, signal, channel: this.channel },
+      {
+        local: local.tree,
+        deployed,
+        plan,
+        unobserved: false,
+        scannedAtMs: local.scannedAtMs,
+        onProgress: () => (this.packedMs = this.now()),
+      },
+    );
+    this.sentMs = this.now();
+    if (outcome.kind === 'committed' && outcome.packed.changing.length > 0) this.lookAgain();
+    return outcome;
+  }
+
+  private async takeEffect(container: Container, { plan }: Planned, committed: Committed): Promise<void> {
+    const { session } = this;
+    const { memory, monitor, held, log } = session;
+    const job = session.job();
+    const rules = rulesFor(job.settings.onChange, memory.owedEffect ?? []);
+    const firstLine = this.listenForLine();
+    const effect = await monitor.quietly(() => runRulesAndTakeEffect(job, held, container, rules));
+    log?.hurry();
+    const effectMs = this.now();
+    memory.settle();
+    session.emit({ type: 'batch', batch: this.summary(plan, committed, effect) });
+    void this.tellTiming(effectMs, firstLine);
+  }
+
+  private summary(
+    plan: SyncPlan,
+    { channel, packed }: Committed,
+    effect: 'synced' | 'started',
+  ): BatchSummary {
+    return {
+      files: plan.uploads.length - packed.changing.length,
+      deleted: plan.deletions.length + plan.obstacles.length,
+      bytes: packed.contentBytes,
+      channel,
+      effect: effect === 'started' ? 'started' : EFFECTS[this.session.job().settings.afterSync.kind],
+      durationMs: this.now() - this.batch.firstEventAtMs,
+    };
+  }
+
+  /** Resolves with the time of the app's next line, undefined when none comes soon. */
+  private async listenForLine(): Promise<number | undefined> {
+    const { log, held } = this.session;
+    if (log === undefined) return undefined;
+    const over = new AbortController();
+    const late = held.clock.sleep(FIRST_LINE_MS, over.signal).then(
+      () => undefined,
+      () => undefined,
+    );
+    const atMs = await Promise.race([late, log.nextLine(over.signal).then(() => this.now())]);
+    over.abort();
+    return atMs;
+  }
+
+  private async tellTiming(effectMs: number, firstLine: Promise<number | undefined>): Promise<void> {
+    const { firstEventAtMs, settledAtMs } = this.batch;
+    const lineMs = await firstLine;
+    const timing: BatchTiming = {
+      detectMs: settledAtMs - firstEventAtMs,
+      scanMs: this.scannedMs - this.startMs,
+      packMs: this.packedMs - this.scannedMs,
+      transferMs: this.sentMs - this.packedMs,
+      restartMs: effectMs - this.sentMs,
+      firstLineMs: lineMs === undefined ? undefined : lineMs - this.sentMs,
+    };
+    this.session.emit({ type: 'batch-timing', timing });
+  }
+
+  private lookAgain(): void {
+    const { held, inbox } = this.session;
+    held.clock.sleep(RESTLESS_MS).then(
+      () => {
+        const nowMs = this.now();
+        inbox.put({ kind: 'batch', batch: { firstEventAtMs: nowMs, settledAtMs: nowMs } });
+      },
+      () => undefined,
+    );
+  }
+
+  private now(): number {
+    return this.session.held.clock.monotonicMs();
+  }
+}
+
+const EFFECTS = {
+  container: 'restarted',
+  process: 'restarted-process',
+  signal: 'signalled',
+  none: 'none',
+} as const;

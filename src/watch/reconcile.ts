@@ -1,0 +1,191 @@
+import { RdtError } from '../errors.js';
+import { rulesFor } from '../push/on-change.js';
+import { push } from '../push/push.js';
+import type { PushEvent, PushResult } from '../push/push-event.js';
+import { runRulesAndTakeEffect } from '../push/sync-step.js';
+import { isAbsence, isBuildFailure, tellFailure } from './failures.js';
+import { type Ready, readyNow } from './ready.js';
+import { syncOldApp } from './sync-old-app.js';
+import { lookAtTriggers } from './look-at-triggers.js';
+import type { TriggerLook } from './trigger-look.js';
+import type { Session } from './watch-deps.js';
+
+const FIRST_PAUSE_MS = 500;
+const LONGEST_PAUSE_MS = 30_000;
+
+type Attempt =
+  | { readonly kind: 'ready'; readonly ready: Ready }
+  | { readonly kind: 'again' | 'project-changed' }
+  /** Only a change can help. */
+  | { readonly kind: 'build-failed' }
+  | { readonly kind: 'failed' };
+
+/**
+ * A complete push, again and again until one succeeds or leaves an old app that can be synced. A trigger that changes meanwhile ends
+ * a build and begins the next. @throws what ends the session: the device is gone, or the lock is lost.
+ */
+export async function reconcile(session: Session, triggers: TriggerLook): Promise<Ready | 'project-changed'> {
+  let pauseMs = FIRST_PAUSE_MS;
+  for (;;) {
+    const attempt = await new Attempting(session, triggers).run();
+    switch (attempt.kind) {
+      case 'ready':
+        return attempt.ready;
+      case 'project-changed':
+        return attempt.kind;
+      case 'again':
+        continue;
+      case 'build-failed':
+        await changeOf(session, undefined);
+        continue;
+      case 'failed':
+        await changeOf(session, pauseMs);
+        pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
+    }
+  }
+}
+
+/** Resolves when something has changed, or `pauseMs` have passed. */
+async function changeOf({ inbox, held }: Session, pauseMs: number | undefined): Promise<void> {
+  const over = new AbortController();
+  const stop = (): void => over.abort();
+  held.signal.addEventListener('abort', stop, { once: true });
+  const limits = [inbox.arrived(), aborted(over.signal)];
+  if (pauseMs !== undefined) limits.push(held.clock.sleep(pauseMs, over.signal).catch(() => undefined));
+  await Promise.race(limits);
+  held.signal.removeEventListener('abort', stop);
+  over.abort();
+  held.signal.throwIfAborted();
+}
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+
+/** One push, and what happens while it runs. */
+class Attempting {
+  private readonly newer = new AbortController();
+  private isBuilding = false;
+  private hasDecided = false;
+  private isWaitTold = false;
+  private beginBuilding: () => void = () => undefined;
+  private readonly building = new Promise<void>((resolve) => (this.beginBuilding = resolve));
+
+  constructor(
+    private readonly session: Session,
+    private readonly triggers: TriggerLook,
+  ) {}
+
+  async run(): Promise<Attempt> {
+    const { session } = this;
+    try {
+      if ((await lookAtTriggers(session, this.triggers)).verdict === 'project-changed')
+        return { kind: 'project-changed' };
+      // While the build is broken each change goes into the old app, before the build is tried again.
+      if (session.memory.failedBuild !== undefined) await syncOldApp(session);
+      const outcome = await session.monitor.quietly(() => this.pushUnlessNewer());
+      return 'kind' in outcome ? outcome : await this.succeeded(outcome);
+    } catch (error) {
+      return this.failed(error);
+    }
+  }
+
+  private async pushUnlessNewer(): Promise<PushResult | { readonly kind: 'again' | 'project-changed' }> {
+    const { held, inbox, job } = this.session;
+    const signal = AbortSignal.any([held.signal, this.newer.signal]);
+    const emit = (event: PushEvent): void => this.hear(event);
+    const pushing = push(job(), { ...held, signal, emit });
+    await Promise.race([pushing, this.building]);
+    for (;;) {
+      const result = await Promise.race([pushing, inbox.arrived()]);
+      if (result !== undefined) return result;
+      // What comes from here on belongs to the next batch.
+      if (!this.isBuilding) return pushing;
+      inbox.takeAll();
+      const newer = await this.whatIsNewer();
+      if (newer === undefined) continue;
+      this.newer.abort(new Error('a newer change came'));
+      await pushing.catch(() => undefined);
+      held.signal.throwIfAborted();
+      return { kind: newer };
+    }
+  }
+
+  /** Undefined when the build may go on. */
+  private async whatIsNewer(): Promise<'again' | 'project-changed' | undefined> {
+    const { session } = this;
+    const { verdict, reasons } = await lookAtTriggers(session, this.triggers);
+    if (verdict === 'project-changed') return verdict;
+    if (verdict === 'build') {
+      session.emit({ type: 'build-restarted', reasons });
+      return 'again';
+    }
+    if (session.memory.failedBuild !== undefined) return 'again';
+    if (!this.isWaitTold) session.emit({ type: 'changes-wait' });
+    this.isWaitTold = true;
+    return undefined;
+  }
+
+  private hear(event: PushEvent): void {
+    if (event.type === 'decision') {
+      this.hasDecided = true;
+      this.isBuilding = event.decision.action === 'build';
+      if (this.isBuilding) this.beginBuilding();
+    }
+    // From here on the container is replaced: that is quicker ended than taken back.
+    if (event.type === 'build' && event.event.type === 'ended') this.isBuilding = false;
+    this.session.emit(event);
+  }
+
+  private async succeeded({ action, containerId }: PushResult): Promise<Attempt> {
+    const { memory, monitor, folder, store } = this.session;
+    memory.failedBuild = undefined;
+    memory.buildReasons = [];
+    memory.isFirstBuildDone = true;
+    if (action !== 'build') await monitor.quietly(() => this.payOwed(action));
+    memory.settle();
+    folder.confirm();
+    return { kind: 'ready', ready: await readyNow(monitor, await store.load(containerId)) };
+  }
+
+  /** What was sent before the connection was lost has to take effect, too. */
+  private async payOwed(action: 'sync' | 'none'): Promise<void> {
+    const { memory, held, job } = this.session;
+    const owed = memory.owedEffect;
+    if (owed === undefined) return;
+    const { settings } = job();
+    const rules = rulesFor(settings.onChange, owed);
+    if (action === 'sync' && rules.length === 0) return;
+    const container = await held.engine.inspectContainer(settings.appName, held.signal);
+    if (container !== undefined) await runRulesAndTakeEffect(job(), held, container, rules);
+  }
+
+  private async failed(error: unknown): Promise<Attempt> {
+    const { memory, emit, folder, held } = this.session;
+    // It may have arrived all the same.
+    if (this.hasDecided) memory.owe([]);
+    folder.distrust();
+    held.signal.throwIfAborted();
+    if (isBuildFailure(error)) return this.buildFailed(error);
+    if (!(error instanceof RdtError) || isAbsence(error) || !memory.hasWorked) throw error;
+    tellFailure(memory, emit, error);
+    return { kind: 'failed' };
+  }
+
+  private async buildFailed({ message, hint }: RdtError): Promise<Attempt> {
+    const { session } = this;
+    const { memory, emit } = session;
+    const again = memory.failedBuild === message;
+    memory.failedBuild = message;
+    memory.hasWorked = true;
+    try {
+      const ready = await syncOldApp(session);
+      emit({ type: 'build-failed', message, hint, again, oldAppRuns: ready !== undefined });
+      return ready === undefined ? { kind: 'build-failed' } : { kind: 'ready', ready };
+    } catch (error) {
+      emit({ type: 'build-failed', message, hint, again, oldAppRuns: false });
+      if (!(error instanceof RdtError) || isAbsence(error)) throw error;
+      tellFailure(memory, emit, error);
+      return { kind: 'failed' };
+    }
+  }
+}

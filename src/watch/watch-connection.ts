@@ -1,0 +1,146 @@
+import type { Device } from '../discovery/device.js';
+import { RdtError } from '../errors.js';
+import { lockApp, newNonce } from '../push/device-lock.js';
+import type { EngineConnection } from '../push/push-project.js';
+import type { AppLog } from './app-log.js';
+import { AppMonitor } from './app-monitor.js';
+import { isAbsence } from './failures.js';
+import { Inbox } from './inbox.js';
+import type { LazyDeployments } from './lazy-deployments.js';
+import { withPatience } from './patience.js';
+import type { Ready } from './ready.js';
+import type { TriggerLook } from './trigger-look.js';
+import type { Message, Session, WatchDeps, WatchedFolder } from './watch-deps.js';
+import type { WatchMemory } from './watch-memory.js';
+import type { WatchedProject } from './watched-project.js';
+import { WatchSession } from './watch-session.js';
+
+const FIRST_PAUSE_MS = 250;
+/** A device that is back is found so much later at most, with the patience for one try. */
+const LONGEST_PAUSE_MS = 1_000;
+const PATIENCE_MS = 1_000;
+
+export interface WatchConnectionParts {
+  readonly project: WatchedProject;
+  readonly device: Device;
+  readonly memory: WatchMemory;
+  readonly triggers: TriggerLook;
+  readonly store: LazyDeployments;
+  readonly folder: WatchedFolder;
+  readonly log: AppLog | undefined;
+  readonly deps: WatchDeps;
+}
+
+/** The way to the device, which may be gone for a while: each time it is back there is a new session, with a complete push first. */
+export class WatchConnection {
+  private lostAtMs: number | undefined;
+  private isWatchTold = false;
+  private readonly nonce = newNonce();
+
+  constructor(private readonly parts: WatchConnectionParts) {}
+
+  /** Until the project file says something else. @throws what no waiting could mend, and the signal's reason. */
+  async run(): Promise<void> {
+    const { memory, deps } = this.parts;
+    let pauseMs = FIRST_PAUSE_MS;
+    for (;;) {
+      try {
+        await using connection = await this.connected();
+        await this.session(connection, () => (pauseMs = FIRST_PAUSE_MS));
+        return;
+      } catch (error) {
+        deps.signal.throwIfAborted();
+        if (!(error instanceof RdtError) || !isAbsence(error) || !memory.hasWorked) throw error;
+        this.lost(error);
+      }
+      await deps.clock.sleep(pauseMs, deps.signal);
+      pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
+    }
+  }
+
+  private lost({ message }: RdtError): void {
+    const { deps } = this.parts;
+    if (this.lostAtMs === undefined) deps.emit({ type: 'device-lost', reason: message });
+    this.lostAtMs ??= deps.clock.monotonicMs();
+  }
+
+  /** The first connection is not asked anything: the push has more patience. */
+  private async connected(): Promise<EngineConnection> {
+    const { device, deps } = this.parts;
+    const connection = await deps.connect(device);
+    if (this.lostAtMs === undefined) return connection;
+    try {
+      const { engine } = connection;
+      const patience = { ...deps, where: engine.description, ms: PATIENCE_MS };
+      await withPatience(patience, (signal) => engine.ping(signal));
+      return connection;
+    } catch (error) {
+      await connection[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  private async session(connection: EngineConnection, onReady: () => void): Promise<void> {
+    const { project, triggers, deps, store, folder } = this.parts;
+    const { engine } = connection;
+    const { clock, holder } = deps;
+    const app = project.settings.appName;
+    await using lock = await lockApp({ engine, app, holder, clock, nonce: this.nonce }, deps.signal);
+    const ended = new AbortController();
+    const lost = AbortSignal.any([lock.lost, ended.signal]);
+    const signal = AbortSignal.any([deps.signal, lost]);
+    const inbox = new Inbox<Message>();
+    const monitor = new AppMonitor({
+      engine,
+      app,
+      clock,
+      signal,
+      tell: (news) => inbox.put({ kind: 'app', news }),
+      lost: (error) => ended.abort(error),
+    });
+    const held = { ...deps, store, device: this.parts.device, engine, signal, lost };
+    const scan = async (known: Parameters<WatchedFolder['refresh']>[0]) => folder.refresh(known, signal);
+    const session: Session = {
+      ...this.parts,
+      emit: deps.emit,
+      job: () => project.job(),
+      held: { ...held, builder: () => connection.builder(), scan },
+      inbox,
+      monitor,
+      projectHasChanged: () => project.hasChanged(),
+    };
+    const watching = new WatchSession(session, triggers, (ready) => {
+      onReady();
+      this.ready(ready);
+    });
+    const helpers = Promise.all([monitor.run(), this.hearChanges(inbox, signal)]);
+    // A bug in one of them ends the session.
+    helpers.catch((error: unknown) => ended.abort(error));
+    try {
+      await watching.run();
+    } finally {
+      ended.abort(new Error('the session has ended'));
+      await helpers.catch(() => undefined);
+    }
+  }
+
+  private async hearChanges(inbox: Inbox<Message>, signal: AbortSignal): Promise<void> {
+    try {
+      for (;;) inbox.put({ kind: 'batch', batch: await this.parts.folder.nextBatch(signal) });
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+  }
+
+  private ready({ container }: Ready): void {
+    const { deps, log, project, folder } = this.parts;
+    if (this.lostAtMs !== undefined)
+      deps.emit({ type: 'device-back', afterMs: deps.clock.monotonicMs() - this.lostAtMs });
+    this.lostAtMs = undefined;
+    if (!this.isWatchTold)
+      deps.emit({ type: 'watching', app: project.settings.appName, how: folder.watching });
+    this.isWatchTold = true;
+    log?.begin(container.state.finishedAt);
+    log?.hurry();
+  }
+}

@@ -1,0 +1,35 @@
+import type { ChangedPath } from '../push/on-change.js';
+import type { TriggerHashes } from '../sync/build-triggers.js';
+
+/** What a watch knows of one version of the project, however often the connection is lost meanwhile. */
+export class WatchMemory {
+  /** Of the last build that succeeded. */
+  savedTriggers: TriggerHashes | undefined;
+  /** What calls for a build beyond the triggers of a push, until one has succeeded. */
+  buildReasons: readonly string[] = [];
+  /** Message of the build that failed last; undefined when the last one succeeded. */
+  failedBuild: string | undefined;
+  /** What failed last, so that it is told once. */
+  failedBatch: string | undefined;
+  /** A push or a sync has succeeded: from then on nothing that passes ends the watch. */
+  hasWorked = false;
+  /** The user's `--force-build` and `--build-triggers` count once. */
+  isFirstBuildDone = false;
+  /** What may have arrived in the container without taking effect there. */
+  private owed: ChangedPath[] | undefined;
+
+  owe(changed: readonly ChangedPath[]): void {
+    this.owed = [...(this.owed ?? []), ...changed];
+  }
+
+  /** Undefined when all that was sent has taken effect. */
+  get owedEffect(): readonly ChangedPath[] | undefined {
+    return this.owed;
+  }
+
+  settle(): void {
+    this.owed = undefined;
+    this.failedBatch = undefined;
+    this.hasWorked = true;
+  }
+}

@@ -1,0 +1,67 @@
+import { resolve } from 'node:path';
+import type { Device } from '../discovery/device.js';
+import { projectAndDevice, type PushRequest, type Settled } from '../push/push-project.js';
+import { LazyDeployments } from './lazy-deployments.js';
+import { AppLog } from './app-log.js';
+import { TriggerLook } from './trigger-look.js';
+import { WatchConnection } from './watch-connection.js';
+import type { WatchDeps } from './watch-deps.js';
+import { WatchMemory } from './watch-memory.js';
+import { WatchedProject } from './watched-project.js';
+
+/**
+ * `rdt push --watch`: pushes, and then keeps folder and app in step until the signal is aborted, which is its good end. The app runs on.
+ * @throws as `pushProject` until the first push has succeeded; after that only what no waiting could mend.
+ */
+export async function watchProject(request: PushRequest, deps: WatchDeps): Promise<void> {
+  const source = resolve(deps.cwd, request.source);
+  const memory = new WatchMemory();
+  try {
+    const { device, ...first } = await projectAndDevice(request, source, deps);
+    let settled: Settled = first;
+    for (;;) settled = await watchVersion(request, settled, device, memory, deps);
+  } catch (error) {
+    if (!deps.signal.aborted || !memory.hasWorked) throw error;
+  }
+}
+
+/** Until the project file says something else; answers what. */
+async function watchVersion(
+  request: PushRequest,
+  settled: Settled,
+  device: Device,
+  memory: WatchMemory,
+  deps: WatchDeps,
+): Promise<Settled> {
+  const { clock, signal, emit } = deps;
+  const project = new WatchedProject(request, settled, memory, deps);
+  const { settings } = project;
+  const triggers = new TriggerLook(settings.source, settings.buildTriggers, () => clock.wallMs());
+  await using store = new LazyDeployments(deps.store, clock, (error) =>
+    emit({ type: 'warning', message: `what was deployed could not be remembered: ${String(error)}` }),
+  );
+  await using folder = await deps.openFolder(settings, signal);
+  // What it finds now is what the first push works with.
+  await triggers.look(signal);
+  await using log = followed(request, project, device, deps);
+  const connection = new WatchConnection({ project, device, memory, triggers, store, folder, log, deps });
+  await connection.run();
+  emit({ type: 'project-changed' });
+  return project.reopen();
+}
+
+function followed(
+  { followLogs }: PushRequest,
+  { settings }: WatchedProject,
+  device: Device,
+  { connect, clock, signal, showOutput }: WatchDeps,
+): AppLog | undefined {
+  if (!followLogs || settings.skipLogs) return undefined;
+  return new AppLog({
+    app: settings.appName,
+    connect: async () => (await connect(device)).engine,
+    clock,
+    signal,
+    show: (lines) => showOutput(lines),
+  });
+}
