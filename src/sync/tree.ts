@@ -14,6 +14,9 @@ export interface Stamp {
   readonly inode: number;
 }
 
+/** Equal to the stamp of no file: says "read it again". */
+export const NEVER: Stamp = { mtimeMs: -1, ctimeMs: -1, inode: -1 };
+
 export const sameStamp = (a: Stamp, b: Stamp): boolean =>
   a.mtimeMs === b.mtimeMs && a.ctimeMs === b.ctimeMs && a.inode === b.inode;
 

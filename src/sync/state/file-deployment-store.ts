@@ -1,18 +1,14 @@
 import { mkdir, open, readdir, readFile, rename, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RdtError } from '../../errors.js';
-import {
-  type Deployment,
-  type DeploymentStore,
-  parseDeployment,
-  serializeDeployment,
-} from '../deployment.js';
+import type { Deployment, DeploymentStore } from '../deployment.js';
+import { decodeDeployment, encodeDeployment } from './deployment-format.js';
 
 /** Containers come and go with every rebuild; only so many deployments are kept. */
 const KEPT = 64;
 
 /**
- * One JSON file for each container, named by its id, in rdt's state folder.
+ * One file for each container, named by its id, in rdt's state folder.
  * @throws RdtError when that folder cannot be read or written.
  */
 export class FileDeploymentStore implements DeploymentStore {
@@ -20,7 +16,7 @@ export class FileDeploymentStore implements DeploymentStore {
 
   async load(containerId: string): Promise<Deployment | undefined> {
     try {
-      return parseDeployment(await readFile(this.fileOf(containerId), 'utf8'));
+      return decodeDeployment(await readFile(this.fileOf(containerId)));
     } catch (error) {
       if (isMissing(error)) return undefined;
       throw this.unusable('read', error);
@@ -42,7 +38,7 @@ export class FileDeploymentStore implements DeploymentStore {
     const temporary = `${file}.${process.pid}.tmp`;
     const handle = await open(temporary, 'w', 0o600);
     try {
-      await handle.writeFile(serializeDeployment(deployment));
+      await handle.writev(encodeDeployment(deployment));
     } finally {
       await handle.close();
     }
@@ -58,7 +54,7 @@ export class FileDeploymentStore implements DeploymentStore {
   }
 
   private fileOf(containerId: string): string {
-    return join(this.folder, `${containerId.slice(0, 32)}.json`);
+    return join(this.folder, `${containerId.slice(0, 32)}.tree`);
   }
 
   private async forgetOldest(): Promise<void> {

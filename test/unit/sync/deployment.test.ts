@@ -1,10 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import {
-  type Deployment,
-  parseDeployment,
-  serializeDeployment,
-  withoutRacyStamp,
-} from '../../../src/sync/deployment.js';
+import { type Deployment, withoutRacyStamp } from '../../../src/sync/deployment.js';
+import { decodeDeployment, encodeDeployment } from '../../../src/sync/state/deployment-format.js';
 import { directory, file, link, tree } from './trees.js';
 
 const deployment: Deployment = {
@@ -19,7 +15,7 @@ const deployment: Deployment = {
 
 describe('a stored deployment', () => {
   it('comes back with every path, kind, mode, hash, target and file stamp', () => {
-    const back = parseDeployment(serializeDeployment(deployment));
+    const back = decodeDeployment(Buffer.concat(encodeDeployment(deployment)));
     expect({ ...back, tree: undefined }).toEqual({ ...deployment, tree: undefined });
     expect([...(back?.tree.keys() ?? [])]).toEqual([...deployment.tree.keys()]);
     expect(back?.tree.get('a/x\n"y')).toEqual(deployment.tree.get('a/x\n"y'));
@@ -27,12 +23,28 @@ describe('a stored deployment', () => {
     expect(back?.tree.get('a')).toMatchObject({ kind: 'directory', mode: 0o700 });
   });
 
-  it.each(['', '{', 'null', '[]', '{"version":2,"tree":[]}'])(
-    'is as good as lost when its file holds %j',
-    (text) => {
-      expect(parseDeployment(text)).toBeUndefined();
-    },
-  );
+  it('of an empty folder comes back', () => {
+    const empty = { ...deployment, tree: tree({}) };
+    expect(decodeDeployment(Buffer.concat(encodeDeployment(empty)))?.tree.size).toBe(0);
+  });
+
+  it.each([
+    '',
+    '{',
+    'null\n',
+    '[]\n',
+    '{"version":1,"tree":[]}',
+    '{"version":2}\n',
+    '{"version":2,"entries":7}\n',
+  ])('is as good as lost when its file holds %j', (text) => {
+    expect(decodeDeployment(Buffer.from(text))).toBeUndefined();
+  });
+
+  it('is as good as lost when its file was cut anywhere', () => {
+    const whole = Buffer.concat(encodeDeployment(deployment));
+    for (let length = 0; length < whole.length; length++)
+      expect(decodeDeployment(whole.subarray(0, length))).toBeUndefined();
+  });
 });
 
 describe('withoutRacyStamp', () => {

@@ -37,7 +37,7 @@ describe('what was pushed', () => {
     async (text) => {
       const store = new FileDeploymentStore(home);
       await store.save(deployment('c'));
-      writeFileSync(join(home, 'c.json'), text);
+      writeFileSync(join(home, 'c.tree'), text);
       expect(await store.load('c')).toBeUndefined();
     },
   );

@@ -1,0 +1,131 @@
+import type { Deployment } from '../deployment.js';
+import { type LocalEntry, type LocalTree, NEVER, type Stamp } from '../tree.js';
+
+const VERSION = 2;
+const KINDS = ['file', 'directory', 'symlink'] as const;
+const MODE_BITS = 12;
+/** Of each entry: kind and mode, size, mtime, ctime, inode. */
+const COLUMNS = 5;
+const NUMBER_BYTES = COLUMNS * 8;
+const HASH_BYTES = 32;
+
+/** The first line of the file; lengths are in bytes, sections follow each other in the order of their names here. */
+interface Head {
+  readonly version: number;
+  readonly deployment: Omit<Deployment, 'tree'>;
+  readonly entries: number;
+  readonly hashes: number;
+  readonly paths: number;
+  readonly targets: number;
+}
+
+/**
+ * A deployment as a file: a line of JSON, then the entries in columns. As JSON, the entries of 20,000 files took 40 ms to read and 25 to
+ * write, a fifth of a push that has one file to send; in columns they take a quarter of that.
+ */
+export function encodeDeployment({ tree, ...deployment }: Deployment): Buffer[] {
+  const entries = [...tree.values()];
+  const hashes = entries.map((entry) => (entry.kind === 'file' ? entry.sha256 : '')).join('');
+  const targets = entries.flatMap((entry) => (entry.kind === 'symlink' ? [entry.target] : []));
+  const sections = [
+    numbersOf(entries),
+    Buffer.from(hashes, 'hex'),
+    joined([...tree.keys()]),
+    joined(targets),
+  ];
+  const head: Head = {
+    version: VERSION,
+    deployment,
+    entries: entries.length,
+    hashes: hashes.length / 2 / HASH_BYTES,
+    paths: sections[2]?.length ?? 0,
+    targets: sections[3]?.length ?? 0,
+  };
+  return [Buffer.from(`${JSON.stringify(head)}\n`), ...sections];
+}
+
+/** No path and no target holds a NUL. */
+const joined = (names: readonly string[]): Buffer => Buffer.from(names.join('\0'));
+
+function numbersOf(entries: readonly LocalEntry[]): Buffer {
+  const numbers = new Float64Array(entries.length * COLUMNS);
+  let at = 0;
+  for (const entry of entries) {
+    const { mtimeMs, ctimeMs, inode } = entry.kind === 'file' ? entry.stamp : NEVER;
+    const mode = entry.kind === 'symlink' ? 0 : entry.mode;
+    numbers[at++] = (KINDS.indexOf(entry.kind) << MODE_BITS) | mode;
+    numbers[at++] = entry.kind === 'file' ? entry.sizeBytes : 0;
+    numbers[at++] = mtimeMs;
+    numbers[at++] = ctimeMs;
+    numbers[at++] = inode;
+  }
+  return Buffer.from(numbers.buffer);
+}
+
+/** Undefined for a file of another version, or one that is damaged. */
+export function decodeDeployment(bytes: Buffer): Deployment | undefined {
+  const headBytes = bytes.indexOf('\n') + 1;
+  const head = parseHead(bytes.toString('utf8', 0, headBytes));
+  if (head === undefined) return undefined;
+  const { entries, hashes, paths, targets } = head;
+  const lengths = [entries * NUMBER_BYTES, hashes * HASH_BYTES, paths, targets];
+  if (bytes.length !== lengths.reduce((sum, length) => sum + length, headBytes)) return undefined;
+  let start = headBytes;
+  const [numbers, hash, path, target] = lengths.map((length) => bytes.subarray(start, (start += length)));
+  if (numbers === undefined || hash === undefined || path === undefined || target === undefined)
+    return undefined;
+  const tree = treeOf(floatsOf(numbers), hash.toString('hex'), split(path), split(target));
+  return tree.size === entries ? { ...head.deployment, tree } : undefined;
+}
+
+function parseHead(text: string): Head | undefined {
+  let head: unknown;
+  try {
+    head = JSON.parse(text);
+  } catch {
+    // Damaged by a crash of the machine, or of an older version: as good as lost, which the store's contract allows.
+    return undefined;
+  }
+  const isOurs = typeof head === 'object' && head !== null && 'version' in head && head.version === VERSION;
+  return isOurs ? (head as Head) : undefined;
+}
+
+const split = (names: Buffer): string[] => (names.length === 0 ? [] : names.toString('utf8').split('\0'));
+
+/** A copy, for a view of numbers has to begin at a multiple of eight. */
+const floatsOf = (bytes: Buffer): Float64Array => new Float64Array(new Uint8Array(bytes).buffer);
+
+function treeOf(
+  numbers: Float64Array,
+  hashes: string,
+  paths: readonly string[],
+  targets: readonly string[],
+): LocalTree {
+  const tree = new Map<string, LocalEntry>();
+  let at = 0;
+  let hashAt = 0;
+  let nextTarget = 0;
+  const next = (): number => numbers[at++] ?? Number.NaN;
+  for (const path of paths) {
+    const kindAndMode = next();
+    const mode = kindAndMode & ((1 << MODE_BITS) - 1);
+    const sizeBytes = next();
+    const stamp: Stamp = { mtimeMs: next(), ctimeMs: next(), inode: next() };
+    switch (KINDS[kindAndMode >> MODE_BITS]) {
+      case 'file': {
+        const sha256 = hashes.slice(hashAt, (hashAt += 2 * HASH_BYTES));
+        tree.set(path, { kind: 'file', mode, sizeBytes, sha256, stamp });
+        break;
+      }
+      case 'directory':
+        tree.set(path, { kind: 'directory', mode, stamp: NEVER });
+        break;
+      case 'symlink':
+        tree.set(path, { kind: 'symlink', target: targets[nextTarget++] ?? '', stamp: NEVER });
+        break;
+      case undefined:
+        return new Map();
+    }
+  }
+  return tree;
+}
