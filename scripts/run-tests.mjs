@@ -9,8 +9,8 @@ const total = { passed: 0, failed: 0, skipped: 0 };
 try {
   if (run('npm', ['run', '--silent', 'build'])) {
     runProject('unit');
-    // One file at a time: each has devices of its own, and two cores are few for two of them.
-    runProject('e2e', '--no-file-parallelism');
+    // Two files at a time: each has devices of its own, and waits for them more than it computes.
+    runProject('e2e', '--maxWorkers=2', '--minWorkers=2');
   } else total.failed = 1;
 } finally {
   rmSync(folder, { recursive: true, force: true });
