@@ -5,7 +5,7 @@ import { RdtError } from '../errors.js';
 import type { Owner } from './deployment.js';
 import { piecesOf, readWhole } from './file-content.js';
 import { type Deletion } from './sync-plan.js';
-import { type TarHeader, tarTime, TarWriter } from './tar-writer.js';
+import { type TarHeader, TarWriter } from './tar-writer.js';
 import { type LocalEntry, type LocalTree, parentsOf } from './tree.js';
 
 /** Symbolic link whose target is the id of the last whole sync, or `dirty` while one is under way. */
@@ -156,7 +156,7 @@ class CommitWriter {
 
   private async symlink(path: string, entry: LocalEntry & { kind: 'symlink' }): Promise<void> {
     const header: TarHeader = { name: path, type: 'symlink', linkname: entry.target };
-    await this.inPlace(path, entry, this.renames ? { ...header, name: this.staged({ name: path }) } : header);
+    await this.inPlace(path, entry, this.renames ? { ...header, name: this.staged(header) } : header);
   }
 
   /** What is sent is what was read, whatever the scan saw: its size and hash are taken from the bytes. */
@@ -167,7 +167,7 @@ class CommitWriter {
       return;
     }
     const { stats, bytes } = read;
-    await this.tar.entry(this.contentHeader(path, entry, bytes.length, stats.mtimeMs), bytes);
+    await this.tar.entry(this.contentHeader(path, entry, stats.mtimeMs), bytes);
     this.archive.onContent(bytes.length);
     const sha256 = createHash('sha256').update(bytes).digest('hex');
     const stamp = { mtimeMs: stats.mtimeMs, ctimeMs: stats.ctimeMs, inode: stats.ino };
@@ -177,9 +177,10 @@ class CommitWriter {
   /** The tar's header has promised a size before the first byte; a file that turns out different never gets its link. */
   private async largeFile(path: string, entry: LocalEntry & { kind: 'file' }): Promise<void> {
     const hash = createHash('sha256');
-    const header = this.contentHeader(path, entry, entry.sizeBytes, entry.stamp.mtimeMs);
+    const header = this.contentHeader(path, entry, entry.stamp.mtimeMs);
     const absolute = join(this.archive.source, this.fullPath(path));
-    await this.tar.streamedEntry(header, this.watched(piecesOf(absolute, entry.sizeBytes), hash));
+    const pieces = this.watched(piecesOf(absolute, entry.sizeBytes), hash);
+    await this.tar.streamedEntry(header, entry.sizeBytes, pieces);
     if (hash.digest('hex') === entry.sha256) this.fileSent(path, entry);
     else this.leaveOut(path);
   }
@@ -207,21 +208,12 @@ class CommitWriter {
     this.packed.changing.push(this.fullPath(path));
   }
 
-  private contentHeader(
-    path: string,
-    entry: LocalEntry & { kind: 'file' },
-    sizeBytes: number,
-    mtimeMs: number,
-  ): TarHeader {
-    const header: TarHeader = {
-      name: path,
-      type: 'file',
-      mode: entry.mode,
-      size: sizeBytes,
-      mtime: tarTime(mtimeMs),
-    };
-    if (this.archive.unstaged.has(path)) return header;
-    return { ...header, name: this.staged({ name: path, mode: entry.mode, mtime: tarTime(mtimeMs) }) };
+  private contentHeader(path: string, entry: LocalEntry & { kind: 'file' }, mtimeMs: number): TarHeader {
+    const { mode } = entry;
+    const name = this.archive.unstaged.has(path)
+      ? path
+      : this.staged({ name: path, type: 'file', mode, mtimeMs });
+    return { name, type: 'file', mode, mtimeMs };
   }
 
   /** Where an entry waits that is to be at its own name in the end. */

@@ -1,15 +1,36 @@
 import { Readable } from 'node:stream';
-import { type Header, type Pack, pack as createPack } from 'tar-stream';
+import { encodeTarHeader, paddingBytes, TAR_END, type TarFields } from '../tar/tar-header.js';
 import type { Owner } from './deployment.js';
 
-const BEYOND_PERMISSIONS = 0o10000;
-const LATEST_MS = (2 ** 31 - 1) * 1000;
+/** Small entries travel together in pieces of this size. */
+const PIECE_BYTES = 256 << 10;
+/** Content from this size on goes as it is, without a copy. */
+const UNCOPIED_BYTES = 64 << 10;
+const NOTHING = Buffer.alloc(0);
 
-export type TarHeader = Partial<Header> & { readonly name: string };
+export interface TarHeader {
+  readonly name: string;
+  readonly type: 'file' | 'link' | 'symlink' | 'directory';
+  /** Permission bits (07777); 0644, or 0755 for a folder, when it does not matter. */
+  readonly mode?: number;
+  readonly linkname?: string;
+  /** Milliseconds since 1970; whole seconds of it arrive. Now, when it does not matter. */
+  readonly mtimeMs?: number;
+}
 
 /** Writes entries one after the other; every write waits until the reader of `stream` has room for more, and fails when it has gone. */
 export class TarWriter {
-  private readonly tar: Pack = createPack();
+  private readonly output = new Readable({
+    highWaterMark: 4 * PIECE_BYTES,
+    read: () => this.goOn(),
+    destroy: (error, done) => {
+      this.goOn();
+      done(error);
+    },
+  });
+  private goOn: () => void = () => undefined;
+  private piece = NOTHING;
+  private usedBytes = 0;
 
   /** `prefix` comes before every name: '' or ends in `/`. */
   constructor(
@@ -19,55 +40,92 @@ export class TarWriter {
 
   /** The tar that `write` writes. */
   stream(write: () => Promise<void>): Readable {
-    write().then(
-      () => this.tar.finalize(),
-      (error: unknown) => this.tar.destroy(error instanceof Error ? error : new Error(String(error))),
-    );
-    return Readable.from(this.tar, { objectMode: false });
+    write()
+      .then(() => this.finish())
+      .catch((error: unknown) =>
+        this.output.destroy(error instanceof Error ? error : new Error(String(error))),
+      );
+    return this.output;
   }
 
-  entry(header: TarHeader, bytes?: Buffer): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const done = (error?: Error | null): void => (error ? reject(error) : resolve());
-      const full = this.completed(header);
-      const sink =
-        bytes === undefined
-          ? this.tar.entry(full, done)
-          : this.tar.entry({ ...full, size: bytes.length }, bytes, done);
-      // `done` says the same, but an error event that nobody listens to would end the process.
-      sink.once('error', reject);
-    });
+  async entry(header: TarHeader, bytes: Buffer = NOTHING): Promise<void> {
+    this.append(this.headerBlocks(header, bytes.length));
+    await this.content(bytes);
+    this.append(NULS.subarray(0, paddingBytes(bytes.length)));
+    if (this.isFull()) await this.flush();
   }
 
-  /** The pieces have to be as long together as the header says. */
-  async streamedEntry(header: TarHeader, pieces: AsyncIterable<Buffer>): Promise<void> {
-    const sink = this.tar.entry(this.completed(header));
-    const cut = new Promise<never>((_, reject) => {
-      sink.once('error', reject).once('close', () => reject(new Error('the archive was closed')));
-    });
-    // After the last wait nobody has to hear of it.
-    cut.catch(() => undefined);
-    const next = (event: 'drain' | 'finish'): Promise<void> =>
-      Promise.race([new Promise<void>((resolve) => void sink.once(event, () => resolve())), cut]);
-    for await (const piece of pieces) if (!sink.write(piece)) await next('drain');
-    const taken = next('finish');
-    sink.end(undefined);
-    await taken;
+  /** The pieces have to be `sizeBytes` long together. */
+  async streamedEntry(header: TarHeader, sizeBytes: number, pieces: AsyncIterable<Buffer>): Promise<void> {
+    this.append(this.headerBlocks(header, sizeBytes));
+    let writtenBytes = 0;
+    for await (const piece of pieces) {
+      writtenBytes += piece.length;
+      await this.content(piece);
+    }
+    if (writtenBytes !== sizeBytes)
+      throw new Error(`${header.name}: ${writtenBytes} bytes instead of ${sizeBytes}`);
+    this.append(NULS.subarray(0, paddingBytes(sizeBytes)));
   }
 
-  /** tar-stream takes mode 0 for none at all, and masks away a bit beyond the permissions. */
-  private completed({ mode, linkname, ...header }: TarHeader): TarHeader {
-    const isPath = header.type === 'link' && typeof linkname === 'string';
-    const target = isPath ? `${this.prefix}${linkname}` : linkname;
-    return {
-      ...header,
+  private async finish(): Promise<void> {
+    this.append(TAR_END);
+    await this.flush();
+    this.output.push(null);
+  }
+
+  private async content(bytes: Buffer): Promise<void> {
+    if (bytes.length < UNCOPIED_BYTES) {
+      this.append(bytes);
+      return;
+    }
+    await this.flush();
+    await this.push(bytes);
+  }
+
+  private append(bytes: Buffer): void {
+    if (this.usedBytes + bytes.length > this.piece.length) this.makeRoom(bytes.length);
+    this.usedBytes += bytes.copy(this.piece, this.usedBytes);
+  }
+
+  /** Writes wait between entries, so that one may go a little beyond the size of a piece. */
+  private makeRoom(bytes: number): void {
+    const larger = Buffer.allocUnsafe(Math.max(PIECE_BYTES + UNCOPIED_BYTES, this.usedBytes + bytes));
+    this.piece.copy(larger, 0, 0, this.usedBytes);
+    this.piece = larger;
+  }
+
+  private isFull(): boolean {
+    return this.usedBytes >= PIECE_BYTES;
+  }
+
+  private async flush(): Promise<void> {
+    if (this.usedBytes === 0) return;
+    const full = this.piece.subarray(0, this.usedBytes);
+    this.piece = NOTHING;
+    this.usedBytes = 0;
+    await this.push(full);
+  }
+
+  private async push(bytes: Buffer): Promise<void> {
+    const wanted = new Promise<void>((resolve) => (this.goOn = resolve));
+    if (!this.output.destroyed && !this.output.push(bytes)) await wanted;
+    if (this.output.destroyed) throw new Error('the archive was closed');
+  }
+
+  private headerBlocks({ name, type, mode, linkname, mtimeMs }: TarHeader, sizeBytes: number): Buffer {
+    const target = type === 'link' ? `${this.prefix}${linkname ?? ''}` : (linkname ?? '');
+    const fields: TarFields = {
+      type: type === 'directory' ? 'folder' : type,
+      name: Buffer.from(`${this.prefix}${name}`),
+      linkTarget: target === '' ? NOTHING : Buffer.from(target),
+      mode: mode ?? (type === 'directory' ? 0o755 : 0o644),
       ...this.owner,
-      name: `${this.prefix}${header.name}`,
-      ...(target === undefined ? {} : { linkname: target }),
-      ...(mode === undefined ? {} : { mode: mode | BEYOND_PERMISSIONS }),
+      mtimeSeconds: Math.floor(Math.max(mtimeMs ?? Date.now(), 0) / 1000),
+      sizeBytes,
     };
+    return encodeTarHeader(fields);
   }
 }
 
-/** What a tar can say of a time: tar-stream counts its seconds in 32 bits. */
-export const tarTime = (ms: number): Date => new Date(Math.min(Math.max(ms, 0), LATEST_MS));
+const NULS = Buffer.alloc(512);

@@ -2,7 +2,8 @@ import type { EmitBuildEvent } from '../build-event.js';
 import type { ContextEntry, ContextFile } from './context-entry.js';
 import { fsPath } from './list-context-files.js';
 import { openForStreaming, readSnapshot, SNAPSHOT_LIMIT_BYTES } from './read-file-content.js';
-import { encodeTarHeader, paddingBytes, TAR_END } from './tar-header.js';
+import { paddingBytes, TAR_END } from '../../tar/tar-header.js';
+import { contextHeader } from './context-header.js';
 
 /** Pieces of this size keep the number of writes, and with gzip the loss between pieces, small. */
 const PIECE_BYTES = 256 * 1024;
@@ -32,14 +33,14 @@ export function packedBytes(entries: readonly ContextEntry[]): number {
   let total = TAR_END.length;
   for (const entry of entries) {
     const sizeBytes = entry.type === 'file' ? entry.sizeBytes : 0;
-    total += encodeTarHeader(entry, sizeBytes).length + sizeBytes + paddingBytes(sizeBytes);
+    total += contextHeader(entry, sizeBytes).length + sizeBytes + paddingBytes(sizeBytes);
   }
   return total;
 }
 
 async function* packedEntries(source: string, entries: readonly ContextEntry[]): AsyncGenerator<Buffer> {
   for (const entry of entries) {
-    if (entry.type !== 'file') yield encodeTarHeader(entry, 0);
+    if (entry.type !== 'file') yield contextHeader(entry, 0);
     else if (entry.sizeBytes <= SNAPSHOT_LIMIT_BYTES) yield* smallFile(source, entry);
     else yield* largeFile(source, entry);
   }
@@ -49,7 +50,7 @@ async function* packedEntries(source: string, entries: readonly ContextEntry[]):
 function* smallFile(source: string, file: ContextFile): Generator<Buffer> {
   const content = readSnapshot(fsPath(source, file), file.path);
   if (content === undefined) return;
-  yield encodeTarHeader(file, content.length);
+  yield contextHeader(file, content.length);
   yield content;
   yield Buffer.alloc(paddingBytes(content.length));
 }
@@ -58,7 +59,7 @@ async function* largeFile(source: string, file: ContextFile): AsyncGenerator<Buf
   const opened = await openForStreaming(fsPath(source, file), file.path);
   if (opened === undefined) return;
   try {
-    yield encodeTarHeader(file, opened.sizeBytes);
+    yield contextHeader(file, opened.sizeBytes);
     yield* opened.pieces();
     yield Buffer.alloc(paddingBytes(opened.sizeBytes));
   } finally {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { extract, type Header } from 'tar-stream';
 import type { ContextEntry } from '../../../src/build/context/context-entry.js';
-import { encodeTarHeader, TAR_END } from '../../../src/build/context/tar-header.js';
+import { contextHeader } from '../../../src/build/context/context-header.js';
+import { TAR_END } from '../../../src/tar/tar-header.js';
 
 const file = (change: Partial<ContextEntry> = {}): ContextEntry =>
   ({
@@ -17,7 +18,7 @@ const file = (change: Partial<ContextEntry> = {}): ContextEntry =>
 /** Read by a library that knows nothing of our writer. */
 async function readBack(entry: ContextEntry, sizeBytes = 0): Promise<Header> {
   const reader = extract();
-  reader.write(encodeTarHeader(entry, sizeBytes));
+  reader.write(contextHeader(entry, sizeBytes));
   if (sizeBytes === 0) reader.end(TAR_END);
   return new Promise((resolve, reject) => {
     reader.on('entry', (header) => {
@@ -65,7 +66,7 @@ describe('a tar header', () => {
 
   it('keeps the bytes of a name that is no UTF-8', () => {
     const rawPath = Buffer.from([0x72, 0xff, 0xfe, 0x0a]);
-    const header = encodeTarHeader(file({ path: 'r\uFFFD\uFFFD\n', rawPath }), 0);
+    const header = contextHeader(file({ path: 'r\uFFFD\uFFFD\n', rawPath }), 0);
     expect(header.includes(Buffer.concat([Buffer.from('path='), rawPath, Buffer.from('\n')]))).toBe(true);
   });
 
@@ -78,6 +79,6 @@ describe('a tar header', () => {
   });
 
   it('writes a time before 1970 as a record', () => {
-    expect(encodeTarHeader(file({ mtimeSeconds: -86_400 }), 0).includes('mtime=-86400\n')).toBe(true);
+    expect(contextHeader(file({ mtimeSeconds: -86_400 }), 0).includes('mtime=-86400\n')).toBe(true);
   });
 });
