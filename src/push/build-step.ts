@@ -4,6 +4,7 @@ import { readToken } from '../sync/sync-container.js';
 import type { Container, ContainerSpec, Engine } from '../transport/engine.js';
 import { containerSpec } from './container-spec.js';
 import { APP_LABEL, labelsOf } from './labels.js';
+import { installSupervisor, type Supervision, superviseImage, supervised } from './process-supervisor.js';
 import type { HeldDeps, PushDeps, PushJob } from './push-job.js';
 import { planPushSync, type RemoteState, startScan } from './push-state.js';
 import { replaceContainer } from './replace-container.js';
@@ -49,7 +50,7 @@ async function buildAppImage({ settings }: PushJob, deps: PushDeps): Promise<Rea
   return contextPaths;
 }
 
-function replace(
+async function replace(
   job: PushJob,
   deps: HeldDeps,
   remote: RemoteState,
@@ -57,16 +58,20 @@ function replace(
 ): Promise<Container> {
   const { engine, clock, signal, lost, emit } = deps;
   const { appName, stopGraceMs } = job.settings;
+  const supervision = await supervisionFor(job, deps);
   return replaceContainer({
     engine,
     app: appName,
-    spec: specFor(job, remote.container),
+    spec: specFor(job, remote.container, supervision),
     previous: remote.container,
     graceMs: stopGraceMs,
     clock,
     signal,
     lost,
-    prepare: (next) => fillBlindContainer(job, deps, next),
+    prepare: async (next) => {
+      if (supervision !== undefined) await installSupervisor(engine, next.id, supervision, signal);
+      await fillBlindContainer(job, deps, next);
+    },
     started: (next) => {
       emit({ type: 'starting', app: appName, settleMs: SETTLE_MS });
       return reconcile(job, deps, next, remote.container, contextPaths);
@@ -74,9 +79,22 @@ function replace(
   });
 }
 
+function supervisionFor(
+  { settings }: PushJob,
+  { engine, readSupervisor, signal }: HeldDeps,
+): Promise<Supervision | undefined> {
+  if (settings.afterSync.kind !== 'process') return Promise.resolve(undefined);
+  return superviseImage(settings.appName, engine, readSupervisor, signal);
+}
+
 /** Volumes that the image asked for are handed on from container to container: what the app keeps there is its data. */
-function specFor({ settings }: PushJob, previous: Container | undefined): ContainerSpec {
-  const spec = containerSpec(settings);
+function specFor(
+  { settings }: PushJob,
+  previous: Container | undefined,
+  supervision: Supervision | undefined,
+): ContainerSpec {
+  const plain = containerSpec(settings);
+  const spec = supervision === undefined ? plain : supervised(plain, supervision, settings.stopGraceMs);
   const taken = new Set(settings.volumes.map(({ target }) => posix.resolve(target)));
   const inherited = (previous?.mounts ?? [])
     .filter(({ volumeName }) => volumeName !== undefined && /^[0-9a-f]{64}$/.test(volumeName))

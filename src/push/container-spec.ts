@@ -4,6 +4,7 @@ import type { RestartPolicy } from '../project/restart.js';
 import type { PushSettings } from '../project/settings.js';
 import type { Container, ContainerSpec } from '../transport/engine.js';
 import { labelsOf } from './labels.js';
+import { SUPERVISOR_LABEL, supervisorLabel } from './process-supervisor.js';
 
 /** Fingerprint of the settings that a container was created with: they cannot be changed afterwards. */
 const SPEC_LABEL = 'io.resin.rdt.spec';
@@ -19,6 +20,16 @@ export function hasOtherSettings(container: Container, settings: PushSettings): 
   return container.labels[SPEC_LABEL] !== fingerprint(specWithoutFingerprint(settings));
 }
 
+/** What is different about a container that has other settings, for a sentence that begins with its name. */
+export function describeOtherSettings({ labels }: Container, settings: PushSettings): string {
+  const wanted = specWithoutFingerprint(settings).Labels[SUPERVISOR_LABEL];
+  const given = labels[SUPERVISOR_LABEL];
+  if (given === wanted) return 'was made with other settings';
+  if (given === undefined) return 'runs its app without the supervisor that restart: process needs';
+  if (wanted === undefined) return 'runs its app under the supervisor of restart: process';
+  return 'has a supervisor of another version, or with another stop-grace';
+}
+
 const fingerprint = (spec: ContainerSpec): string =>
   createHash('sha256').update(JSON.stringify(spec)).digest('hex');
 
@@ -28,7 +39,11 @@ function specWithoutFingerprint(settings: PushSettings): ContainerSpec {
     Image: settings.appName,
     ...(command === undefined ? {} : { Cmd: command }),
     Env: settings.environment.map(({ name, value }) => `${name}=${value}`),
-    Labels: labelsOf(settings.appName),
+    Labels: {
+      ...labelsOf(settings.appName),
+      // The supervisor is told the grace when the container is created.
+      ...(settings.afterSync.kind === 'process' ? supervisorLabel(settings.stopGraceMs) : {}),
+    },
     Tty: settings.tty,
     ...(ports.length === 0
       ? {}

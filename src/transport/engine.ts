@@ -20,7 +20,7 @@ export interface Engine extends AsyncDisposable {
     signal?: AbortSignal,
   ): Promise<ContainerSummary[]>;
   inspectContainer(ref: string, signal?: AbortSignal): Promise<Container | undefined>;
-  inspectImage(ref: string, signal?: AbortSignal): Promise<Image | undefined>;
+  inspectImage(ref: string, signal?: AbortSignal): Promise<ImageDetails | undefined>;
 
   /** `HEAD /containers/{id}/archive`: lstat of a path in the container, undefined when it, its parent or the container is missing (HEAD tells no more). Works on stopped containers. */
   statPath(container: string, path: string, signal?: AbortSignal): Promise<PathStat | undefined>;
@@ -162,6 +162,14 @@ export interface Image {
   readonly labels: Readonly<Record<string, string>>;
 }
 
+/** What containers of an image run, when they are not created with something else. */
+export interface ImageDetails extends Image {
+  readonly entrypoint: readonly string[];
+  readonly command: readonly string[];
+  /** As `Container.stopSignal`. */
+  readonly stopSignal: string;
+}
+
 export interface PathStat {
   readonly name: string;
   readonly sizeBytes: number;
@@ -197,6 +205,8 @@ export interface ExecSession {
 /** `HostConfig` and `Config` of `POST /containers/create`, in the engine's own words (API 1.22 to 1.44). */
 export interface ContainerSpec {
   readonly Image: string;
+  /** Replaces the image's entrypoint, and with it the image's command. */
+  readonly Entrypoint?: readonly string[];
   readonly Cmd?: readonly string[];
   readonly Env?: readonly string[];
   readonly Labels: Readonly<Record<string, string>>;

@@ -16,6 +16,7 @@ export interface FakeImage {
   readonly files: FakeFileTree;
   readonly user: string;
   readonly workingDir: string;
+  readonly entrypoint: readonly string[];
   readonly cmd: readonly string[];
 }
 
@@ -62,7 +63,7 @@ export class FakeContainer {
     this.stoppedByUs = false;
     this.startedAt = this.now();
     const terminal = this.spec.Tty === true && { terminal: { columns: 80, rows: 24 } };
-    const main = this.process({ argv: this.spec.Cmd ?? this.image.cmd, ...terminal });
+    const main = this.process({ argv: this.command, ...terminal });
     this.main = main;
     for (const to of ['stdout', 'stderr'] as const) {
       main[to].on('data', (chunk: Buffer) => this.log(to, chunk.toString('utf8')));
@@ -150,6 +151,13 @@ export class FakeContainer {
     const state = this.status;
     const status = this.running ? 'Up 1 second' : `Exited (${this.exitCode}) 1 second ago`;
     return { id: this.id, name: this.name, image: this.spec.Image, state, status, labels: this.labels };
+  }
+
+  /** An entrypoint of the spec makes the engine forget the image's command. */
+  private get command(): readonly string[] {
+    const { Entrypoint, Cmd } = this.spec;
+    if (Entrypoint !== undefined) return [...Entrypoint, ...(Cmd ?? [])];
+    return [...this.image.entrypoint, ...(Cmd ?? this.image.cmd)];
   }
 
   get labels(): Readonly<Record<string, string>> {

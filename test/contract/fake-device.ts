@@ -35,6 +35,7 @@ export class FakeDevice {
       files?: Record<string, string>;
       user?: string;
       workingDir?: string;
+      entrypoint?: string[];
       cmd?: string[];
     } = {},
   ): FakeImage {
@@ -47,6 +48,7 @@ export class FakeDevice {
       files: FakeFileTree.of({ '/bin/sh': 'sh', ...options.files }),
       user: options.user ?? '',
       workingDir: options.workingDir ?? '',
+      entrypoint: options.entrypoint ?? [],
       cmd: options.cmd ?? [],
     };
     this.images.set(image.id, image);

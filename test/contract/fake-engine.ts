@@ -10,6 +10,7 @@ import type {
   ExecOptions,
   ExecSession,
   Image,
+  ImageDetails,
   LogEntries,
   LogEntry,
   LogOptions,
@@ -74,10 +75,12 @@ export class FakeEngine extends FakeDevice implements Engine {
     return this.find(ref)?.describe();
   }
 
-  async inspectImage(ref: string, signal?: AbortSignal): Promise<Image | undefined> {
+  async inspectImage(ref: string, signal?: AbortSignal): Promise<ImageDetails | undefined> {
     await this.enter('inspectImage', [ref], signal);
     const image = this.findImage(ref);
-    return image && toImage(image);
+    return (
+      image && { ...toImage(image), entrypoint: image.entrypoint, command: image.cmd, stopSignal: 'SIGTERM' }
+    );
   }
 
   async statPath(ref: string, path: string, signal?: AbortSignal): Promise<PathStat | undefined> {

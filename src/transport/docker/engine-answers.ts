@@ -5,6 +5,7 @@ import type {
   ContainerSummary,
   EngineInfo,
   Image,
+  ImageDetails,
   Mount,
   PathStat,
   Volume,
@@ -45,7 +46,7 @@ export const toContainer = (answer: AnswerFields): Container => {
     imageId: answer.text('Image'),
     labels: config.map('Labels'),
     state: toState(answer),
-    stopSignal: config.text('StopSignal') || 'SIGTERM',
+    stopSignal: stopSignalOf(config),
     user: config.text('User'),
     workingDir: config.text('WorkingDir'),
     env: config.texts('Env'),
@@ -59,6 +60,8 @@ export const toContainer = (answer: AnswerFields): Container => {
     ],
   };
 };
+
+const stopSignalOf = (config: AnswerFields): string => config.text('StopSignal') || 'SIGTERM';
 
 /** Engines before 1.9 tell no networks, only the one address. */
 const toNetwork = (answer: AnswerFields): ContainerNetwork => {
@@ -115,6 +118,17 @@ export const toImage = (answer: AnswerFields): Image => ({
   tags: answer.texts('RepoTags').filter((tag) => tag !== UNTAGGED),
   labels: { ...answer.fields('Config').map('Labels'), ...answer.map('Labels') },
 });
+
+/** `GET /images/{name}/json` */
+export const toImageDetails = (answer: AnswerFields): ImageDetails => {
+  const config = answer.fields('Config');
+  return {
+    ...toImage(answer),
+    entrypoint: config.texts('Entrypoint'),
+    command: config.texts('Cmd'),
+    stopSignal: stopSignalOf(config),
+  };
+};
 
 /** The `X-Docker-Container-Path-Stat` header: JSON in base64. */
 export const toPathStat = (header: string): PathStat => {

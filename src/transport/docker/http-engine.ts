@@ -9,6 +9,7 @@ import type {
   ExecOptions,
   ExecSession,
   Image,
+  ImageDetails,
   LogEntries,
   LogOptions,
   LogStream,
@@ -21,7 +22,7 @@ import {
   toContainer,
   toContainerSummary,
   toEngineInfo,
-  toImage,
+  toImageDetails,
   toPathStat,
   toVolume,
 } from './engine-answers.js';
@@ -92,9 +93,9 @@ export class HttpEngine implements Engine {
     return found === undefined ? undefined : toContainer(found);
   }
 
-  async inspectImage(ref: string, signal?: AbortSignal): Promise<Image | undefined> {
+  async inspectImage(ref: string, signal?: AbortSignal): Promise<ImageDetails | undefined> {
     const found = await this.calls.objectIfFound(this.lookUp(`/images/${inPath(ref)}/json`, signal));
-    return found === undefined ? undefined : toImage(found);
+    return found === undefined ? undefined : toImageDetails(found);
   }
 
   async statPath(container: string, path: string, signal?: AbortSignal): Promise<PathStat | undefined> {
