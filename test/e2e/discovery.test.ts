@@ -271,6 +271,44 @@ describe('a person at a terminal', () => {
   });
 });
 
+describe('a device that does not answer', () => {
+  const COMMANDS = [
+    'push DEVICE --app-name app --skip-logs',
+    'ssh DEVICE --container app',
+    'ssh DEVICE --host -- true',
+    'logs DEVICE',
+    'logs DEVICE --host',
+    'configure --device DEVICE --show',
+  ];
+
+  it('ends every command in less than 3 s, with the reason', async () => {
+    const computer = await laptop(adapterBeside(kitchen));
+    // A host that drops what it gets, as a firewall does; nobody says that it is not there.
+    const silent = hostBeside(kitchen, 233);
+    await computer.drop(silent);
+    for (const command of COMMANDS) {
+      const { exitCode, stderr, durationMs } = await computer.run(
+        command.replace('DEVICE', silent).split(' '),
+      );
+      expect(exitCode, `${command}\n${stderr}`).toBe(4);
+      expect(stderr).toMatch(new RegExp(`Cannot reach ${silent}: no answer within 2 s`));
+      expect(durationMs, command).toBeLessThan(3000);
+    }
+  });
+
+  it('is in the list of a scan, with the reason', async () => {
+    const computer = await laptop(adapterBeside(kitchen));
+    const dead = hostBeside(kitchen, 234);
+    await computer.drop(dead);
+    await answerFrom(computer, hostBeside(kitchen, 240), announcement('attic', dead));
+    const { stdout, exitCode, durationMs } = await computer.run(['scan', '--timeout', '2.5']);
+    expect(exitCode).toBe(0);
+    expect(stdout).toMatch(/^kitchen .* development /m);
+    expect(stdout).toMatch(/^attic +\S+ +unreachable .*no answer within 2 s/m);
+    expect(durationMs).toBeLessThan(4000);
+  });
+});
+
 describe('finding one device', () => {
   it('uses the only one', async () => {
     const device = await found(await laptop(adapterBeside(kitchen)));

@@ -50,6 +50,11 @@ export class Laptop implements AsyncDisposable {
     await mustRun(['ip', '-n', this.name, 'link', 'set', `lan${index}`, state]);
   }
 
+  /** What goes to this address is lost, and nobody says so. */
+  async drop(address: string): Promise<void> {
+    await this.#inside(['iptables', '-A', 'OUTPUT', '-d', address, '-j', 'DROP']);
+  }
+
   /** Also what a crashed run left. */
   async down(): Promise<void> {
     await rm(`/etc/netns/${this.name}`, { recursive: true, force: true });
