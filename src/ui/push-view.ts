@@ -17,14 +17,12 @@ export function createPushView(runtime: Runtime, options: PushViewOptions): Emit
   const style = styleFor(runtime.stderr, runtime.env);
   const say = (text: string): void => void runtime.stderr.write(`${text}\n`);
   let verbose = false;
-  let app = 'the app';
   const progress = new ProgressLine(runtime);
   const show = (event: PushEvent): void => {
     if (event.type !== 'sync-progress') progress.clear();
     switch (event.type) {
       case 'project':
         verbose = event.verbose;
-        app = event.app;
         progress.wanted = event.progress;
         return verbose ? say(style.dim(`${event.source} -> ${event.app}:${event.destination}`)) : undefined;
       case 'device':
@@ -40,13 +38,12 @@ export function createPushView(runtime: Runtime, options: PushViewOptions): Emit
       case 'hook':
         return say(style.dim(`$ ${event.command}`));
       case 'hook-output':
+      case 'rule-output':
         return void runtime.stderr.write(event.chunk);
       case 'build':
         return options.showBuild(event.event);
       case 'starting':
-        return say(
-          style.dim(`starting ${event.app}, and watching its first ${formatDuration(event.settleMs)}`),
-        );
+        return say(style.dim(startingLine(event)));
       case 'rolled-back':
         return say(event.toPrevious ? `${event.app} is back as it was` : `${event.app} was removed again`);
       case 'sync-progress':
@@ -54,15 +51,10 @@ export function createPushView(runtime: Runtime, options: PushViewOptions): Emit
       case 'synced':
         return say(style.dim(syncLine(event.summary)));
       case 'rule':
-        return say(style.dim(`in ${app}: $ ${event.command}`));
-      case 'rule-output':
-        return void runtime.stderr.write(event.chunk);
       case 'rule-failed':
-        return say(`${style.yellow('warning:')} ${event.message}: ${event.command}`);
+        return say(ruleLine(event, style));
       case 'phase':
-        return options.timing || verbose
-          ? say(style.dim(`${event.name.padEnd(8)} ${formatDuration(event.durationMs)}`))
-          : undefined;
+        return options.timing || verbose ? say(style.dim(phaseLine(event))) : undefined;
       case 'done':
         return say(doneLine(event.result, style));
     }
@@ -80,6 +72,19 @@ export function createJsonView(runtime: Pick<Runtime, 'stdout'>): (event: object
     runtime.stdout.write(`${JSON.stringify(printable)}\n`);
   };
 }
+
+type EventOf<T extends PushEvent['type']> = Extract<PushEvent, { type: T }>;
+
+const startingLine = ({ app, settleMs }: EventOf<'starting'>): string =>
+  `starting ${app}, and watching its first ${formatDuration(settleMs)}`;
+
+const phaseLine = ({ name, durationMs }: EventOf<'phase'>): string =>
+  `${name.padEnd(8)} ${formatDuration(durationMs)}`;
+
+const ruleLine = (event: EventOf<'rule' | 'rule-failed'>, style: Style): string =>
+  event.type === 'rule'
+    ? style.dim(`in the container: $ ${event.command}`)
+    : `${style.yellow('warning:')} ${event.message}: ${event.command}`;
 
 const buildLine = (app: string, reasons: readonly string[]): string =>
   `building ${app}: ${reasons.join('; ')}`;

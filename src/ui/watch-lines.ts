@@ -22,7 +22,30 @@ export interface WatchScene {
 type Lines = readonly WatchLine[];
 
 /** What is said of an event; the event itself when a push without `--watch` shows it in the same way. */
-export function watchLines(event: PushEvent | WatchEvent, scene: WatchScene): Lines | PushEvent {
+export const watchLines = (event: PushEvent | WatchEvent, scene: WatchScene): Lines | PushEvent => {
+  if (isOfWatch(event)) return ownLines(event, scene);
+  return scene.isWatching ? pushLines(event) : event;
+};
+
+const OWN_TYPES: Readonly<Record<WatchEvent['type'], true>> = {
+  watching: true,
+  batch: true,
+  'batch-timing': true,
+  'batch-failed': true,
+  'changes-wait': true,
+  'build-restarted': true,
+  'build-failed': true,
+  'project-refused': true,
+  'project-changed': true,
+  'app-exited': true,
+  'app-changed': true,
+  'device-lost': true,
+  'device-back': true,
+};
+
+const isOfWatch = (event: PushEvent | WatchEvent): event is WatchEvent => event.type in OWN_TYPES;
+
+function ownLines(event: WatchEvent, scene: WatchScene): Lines {
   switch (event.type) {
     case 'watching':
       return dim(`watching (${event.how}); Ctrl-C ends, and ${printable(event.app)} runs on`);
@@ -50,28 +73,22 @@ export function watchLines(event: PushEvent | WatchEvent, scene: WatchScene): Li
       return warning(`${event.reason} Trying again (Ctrl-C ends).`, undefined);
     case 'device-back':
       return dim(`the device is back after ${formatDuration(event.afterMs)}`);
-    default:
-      return scene.isWatching ? pushLines(event) : event;
   }
 }
 
 /** A push in the background has less to say than the first one. */
 function pushLines(event: PushEvent): Lines | PushEvent {
-  switch (event.type) {
-    case 'decision':
-      return event.decision.action === 'build'
-        ? dim(`rebuilding ${event.app}, which runs on meanwhile: ${event.decision.reasons.join('; ')}`)
-        : [];
-    case 'done':
-      return event.result.action === 'none' ? [] : event;
-    case 'project':
-    case 'device':
-    case 'sync-progress':
-      return [];
-    default:
-      return event;
+  if (event.type === 'decision') {
+    const { action } = event.decision;
+    if (action === 'sync') return [];
+    return dim(`building ${event.app} anew in the background: ${event.decision.reasons.join('; ')}`);
   }
+  if (event.type === 'done') return event.result.action === 'none' ? [] : event;
+  return UNSAID.has(event.type) ? [] : event;
 }
+
+/** Progress is drawn in place, and the rest is known. */
+const UNSAID: ReadonlySet<PushEvent['type']> = new Set(['project', 'device', 'sync-progress']);
 
 const CHANGES: Readonly<Record<AppChange, string>> = {
   removed: 'was removed: it is built again',

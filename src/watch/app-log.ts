@@ -58,10 +58,11 @@ export class AppLog implements AsyncDisposable {
   }
 
   private async follow(since: string | undefined): Promise<void> {
-    const { app, connect, signal } = this.deps;
+    const { app, signal } = this.deps;
+    const connect = (): Promise<Engine> => this.deps.connect();
     const range = { tail: undefined, since, until: undefined };
     const ended = AbortSignal.any([signal, this.over.signal]);
-    while (!ended.aborted) {
+    for (;;) {
       try {
         const followed = { engine: await connect(), connect, range, grep: undefined };
         await followLogs([app], followed, { view: this.view(), clock: this.clock, signal: ended });
@@ -70,6 +71,7 @@ export class AppLog implements AsyncDisposable {
         if (!ended.aborted && !(error instanceof RdtError)) throw error;
         await this.clock.sleep(AGAIN_MS, ended).catch(() => undefined);
       }
+      if (ended.aborted) return;
     }
   }
 

@@ -5,13 +5,15 @@ import { EngineError } from '../transport/engine-error.js';
 import { type AppNews, newsBetween } from './app-news.js';
 import { withPatience } from './patience.js';
 
-const BEAT_MS = 1_500;
+const BEAT_MS = 1_000;
 /** After a beat that was not answered. */
 const RETRY_MS = 250;
-const PATIENCE_MS = 2_500;
-/** Beats without an answer after which the device is lost: a device that works for us may be slow to answer. */
-const MISSED = { idle: 2, busy: 4 };
+const PATIENCE_MS = { inspect: 1_500, ping: 2_000 };
+/** Beats without an answer after which the device is lost: one that works for us may be slow to answer. */
+const MISSED = { idle: 1, busy: 4 };
 const EXIT_PAUSE_MS = 200;
+/** Who stops a container often starts it again, or removes it. */
+const AFTERMATH_MS = 300;
 
 export interface AppMonitorDeps {
   readonly engine: Engine;
@@ -89,7 +91,11 @@ export class AppMonitor {
   private async beat(): Promise<void> {
     if (this.ownWork > 0 || this.latest === undefined) return this.ping();
     const before = this.latest;
-    const now = await this.inspect();
+    let now = await this.inspect();
+    if (now !== 'no answer' && hasEnded(before, now)) {
+      await this.deps.clock.sleep(AFTERMATH_MS, this.deps.signal);
+      now = await this.inspect();
+    }
     if (now === 'no answer') return this.ping();
     // Our own work has begun, or ended, while the question was under way.
     if (this.latest !== before || this.ownWork > 0) return;
@@ -102,7 +108,7 @@ export class AppMonitor {
   private async inspect(): Promise<Container | undefined | 'no answer'> {
     const { engine, app } = this.deps;
     try {
-      return await this.patiently((signal) => engine.inspectContainer(app, signal));
+      return await this.patiently(PATIENCE_MS.inspect, (signal) => engine.inspectContainer(app, signal));
     } catch (error) {
       this.deps.signal.throwIfAborted();
       if (isUnanswered(error)) return 'no answer';
@@ -111,12 +117,12 @@ export class AppMonitor {
   }
 
   private ping(): Promise<void> {
-    return this.patiently((signal) => this.deps.engine.ping(signal));
+    return this.patiently(PATIENCE_MS.ping, (signal) => this.deps.engine.ping(signal));
   }
 
-  private patiently<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  private patiently<T>(ms: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const { engine, clock, signal } = this.deps;
-    return withPatience({ clock, signal, where: engine.description, ms: PATIENCE_MS }, work);
+    return withPatience({ clock, signal, where: engine.description, ms }, work);
   }
 
   /** A crash is told at once, and its exit code is only known here when the engine has started the app again since. */
@@ -150,6 +156,9 @@ export class AppMonitor {
     signal.throwIfAborted();
   }
 }
+
+const hasEnded = (before: Container, now: Container | undefined): boolean =>
+  before.state.running && now?.state.running !== true;
 
 /** The connection is gone, or the engine is about to go. */
 const isUnanswered = (error: unknown): error is RdtError =>

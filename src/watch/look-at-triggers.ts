@@ -6,12 +6,13 @@ export type TriggerVerdict = 'nothing' | 'build' | 'project-changed';
 
 /** @throws RdtError when a trigger cannot be read. */
 export async function lookAtTriggers(
-  { memory, held, projectHasChanged }: Session,
+  session: Session,
   triggers: TriggerLook,
 ): Promise<{ readonly verdict: TriggerVerdict; readonly reasons: readonly string[] }> {
+  const { memory, held } = session;
   const { reasons, projectFileChanged } = await triggers.look(held.signal);
   memory.buildReasons = [...new Set([...memory.buildReasons, ...reasons])];
-  if (projectFileChanged && (await projectHasChanged())) {
+  if (projectFileChanged && (await session.projectHasChanged())) {
     return { verdict: 'project-changed', reasons: ['.resin-sync.yml changed'] };
   }
   return { verdict: reasons.length > 0 ? 'build' : 'nothing', reasons };

@@ -26,6 +26,7 @@ const NO_NEWS: TriggerNews = { reasons: [], projectFileChanged: false };
 /** Whether a build trigger or the project file has changed since the last look: a few stats, unless one has. */
 export class TriggerLook {
   private stamps: ReadonlyMap<string, string> = new Map();
+  private lastGlance: ReadonlyMap<string, string> | undefined;
   private hashes: TriggerHashes = new Map();
   private readonly listed: readonly string[];
 
@@ -55,8 +56,15 @@ export class TriggerLook {
     };
   }
 
-  private stampsNow(): ReadonlyMap<string, string> {
-    const racyFromMs = this.wallMs() - RACY_MS;
+  /** Whether a look is worth it since the last glance. Costs a few stats, and finds files that nobody watches because they are ignored. */
+  glance(): boolean {
+    const before = this.lastGlance;
+    const now = this.stampsNow(Number.POSITIVE_INFINITY);
+    this.lastGlance = now;
+    return before !== undefined && [...now].some(([name, stamp]) => stamp !== before.get(name));
+  }
+
+  private stampsNow(racyFromMs = this.wallMs() - RACY_MS): ReadonlyMap<string, string> {
     const names = [...IMPLICIT_TRIGGERS, ...this.listed];
     return new Map(names.map((name) => [name, stampOf(join(this.source, name), racyFromMs)]));
   }

@@ -19,6 +19,7 @@ const FIRST_PAUSE_MS = 250;
 /** A device that is back is found so much later at most, with the patience for one try. */
 const LONGEST_PAUSE_MS = 1_000;
 const PATIENCE_MS = 1_000;
+const GLANCE_MS = 500;
 
 export interface WatchConnectionParts {
   readonly project: WatchedProject;
@@ -113,7 +114,11 @@ export class WatchConnection {
       onReady();
       this.ready(ready);
     });
-    const helpers = Promise.all([monitor.run(), this.hearChanges(inbox, signal)]);
+    const helpers = Promise.all([
+      monitor.run(),
+      this.hearChanges(inbox, signal),
+      this.glanceAtTriggers(inbox, signal),
+    ]);
     // A bug in one of them ends the session.
     helpers.catch((error: unknown) => ended.abort(error));
     try {
@@ -127,6 +132,21 @@ export class WatchConnection {
   private async hearChanges(inbox: Inbox<Message>, signal: AbortSignal): Promise<void> {
     try {
       for (;;) inbox.put({ kind: 'batch', batch: await this.parts.folder.nextBatch(signal) });
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+  }
+
+  /** The project file, and triggers in ignored folders, are not part of the folder that is watched. */
+  private async glanceAtTriggers(inbox: Inbox<Message>, signal: AbortSignal): Promise<void> {
+    const { triggers, deps } = this.parts;
+    try {
+      for (;;) {
+        await deps.clock.sleep(GLANCE_MS, signal);
+        if (!triggers.glance()) continue;
+        const nowMs = deps.clock.monotonicMs();
+        inbox.put({ kind: 'batch', batch: { firstEventAtMs: nowMs, settledAtMs: nowMs } });
+      }
     } catch (error) {
       if (!signal.aborted) throw error;
     }

@@ -2,12 +2,20 @@ import { resolve } from 'node:path';
 import type { Device } from '../discovery/device.js';
 import { projectAndDevice, type PushRequest, type Settled } from '../push/push-project.js';
 import { LazyDeployments } from './lazy-deployments.js';
-import { AppLog } from './app-log.js';
+import { AppLogs } from './app-logs.js';
 import { TriggerLook } from './trigger-look.js';
 import { WatchConnection } from './watch-connection.js';
 import type { WatchDeps } from './watch-deps.js';
 import { WatchMemory } from './watch-memory.js';
 import { WatchedProject } from './watched-project.js';
+
+interface Watch {
+  readonly request: PushRequest;
+  readonly device: Device;
+  readonly memory: WatchMemory;
+  readonly logs: AppLogs;
+  readonly deps: WatchDeps;
+}
 
 /**
  * `rdt push --watch`: pushes, and then keeps folder and app in step until the signal is aborted, which is its good end. The app runs on.
@@ -18,21 +26,17 @@ export async function watchProject(request: PushRequest, deps: WatchDeps): Promi
   const memory = new WatchMemory();
   try {
     const { device, ...first } = await projectAndDevice(request, source, deps);
+    await using logs = new AppLogs(deps, device, request.followLogs);
     let settled: Settled = first;
-    for (;;) settled = await watchVersion(request, settled, device, memory, deps);
+    for (;;) settled = await watchVersion(settled, { request, device, memory, logs, deps });
   } catch (error) {
     if (!deps.signal.aborted || !memory.hasWorked) throw error;
   }
 }
 
 /** Until the project file says something else; answers what. */
-async function watchVersion(
-  request: PushRequest,
-  settled: Settled,
-  device: Device,
-  memory: WatchMemory,
-  deps: WatchDeps,
-): Promise<Settled> {
+async function watchVersion(settled: Settled, watch: Watch): Promise<Settled> {
+  const { request, device, memory, logs, deps } = watch;
   const { clock, signal, emit } = deps;
   const project = new WatchedProject(request, settled, memory, deps);
   const { settings } = project;
@@ -43,25 +47,9 @@ async function watchVersion(
   await using folder = await deps.openFolder(settings, signal);
   // What it finds now is what the first push works with.
   await triggers.look(signal);
-  await using log = followed(request, project, device, deps);
+  const log = await logs.of(settings);
   const connection = new WatchConnection({ project, device, memory, triggers, store, folder, log, deps });
   await connection.run();
   emit({ type: 'project-changed' });
-  return project.reopen();
-}
-
-function followed(
-  { followLogs }: PushRequest,
-  { settings }: WatchedProject,
-  device: Device,
-  { connect, clock, signal, showOutput }: WatchDeps,
-): AppLog | undefined {
-  if (!followLogs || settings.skipLogs) return undefined;
-  return new AppLog({
-    app: settings.appName,
-    connect: async () => (await connect(device)).engine,
-    clock,
-    signal,
-    show: (lines) => showOutput(lines),
-  });
+  return await project.reopen();
 }

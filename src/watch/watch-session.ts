@@ -1,5 +1,6 @@
 import { RdtError } from '../errors.js';
 import { lastLines } from '../push/watch-start.js';
+import type { Deployment } from '../sync/deployment.js';
 import { WarmChannel } from '../sync/warm-channel.js';
 import { EngineError } from '../transport/engine-error.js';
 import type { AppNews } from './app-news.js';
@@ -19,8 +20,8 @@ type Leave = 'doubtful' | 'project-changed';
 export class WatchSession {
   private pending: Batch | undefined;
   private isPaused = false;
-  /** The container may have lost files by itself. */
-  private mustCompare = false;
+  /** What the container holds; undefined when a complete push has to find out. */
+  private holds: Ready['deployment'];
   private toldExit: number | undefined;
   private readonly ended: Promise<void>;
 
@@ -50,24 +51,26 @@ export class WatchSession {
     const { destination } = this.session.job().settings;
     await using channel = WarmChannel.open(held.engine, container, destination, held.signal);
     this.isPaused = container.state.paused;
-    this.mustCompare = false;
-    let holds = deployment;
+    this.holds = deployment;
     // What came while the push was at work may have been too late for it.
     const nowMs = held.clock.monotonicMs();
-    this.pending ??= { firstEventAtMs: nowMs, settledAtMs: nowMs };
+    if (deployment !== undefined) this.pending ??= { firstEventAtMs: nowMs, settledAtMs: nowMs };
     for (;;) {
-      const leave = await this.take(inbox.takeAll());
+      const leave = (await this.take(inbox.takeAll())) ?? (await this.carryOutPending(channel));
       if (leave !== undefined) return leave;
-      const batch = this.isPaused ? undefined : this.takePending();
-      if (batch !== undefined) {
-        if (holds === undefined || this.mustCompare) return 'doubtful';
-        const outcome = await this.carryOut(new HotBatch(this.session, channel, batch), holds);
-        if (typeof outcome === 'string') return outcome;
-        holds = outcome.deployment;
-      }
       await Promise.race([inbox.arrived(), this.ended]);
       held.signal.throwIfAborted();
     }
+  }
+
+  private async carryOutPending(channel: WarmChannel): Promise<Leave | undefined> {
+    const batch = this.isPaused ? undefined : this.takePending();
+    if (batch === undefined) return undefined;
+    if (this.holds === undefined) return 'doubtful';
+    const outcome = await this.carryOut(new HotBatch(this.session, channel, batch), this.holds);
+    if (typeof outcome === 'string') return outcome;
+    this.holds = outcome.deployment;
+    return undefined;
   }
 
   private takePending(): Batch | undefined {
@@ -76,7 +79,7 @@ export class WatchSession {
     return pending;
   }
 
-  private async carryOut(batch: HotBatch, holds: NonNullable<Ready['deployment']>) {
+  private async carryOut(batch: HotBatch, holds: Deployment): Promise<Leave | { deployment: Deployment }> {
     const { session } = this;
     const { monitor, held, folder, memory, emit } = session;
     try {
@@ -116,7 +119,7 @@ export class WatchSession {
     if (news.kind === 'exited') {
       await this.tellExit(news);
       // Its tmpfs mounts are empty after the next start.
-      this.mustCompare ||= (monitor.container?.tmpfs.length ?? 0) > 0;
+      if ((monitor.container?.tmpfs.length ?? 0) > 0) this.holds = undefined;
       return undefined;
     }
     emit({ type: 'app-changed', app, what: news.kind });
@@ -139,4 +142,9 @@ export class WatchSession {
 }
 
 const joined = (first: Batch | undefined, second: Batch): Batch =>
-  first === undefined ? second : { ...second, firstEventAtMs: first.firstEventAtMs };
+  first === undefined
+    ? second
+    : {
+        firstEventAtMs: Math.min(first.firstEventAtMs, second.firstEventAtMs),
+        settledAtMs: Math.max(first.settledAtMs, second.settledAtMs),
+      };

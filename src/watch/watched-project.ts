@@ -95,7 +95,8 @@ function watchSettings(settings: PushSettings, isFirstBuildDone: boolean): PushS
 /** A push writes triggers into the file that nobody has to name, and a flag into it is no change either. */
 const isSame = (a: PushSettings, b: PushSettings): boolean => isDeepStrictEqual(essence(a), essence(b));
 
-const essence = ({ origin: _, buildTriggers, ...rest }: PushSettings) => ({
-  ...rest,
-  buildTriggers: new Set([...IMPLICIT_TRIGGERS, ...buildTriggers]),
+const essence = (settings: PushSettings) => ({
+  ...settings,
+  origin: undefined,
+  buildTriggers: new Set([...IMPLICIT_TRIGGERS, ...settings.buildTriggers]),
 });

@@ -86,6 +86,34 @@ describe('reading', () => {
     });
   });
 
+  it('takes rules for what changes, with one path or several', async () => {
+    const { onChange } = await settingsOf(
+      app('on-change:\n  - paths: [migrations/**, "!*.md"]\n    run: npm run migrate\n  - { paths: a.txt, run: b }'),
+    );
+    expect(onChange).toEqual([
+      { paths: ['migrations/**', '!*.md'], run: 'npm run migrate' },
+      { paths: ['a.txt'], run: 'b' },
+    ]);
+  });
+
+  it.each([
+    ['on-change: yes', '2:14: on-change must be a list, and is a boolean'],
+    ['on-change: [x]', '2:15: item 1 of on-change must be a map with paths and run, and is a text'],
+    ['on-change: [{ run: x }]', 'paths'],
+    ['on-change: [{ paths: [], run: x }]', 'paths must not be empty'],
+    ['on-change: [{ paths: a, run: "" }]', 'run must not be empty'],
+    ['on-change: [{ paths: a }]', 'run must be a text'],
+    ['on-change: [{ paths: ../a, run: x }]', 'lies outside the source folder'],
+  ])('refuses %s', async (lines, complaint) => {
+    expect((await complaints(app(lines))).join('\n')).toContain(complaint);
+  });
+
+  it('warns of a key in a rule that it does not know', async () => {
+    expect(await warnings(app('on-change: [{ paths: a, run: x, runs: y }]'))).toEqual([
+      expect.stringContaining("unknown key 'runs' is ignored; did you mean 'run'?") as string,
+    ]);
+  });
+
   it('takes every further key', async () => {
     const settings = await settingsOf(
       `${app('ports: [8080:80]\nvolumes: [data:/data]\ndevices: [/dev/i2c-1]\nprivileged: false\nnetwork: bridge\ntty: false\nrestart-policy: no\nrestart: signal:HUP\nstop-grace: 1.5\ncommand: node "a b"\nenvironment: { A: 1.10, B: "", C: True }')}progress: true\nverbose: FALSE\nskip-gitignore: true\nskip-logs: true\n`,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ExitCode } from '../../../src/errors.js';
-import { lockApp } from '../../../src/push/device-lock.js';
+import { lockApp, newNonce } from '../../../src/push/device-lock.js';
 import { connectionCut } from '../../../src/transport/connection-error.js';
 import { FakeEngine } from '../../contract/fake-engine.js';
 import { FakeClock } from './fake-clock.js';
@@ -37,6 +37,17 @@ describe('the lock on the device', () => {
     expect(await lockNames(engine)).toEqual([]);
     await using again = await lockApp(request(engine, clock, 'bert'), never);
     expect(again.lost.aborted).toBe(false);
+  });
+
+  it('is taken over by the process that could not let it go, and by nobody else', async () => {
+    const engine = new FakeEngine();
+    const clock = new FakeClock();
+    const nonce = newNonce();
+    const before = await lockApp({ ...request(engine, clock), nonce }, never);
+    await expect(lockApp(request(engine, clock, 'bert'), never)).rejects.toMatchObject({ exitCode: 8 });
+    await using again = await lockApp({ ...request(engine, clock), nonce }, never);
+    expect(await lockNames(engine)).toEqual(['rdt-lock.app.2']);
+    expect(again.lost.aborted || before.lost.aborted).toBe(false);
   });
 
   it('of two who ask at once lets exactly one in', async () => {

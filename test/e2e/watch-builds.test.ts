@@ -1,0 +1,147 @@
+import { rmSync } from 'node:fs';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { VirtualDevice } from '../testbed/virtual-device.js';
+import { LOOP } from './pushed-app.js';
+import { WatchedApp } from './watched-app.js';
+
+const dockerfile = (run = 'true'): string =>
+  `FROM busybox\nWORKDIR /usr/src/app\nCOPY package.json .\nRUN ${run}\nCOPY . .\nCMD ["sh", "main.sh"]\n`;
+const FILES = {
+  Dockerfile: dockerfile(),
+  'package.json': '{"version":1}\n',
+  'main.sh': `echo "version $(cat version)"\n${LOOP}`,
+  version: '1\n',
+};
+
+const project = (lines: readonly string[]): string =>
+  ['local_resinos:', ...lines.map((line) => `  ${line}`), ''].join('\n');
+
+let device: VirtualDevice;
+
+beforeAll(async () => {
+  device = await VirtualDevice.up({ name: 'w4-builds', images: ['busybox', 'scratch-app'] });
+});
+afterAll(() => device.down());
+
+it('builds anew in the background when a trigger changes, says why, and goes on from there', async () => {
+  await using app = new WatchedApp(device, 'trigger', FILES);
+  await app.watch();
+  const before = await app.state();
+  const { decision } = await app.andThen('decision', () => app.write('package.json', '{"version":2}\n'));
+  expect(decision).toEqual({ action: 'build', reasons: ['package.json changed'] });
+  expect((await app.state()).id).toBe(before.id);
+  await app.andThen('done', () => undefined);
+  expect((await app.state()).id).not.toBe(before.id);
+  await app.andThen('batch', () => app.write('version', '2\n'));
+  await app.expectInStep();
+});
+
+it.each(['.dockerignore', 'Dockerfile'])('builds anew when %s changes', async (path) => {
+  await using app = new WatchedApp(device, `build-${path.replace('.', '').toLowerCase()}`, FILES);
+  await app.watch();
+  const content = path === 'Dockerfile' ? dockerfile('echo other') : 'doc\n';
+  const { decision } = await app.andThen('decision', () => app.write(path, content));
+  expect(decision).toMatchObject({ action: 'build' });
+  await app.andThen('done', () => undefined);
+  await app.untilInStep();
+});
+
+it('ends a build for a newer change of a trigger, and builds what is newest', async () => {
+  await using app = new WatchedApp(device, 'newer', { ...FILES, Dockerfile: dockerfile('sleep 3') });
+  await app.watch();
+  await app.andThen('decision', () => app.write('package.json', '{"version":2}\n'));
+  await app.andThen('build-restarted', () => app.write('package.json', '{"version":3}\n'));
+  await app.andThen('done', () => undefined);
+  await app.untilInStep();
+  await app.stop();
+  expect(await app.leftovers()).toEqual([]);
+});
+
+it('keeps changes until the build has ended, and says that they wait', async () => {
+  await using app = new WatchedApp(device, 'waiting', { ...FILES, Dockerfile: dockerfile('sleep 2') });
+  await app.watch();
+  await app.andThen('decision', () => app.write('package.json', '{"version":2}\n'));
+  await app.andThen('changes-wait', () => app.write('version', '2\n'));
+  await app.andThen('done', () => undefined);
+  await app.untilInStep();
+});
+
+it('goes on with the old app when a build fails, syncs into it, and builds again until it succeeds', async () => {
+  await using app = new WatchedApp(device, 'broken', FILES);
+  await app.watch();
+  const before = await app.state();
+  const failed = await app.andThen('build-failed', () => app.write('Dockerfile', dockerfile('exit 3')));
+  expect(failed).toMatchObject({ again: false, oldAppRuns: true });
+  expect((await app.state()).id).toBe(before.id);
+  await app.andThen('batch', () => app.write('version', '2\n'));
+  await app.untilEvent(({ type, again }) => type === 'build-failed' && again === true);
+  await app.untilInStep();
+  await app.andThen('done', () => app.write('Dockerfile', dockerfile('echo good')));
+  expect((await app.state()).id).not.toBe(before.id);
+  await app.untilInStep();
+});
+
+it('waits for a change when the first build fails', async () => {
+  await using app = new WatchedApp(device, 'first-broken', { ...FILES, Dockerfile: dockerfile('exit 3') });
+  app.start();
+  await app.untilEvent(({ type, oldAppRuns }) => type === 'build-failed' && oldAppRuns === false);
+  await app.andThen('watching', () => app.write('Dockerfile', dockerfile()));
+  await app.untilInStep();
+});
+
+it('takes in a changed project file, and goes on with the old one when it is wrong', async () => {
+  await using app = new WatchedApp(device, 'settings', FILES);
+  await app.watch();
+  await app.andThen('project-refused', () => app.write('.resin-sync.yml', 'local_resinos: [\n'));
+  await app.andThen('batch', () => app.write('version', '2\n'));
+  const { decision } = await app.andThen('decision', () =>
+    app.write('.resin-sync.yml', project(['app-name: settings', 'environment: [COLOUR=red]'])),
+  );
+  expect(decision).toMatchObject({ action: 'build' });
+  await app.andThen('done', () => undefined);
+  expect(await app.exec('printenv', 'COLOUR')).toBe('red');
+  await app.andThen('batch', () => app.write('version', '3\n'));
+  await app.expectInStep();
+});
+
+it('runs a rule for what it names before the restart, and shows its output', async () => {
+  const rules = project(['app-name: rules', 'on-change:', '- paths: [migrations/**]', '  run: echo ran $(ls migrations) >> /tmp/ran; cat /tmp/ran']);
+  await using app = new WatchedApp(device, 'rules', { ...FILES, 'migrations/1.sql': '1', '.resin-sync.yml': rules });
+  await app.watch();
+  await app.andThen('batch', () => app.write('version', '2\n'));
+  expect(app.ofType('rule')).toEqual([]);
+  const { chunk } = await app.andThen('rule-output', () => app.write('migrations/2.sql', '2'));
+  expect(chunk).toBe('ran 1.sql 2.sql\n');
+  await app.untilEvent(({ type }) => type === 'batch', { after: app.events.findIndex(({ type }) => type === 'rule') });
+});
+
+it('shows a rule that fails, and goes on', async () => {
+  const rules = project(['app-name: failing', 'on-change:', '- paths: data.txt', '  run: echo no luck; exit 4']);
+  await using app = new WatchedApp(device, 'failing', { ...FILES, '.resin-sync.yml': rules });
+  await app.watch();
+  const { message } = await app.andThen('rule-failed', () => app.write('data.txt', '1'));
+  expect(message).toBe('an on-change command ended with status 4');
+  await app.andThen('batch', () => app.write('version', '2\n'));
+  await app.expectInStep();
+});
+
+it.each([
+  ['/scratch-app "unclosed', 'has an unclosed quote'],
+  ['npm run migrate', 'is not the path of a program'],
+])('says why a container without a shell cannot run %s', async (command, reason) => {
+  const rules = project(['app-name: no-shell', 'on-change:', '- paths: data.txt', `  run: '${command}'`]);
+  const files = { Dockerfile: 'FROM scratch-app\nWORKDIR /usr/src/app\nCOPY . .\n', '.resin-sync.yml': rules };
+  await using app = new WatchedApp(device, 'no-shell', files);
+  await app.watch();
+  const { message } = await app.andThen('rule-failed', () => app.write('data.txt', '1'));
+  expect(message).toContain(reason);
+});
+
+it('builds again what a trigger that went away has changed', async () => {
+  await using app = new WatchedApp(device, 'gone', FILES);
+  await app.watch('--build-triggers', 'extra.txt');
+  await app.andThen('decision', () => app.write('extra.txt', '1'));
+  await app.andThen('done', () => undefined);
+  const { decision } = await app.andThen('decision', () => rmSync(app.path('extra.txt')));
+  expect(decision).toMatchObject({ reasons: ['extra.txt is gone'] });
+});

@@ -1,0 +1,155 @@
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { VirtualDevice } from '../testbed/virtual-device.js';
+import { LOOP } from './pushed-app.js';
+import { WatchedApp } from './watched-app.js';
+
+const FILES = {
+  Dockerfile: 'FROM busybox\nWORKDIR /usr/src/app\nCOPY main.sh .\nCMD ["sh", "main.sh"]\n',
+  'main.sh': LOOP,
+};
+/** `RDT_WATCH_BATCHES=10000` for a long run. */
+const BATCHES = Number(process.env['RDT_WATCH_BATCHES'] ?? 150);
+const CLOCK_TICKS_PER_SECOND = 100;
+
+let device: VirtualDevice;
+let other: VirtualDevice;
+
+beforeAll(async () => {
+  [device, other] = await Promise.all([
+    VirtualDevice.up({ name: 'w4-large', images: ['busybox'] }),
+    VirtualDevice.up({ name: 'w4-large2', images: ['busybox'] }),
+  ]);
+});
+afterAll(() => Promise.all([device.down(), other.down()]));
+
+function writeMany(app: WatchedApp, count: number, content: string): void {
+  for (let index = 0; index < count; index++) {
+    const folder = app.path(`src/d${index % 40}`);
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, `file${index}.js`), `${content} ${index}\n`);
+  }
+}
+
+function git(app: WatchedApp, ...words: string[]): void {
+  const identity = ['-c', 'user.name=test', '-c', 'user.email=test@example.com'];
+  const { status, stderr } = spawnSync('git', [...identity, ...words], { cwd: app.folder });
+  expect(status, stderr.toString()).toBe(0);
+}
+
+it('takes a checkout of 2,000 files as few batches', async () => {
+  await using app = new WatchedApp(device, 'checkout', FILES);
+  writeMany(app, 2_000, 'one');
+  git(app, 'init', '--quiet', '--initial-branch', 'one');
+  git(app, 'add', '.');
+  git(app, 'commit', '--quiet', '--message', 'one');
+  git(app, 'checkout', '--quiet', '-b', 'two');
+  rmSync(app.path('src/d7'), { recursive: true });
+  writeMany(app, 1_990, 'two');
+  rmSync(app.path('src/d8'), { recursive: true });
+  git(app, 'add', '.');
+  git(app, 'commit', '--quiet', '--message', 'two');
+  await app.watch();
+  for (const branch of ['one', 'two', 'one']) {
+    await app.andThen('batch', () => git(app, 'checkout', '--quiet', branch));
+    await app.untilInStep();
+  }
+  expect(app.ofType('batch').length).toBeLessThanOrEqual(6);
+});
+
+it('takes away 10,000 files that were deleted at once', { timeout: 240_000 }, async () => {
+  await using app = new WatchedApp(device, 'deletion', FILES);
+  writeMany(app, 10_000, 'soon gone');
+  app.write('kept.txt', 'kept');
+  await app.watch('--force', '--restart', 'none');
+  rmSync(app.path('src'), { recursive: true });
+  await app.untilInStep(60_000);
+});
+
+it('does not delete most of what it sent, when the folder suddenly is empty, unless --force says so', async () => {
+  await using app = new WatchedApp(device, 'emptied', FILES);
+  writeMany(app, 300, 'x');
+  await app.watch();
+  await app.andThen('batch-failed', () => rmSync(app.path('src'), { recursive: true }));
+  expect((await app.deployedTree()).has('src/d1/file1.js')).toBe(true);
+  writeMany(app, 300, 'y');
+  await app.untilInStep();
+});
+
+it('is in step after a save every 10 ms for 10 s', async () => {
+  await using app = new WatchedApp(device, 'saves', FILES);
+  await app.watch();
+  const endMs = performance.now() + 10_000;
+  for (let save = 0; performance.now() < endMs; save++) {
+    app.write('saved.txt', `save ${save}\n`);
+    await delay(10);
+  }
+  await app.untilInStep();
+  expect(app.ofType('batch-failed')).toEqual([]);
+});
+
+it('leaves packages alone that are installed beside the app', async () => {
+  await using app = new WatchedApp(device, 'install', FILES);
+  await app.watch();
+  const source = fileURLToPath(new URL('../../node_modules/tar-stream', import.meta.url));
+  cpSync(source, app.path('node_modules/tar-stream'), { recursive: true });
+  await app.andThen('batch', () => app.write('after.txt', 'x'));
+  expect(app.ofType('batch')).toHaveLength(1);
+  expect(app.ofType('batch')[0]).toMatchObject({ batch: { files: 1 } });
+});
+
+it('watches one folder for two devices', async () => {
+  await using app = new WatchedApp(device, 'two', FILES);
+  await app.watch();
+  const second = app.rdt.start(['push', other.address, '--app-name', 'two', '--watch', '--json'], {
+    cwd: app.folder,
+  });
+  await second.until(/"type":"watching"/);
+  app.write('both.txt', 'x');
+  await app.untilInStep();
+  await second.until(/"type":"batch"/);
+  const there = await other.docker('exec', 'two', 'cat', '/usr/src/app/both.txt');
+  expect(there.stdout).toBe('x');
+  second.kill('SIGINT');
+  expect((await second.ended()).exitCode).toBe(0);
+  expect(app.ofType('project-changed')).toEqual([]);
+});
+
+it(`keeps its memory over ${BATCHES} batches`, { timeout: 60_000 + BATCHES * 2_000 }, async () => {
+  await using app = new WatchedApp(device, 'memory', FILES);
+  await app.watch('--restart', 'none', '--skip-logs');
+  const save = async (count: number): Promise<void> => {
+    for (let batch = 0; batch < count; batch++)
+      await app.andThen('batch', () => app.write('saved.txt', `${batch} of ${count}`));
+  };
+  await save(Math.floor(BATCHES / 3));
+  const before = residentMegabytes(app);
+  await save(BATCHES);
+  expect(residentMegabytes(app) - before).toBeLessThan(25);
+});
+
+it('needs hardly any processor while nothing happens', async () => {
+  await using app = new WatchedApp(device, 'idle', FILES);
+  writeMany(app, 1_000, 'x');
+  await app.watch();
+  await delay(3_000);
+  const before = processorSeconds(app);
+  await delay(20_000);
+  expect((processorSeconds(app) - before) / 20).toBeLessThan(0.005);
+});
+
+const ofProcess = (app: WatchedApp, file: string): string =>
+  readFileSync(`/proc/${app.process.child.pid ?? 0}/${file}`, 'utf8');
+
+const residentMegabytes = (app: WatchedApp): number =>
+  Number(/VmRSS:\s+(\d+) kB/.exec(ofProcess(app, 'status'))?.[1]) / 1024;
+
+/** utime and stime, the 14th and 15th field: proc(5). */
+function processorSeconds(app: WatchedApp): number {
+  const fields = ofProcess(app, 'stat').replace(/^.*\) /s, '').split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / CLOCK_TICKS_PER_SECOND;
+}

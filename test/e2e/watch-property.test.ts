@@ -1,0 +1,97 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { VirtualDevice } from '../testbed/virtual-device.js';
+import { CuttingProxy } from './cutting-proxy.js';
+import { RandomFolder, randomFrom } from './random-folder.js';
+import { WatchedApp } from './watched-app.js';
+
+/** `RDT_WATCH_STEPS=2000` for a long run. */
+const STEPS = Number(process.env['RDT_WATCH_STEPS'] ?? 120);
+const SEED = Number(process.env['RDT_TEST_SEED'] ?? 20_261_123);
+const LONGEST_PAUSE_MS = 120;
+const STEPS_BETWEEN_FAULTS = 17;
+
+/** Reads all files again and again; one that is not as long as it says itself was caught half-written. */
+const READER = `
+while :; do
+  find . -type f ! -name '.rdt-*' -exec sh -c '
+    for file; do
+      { read -r mark size && [ "$mark" = whole ] && [ "$(wc -c)" != "$size" ] && echo "TORN $file"; } <"$file"
+    done' sh {} + 2>/dev/null
+  sleep 0.02
+done
+`;
+const FILES = {
+  Dockerfile: 'FROM busybox\nWORKDIR /usr/src/app\nCOPY . .\nCMD ["sh", "main.sh"]\n',
+  'main.sh': READER,
+};
+
+/** Says how long it is. */
+function wholeText(random: (below: number) => number): string {
+  const body = `${random(1_000_000)}\n`.repeat(1 + random(3_000));
+  return `whole ${body.length}\n${body}`;
+}
+
+let device: VirtualDevice;
+
+beforeAll(async () => {
+  device = await VirtualDevice.up({ name: 'w4-prop', images: ['busybox'] });
+});
+afterAll(() => device.down());
+
+it(`is in step after ${STEPS} random steps while connections, containers, apps and the device fail at random`, {
+  timeout: 60_000 + STEPS * 3_000,
+}, async () => {
+  await using proxy = await CuttingProxy.open(device.address, device.enginePort);
+  await using app = new WatchedApp(device, 'property', FILES, `tcp://127.0.0.1:${proxy.port}`);
+  await app.watch('--force');
+  const random = randomFrom(SEED);
+  const folder = new RandomFolder(app.folder, random, wholeText);
+  const faults = faultsOf(app, proxy);
+  let fault = Promise.resolve();
+  for (let step = 1; step <= STEPS; step++) {
+    folder.step();
+    if (step % STEPS_BETWEEN_FAULTS === 0) {
+      await fault;
+      fault = pick(faults, random)();
+    }
+    await delay(random(LONGEST_PAUSE_MS));
+  }
+  await fault;
+  await app.untilInStep(60_000);
+  const torn = app.events.filter(({ type, text }) => type === 'output' && String(text).startsWith('TORN'));
+  expect(torn).toEqual([]);
+  const { exitCode, stderr } = await app.stop();
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+});
+
+/** Each resolves when it is over. Reboots are rarer than the rest: they take seconds. */
+function faultsOf(app: WatchedApp, proxy: CuttingProxy): readonly (() => Promise<void>)[] {
+  const cut = (): Promise<void> => {
+    proxy.cut();
+    return Promise.resolve();
+  };
+  const docker = async (...args: string[]): Promise<void> => {
+    await device.docker(...args, app.name);
+  };
+  return [
+    cut,
+    cut,
+    cut,
+    () => docker('restart', '--time', '0'),
+    () => docker('kill', '--signal', 'KILL'),
+    () => docker('kill', '--signal', 'KILL'),
+    () => device.restartEngine(),
+    () => device.reboot({ powerCut: true }),
+    async () => {
+      await docker('pause');
+      await docker('unpause');
+    },
+  ];
+}
+
+function pick<T>(items: readonly T[], random: (below: number) => number): T {
+  const item = items[random(items.length)];
+  if (item === undefined) throw new Error('nothing to pick from');
+  return item;
+}

@@ -1,0 +1,131 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { VirtualDevice } from '../testbed/virtual-device.js';
+import { LOOP } from './pushed-app.js';
+import { WatchedApp } from './watched-app.js';
+
+const FILES = {
+  Dockerfile: 'FROM busybox\nWORKDIR /usr/src/app\nCOPY . .\nCMD ["sh", "main.sh"]\n',
+  'main.sh': `echo "version $(cat version)"\n[ ! -e crash ] || exit 7\n${LOOP}`,
+  version: '1\n',
+};
+const NO_POLICY = 'local_resinos:\n  restart-policy: no\n';
+
+let device: VirtualDevice;
+
+beforeAll(async () => {
+  device = await VirtualDevice.up({ name: 'w4-recover', images: ['busybox'] });
+});
+afterAll(() => device.down());
+
+it('tells of a crash with exit code and last lines, and starts the app with the next save', async () => {
+  await using app = new WatchedApp(device, 'crash', { ...FILES, '.resin-sync.yml': NO_POLICY });
+  await app.watch();
+  const exited = await app.andThen('app-exited', () => app.write('crash', ''));
+  expect(exited).toMatchObject({ exitCode: 7, restarts: false });
+  expect(exited['lastLines']).toContain('version 1');
+  expect((await app.state()).running).toBe(false);
+  app.remove('crash');
+  await app.untilInStep();
+  await app.andThen('batch', () => app.write('version', '2\n'));
+  expect((await app.state()).running).toBe(true);
+});
+
+it('syncs into an app that the engine starts again and again, and frees it at once', async () => {
+  await using app = new WatchedApp(device, 'loop', FILES);
+  await app.watch();
+  const exited = await app.andThen('app-exited', () => app.write('crash', ''));
+  expect(exited).toMatchObject({ exitCode: 7, restarts: true });
+  app.remove('crash');
+  app.write('version', '2\n');
+  await app.untilInStep();
+  await app.untilEvent(({ type, text }) => type === 'output' && text === 'version 2');
+  expect(app.ofType('app-exited').length).toBeLessThan(4);
+});
+
+it.each([
+  ['removed', (app: WatchedApp) => app.docker('rm', '--force', app.name)],
+  ['restarted', (app: WatchedApp) => app.docker('restart', '--time', '0', app.name)],
+  [
+    'replaced',
+    async (app: WatchedApp) => {
+      await app.docker('rm', '--force', app.name);
+      await app.docker('run', '--detach', '--label', `io.resin.rdt.app=${app.name}`, '--name', app.name, app.name);
+    },
+  ],
+] as const)('is in step again after the container was %s by somebody else', async (name, act) => {
+  await using app = new WatchedApp(device, name, FILES);
+  await app.watch();
+  await app.andThen('batch', () => app.write('version', '2\n'));
+  expect(await app.andThen('app-changed', () => act(app))).toMatchObject({ what: name });
+  app.write('version', '3\n');
+  await app.untilInStep();
+  expect((await app.state()).running).toBe(true);
+});
+
+it('waits while the container is paused', async () => {
+  await using app = new WatchedApp(device, 'paused', FILES);
+  await app.watch();
+  await app.andThen('app-changed', () => app.docker('pause', app.name));
+  app.write('version', '2\n');
+  const resumed = await app.andThen('app-changed', () => app.docker('unpause', app.name));
+  expect(resumed).toMatchObject({ what: 'resumed' });
+  await app.untilInStep();
+});
+
+it.each([
+  ['the device rebooted', async () => device.reboot()],
+  ['the device lost its power', async () => device.reboot({ powerCut: true })],
+  ['the engine was restarted', async () => device.restartEngine()],
+  [
+    'the network was gone',
+    async (app: WatchedApp) => {
+      await device.unplug();
+      await app.untilEvent(({ type }) => type === 'device-lost');
+      await device.plug();
+    },
+  ],
+  [
+    'the engine hung',
+    async (app: WatchedApp) => {
+      await device.pauseEngine();
+      await app.untilEvent(({ type }) => type === 'device-lost');
+      await device.resumeEngine();
+    },
+  ],
+] as const)('says once that %s, and is in step again by itself', async (what, act) => {
+  await using app = new WatchedApp(device, what.replaceAll(' ', '-'), FILES);
+  await app.watch();
+  await app.andThen('batch', () => app.write('version', '2\n'));
+  const acting = act(app);
+  await app.untilEvent(({ type }) => type === 'device-lost');
+  app.write('version', '3\n');
+  app.write('made-meanwhile', 'x');
+  await acting;
+  await app.andThen('device-back', () => undefined, 20_000);
+  await app.untilInStep();
+  expect(app.ofType('device-lost')).toHaveLength(1);
+  await app.andThen('batch', () => app.write('version', '4\n'));
+  await app.untilEvent(({ type, text }) => type === 'output' && text === 'version 4');
+  expect((await app.stop()).exitCode).toBe(0);
+});
+
+it('is back within 2 s after the network is', async () => {
+  await using app = new WatchedApp(device, 'late', FILES);
+  await app.watch();
+  await device.unplug();
+  await app.untilEvent(({ type }) => type === 'device-lost');
+  await device.plug();
+  const pluggedMs = performance.now();
+  await app.untilEvent(({ type }) => type === 'device-back', { withinMs: 10_000 });
+  expect(performance.now() - pluggedMs).toBeLessThan(3_000);
+});
+
+it('ends at Ctrl-C while the device is away', async () => {
+  await using app = new WatchedApp(device, 'away', FILES);
+  await app.watch();
+  await device.unplug();
+  await app.untilEvent(({ type }) => type === 'device-lost');
+  const { exitCode } = await app.stop();
+  await device.plug();
+  expect(exitCode).toBe(0);
+});

@@ -1,0 +1,132 @@
+import { renameSync, symlinkSync } from 'node:fs';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { VirtualDevice } from '../testbed/virtual-device.js';
+import { LOOP } from './pushed-app.js';
+import { WatchedApp } from './watched-app.js';
+
+const FILES = {
+  Dockerfile: 'FROM busybox\nWORKDIR /usr/src/app\nCOPY . .\nCMD ["sh", "main.sh"]\n',
+  'main.sh': `echo "version $(cat version)"\n${LOOP}`,
+  version: '1\n',
+};
+
+let device: VirtualDevice;
+
+beforeAll(async () => {
+  device = await VirtualDevice.up({ name: 'w4-watch', images: ['busybox', 'scratch-app'] });
+});
+afterAll(() => device.down());
+
+it('brings an edit into the app, restarts it, and shows its lines between its own', async () => {
+  await using app = new WatchedApp(device, 'edits', FILES);
+  await app.watch();
+  const { batch } = await app.andThen('batch', () => app.write('version', '2\n'));
+  expect(batch).toMatchObject({ files: 1, deleted: 0, effect: 'restarted' });
+  await app.untilEvent(({ type, text }) => type === 'output' && text === 'version 2');
+  await app.expectInStep();
+});
+
+it('brings creations, renames, links, modes, swaps of folder and file, and deletions', async () => {
+  await using app = new WatchedApp(device, 'kinds', { ...FILES, 'lib/a.txt': 'a', 'lib/b.txt': 'b', swap: 'file' });
+  await app.watch();
+  app.write('new/deep/file', 'deep');
+  renameSync(app.path('lib/a.txt'), app.path('lib/c.txt'));
+  symlinkSync('c.txt', app.path('lib/link'));
+  app.chmod('lib/b.txt', 0o755);
+  app.remove('swap');
+  app.write('swap/inside', 'a folder now');
+  await app.untilInStep();
+  app.remove('new');
+  app.remove('swap');
+  app.write('swap', 'a file again');
+  await app.untilInStep();
+});
+
+it('ends at Ctrl-C with exit code 0, lets the app run on, and lets go of its lock', async () => {
+  await using app = new WatchedApp(device, 'ctrl-c', FILES);
+  await app.watch();
+  await app.andThen('batch', () => app.write('version', '2\n'));
+  const before = await app.state();
+  const { exitCode, stderr } = await app.stop();
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+  expect(await app.state()).toEqual(before);
+  expect(await app.leftovers()).toEqual([]);
+});
+
+it('leaves nothing to do for a push that follows', async () => {
+  await using app = new WatchedApp(device, 'afterwards', FILES);
+  await app.watch();
+  await app.andThen('batch', () => app.write('version', '2\n'));
+  await app.andThen('batch', () => app.remove('version'));
+  await app.stop();
+  const { stderr } = await app.push();
+  expect(stderr).toContain('up to date');
+});
+
+it('does not look at what is ignored', async () => {
+  await using app = new WatchedApp(device, 'ignored', { ...FILES, '.gitignore': 'build/\n' });
+  await app.watch();
+  app.write('build/out.js', 'ignored');
+  app.write('node_modules/left-pad/index.js', 'ignored');
+  await app.andThen('batch', () => app.write('version', '2\n'));
+  expect(app.ofType('batch')).toHaveLength(1);
+  expect((await app.deployedTree()).has('build/out.js')).toBe(false);
+});
+
+it.each([
+  ['none', 'none'],
+  ['signal:TERM', 'signalled'],
+  ['process', 'restarted-process'],
+] as const)('takes effect as --restart %s says', async (restart, effect) => {
+  await using app = new WatchedApp(device, `restart-${effect}`, FILES);
+  await app.watch('--restart', restart);
+  const { batch } = await app.andThen('batch', () => app.write('version', '2\n'));
+  expect(batch).toMatchObject({ effect });
+  await app.expectInStep();
+});
+
+it('keeps an app without a shell in step, and says so when only a build can', async () => {
+  const dockerfile = 'FROM scratch-app\nWORKDIR /usr/src/app\nCOPY . .\n';
+  await using app = new WatchedApp(device, 'shell-less', { Dockerfile: dockerfile, 'a.txt': 'a', 'b.txt': 'b' });
+  await app.watch();
+  await app.andThen('batch', () => app.write('a.txt', 'aa'));
+  await app.expectInStep();
+  await app.andThen('done', () => app.remove('b.txt'));
+  const reason = 'files were deleted, and the container has no shell to delete them';
+  expect(app.ofType('decision').at(-1)).toMatchObject({ decision: { action: 'build', reasons: [reason] } });
+  await app.untilInStep();
+});
+
+it('watches by polling as well', async () => {
+  await using app = new WatchedApp(device, 'polling', FILES);
+  await app.watch('--poll');
+  expect(app.ofType('watching')[0]?.['how']).toMatch(/^polling/);
+  await app.andThen('batch', () => app.write('version', '2\n'));
+  await app.expectInStep();
+});
+
+it('tells in plain lines what it does', async () => {
+  await using app = new WatchedApp(device, 'plain', FILES);
+  const rdt = app.rdt.start(['push', device.address, '--app-name', 'plain', '--watch', '--timing'], {
+    cwd: app.folder,
+  });
+  await rdt.until(/watching \(inotify\); Ctrl-C ends, and plain runs on/);
+  app.write('version', '2\n');
+  app.write('other', 'x');
+  await rdt.until(/2 files -> restarted in \d/);
+  await rdt.until(/detect .* scan .* pack .* transfer and apply .* restart .*ms/);
+  await rdt.until(/version 2/);
+  app.remove('other');
+  await rdt.until(/1 deleted -> restarted in/);
+  rdt.kill('SIGINT');
+  expect((await rdt.ended()).exitCode).toBe(0);
+});
+
+it.each([
+  [['--watch', '--dry-run'], '--watch and --dry-run exclude each other'],
+  [['--poll'], '--poll is for --watch'],
+])('refuses %j', async (flags, message) => {
+  using app = new WatchedApp(device, 'refused', FILES);
+  const { exitCode, stderr } = await app.tryPush(...flags);
+  expect({ exitCode, stderr }).toEqual({ exitCode: 2, stderr: `rdt: ${message}\n` });
+});

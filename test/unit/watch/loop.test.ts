@@ -1,0 +1,100 @@
+import { describe, expect, it } from 'vitest';
+import { EngineError } from '../../../src/transport/engine-error.js';
+import { WatchedLoop } from './watched-loop.js';
+
+describe('a watched app', () => {
+  it('gets what changes, and is restarted', async () => {
+    await using loop = new WatchedLoop();
+    await loop.begin();
+    const { startedAt } = loop.engine.container('app');
+    const { batch } = await loop.andThen('batch', () => loop.write('a.txt', 'b'));
+    expect(batch).toMatchObject({ files: 1, deleted: 0, effect: 'restarted' });
+    expect(loop.deployed('a.txt')).toBe('b');
+    expect(loop.engine.container('app').startedAt).not.toBe(startedAt);
+  });
+
+  it('keeps its lock for the whole session and lets it go at the end', async () => {
+    await using loop = new WatchedLoop();
+    await loop.begin();
+    expect([...loop.engine.volumes.keys()]).toEqual(['rdt-lock.app.1']);
+    await loop.end();
+    expect([...loop.engine.volumes.keys()]).toEqual([]);
+    expect(loop.engine.container('app').running).toBe(true);
+  });
+
+  it('is remembered once for many batches that follow each other, and at the end', async () => {
+    await using loop = new WatchedLoop();
+    await loop.begin();
+    const before = loop.store.saved.length;
+    for (const content of ['1', '2', '3', '4'])
+      await loop.andThen('batch', () => loop.write('a.txt', content));
+    await loop.end();
+    expect(loop.store.saved.length - before).toBeLessThanOrEqual(2);
+    const { token } = loop.store.saved.at(-1) ?? {};
+    expect(loop.engine.container('app').files.find('/usr/src/app/.rdt-state')).toMatchObject({ target: token });
+  });
+
+  it('tells of a failure once, and brings all of the batch with the next try', async () => {
+    await using loop = new WatchedLoop();
+    await loop.begin();
+    loop.engine.failNext('putArchive', new EngineError(500, 'no space left on device'));
+    loop.write('a.txt', 'b');
+    loop.write('c.txt', 'c');
+    const { message } = await loop.untilEvent('batch-failed');
+    expect(message).toContain('no space left on device');
+    await loop.andThen('batch', () => loop.write('d.txt', 'd'));
+    expect(['a.txt', 'c.txt', 'd.txt'].map((path) => loop.deployed(path))).toEqual(['b', 'c', 'd']);
+  });
+
+  it('restarts the app for what had arrived when the connection was lost before the restart', async () => {
+    await using loop = new WatchedLoop();
+    await loop.begin();
+    const { startedAt } = loop.engine.container('app');
+    const put = loop.engine.putArchive.bind(loop.engine);
+    loop.engine.putArchive = async (...args) => {
+      await put(...args);
+      loop.engine.disconnect();
+    };
+    await loop.andThen('device-lost', () => loop.write('a.txt', 'b'));
+    loop.engine.putArchive = put;
+    await loop.andThen('device-back', () => loop.engine.reconnect());
+    expect(loop.deployed('a.txt')).toBe('b');
+    expect(loop.engine.container('app').startedAt).not.toBe(startedAt);
+  });
+
+  it('takes its own lock again after the connection was lost', async () => {
+    await using loop = new WatchedLoop();
+    await loop.begin();
+    await loop.andThen('device-lost', () => loop.engine.disconnect());
+    expect(loop.engine.volumes.size).toBe(1);
+    await loop.andThen('device-back', () => loop.engine.reconnect());
+    expect(loop.engine.volumes.size).toBe(1);
+    await loop.andThen('batch', () => loop.write('a.txt', 'after'));
+  });
+
+  it('is told of when it ends, and started by the next change', async () => {
+    await using loop = new WatchedLoop();
+    await loop.begin();
+    const exited = await loop.andThen('app-exited', () =>
+      loop.engine.container('app').kill(9, { final: true }),
+    );
+    expect(exited).toMatchObject({ exitCode: 137, restarts: false });
+    const { batch } = await loop.andThen('batch', () => loop.write('a.txt', 'b'));
+    expect(batch.effect).toBe('started');
+    expect(loop.engine.container('app').running).toBe(true);
+  });
+
+  it('has the rules run for what they name, before the restart, and only then', async () => {
+    const rules = [{ paths: ['*.sql'], run: 'migrate' }];
+    await using loop = new WatchedLoop(rules);
+    await loop.begin();
+    await loop.andThen('batch', () => loop.write('a.txt', 'b'));
+    const { calls } = loop.engine;
+    const rule = (call: string) => call.endsWith('/bin/sh -c migrate');
+    expect(calls.some(rule)).toBe(false);
+    const before = calls.length;
+    await loop.andThen('batch', () => loop.write('1.sql', 'create'));
+    const order = calls.slice(before).filter((call) => rule(call) || /^(putArchive|killContainer)/.test(call));
+    expect(order.map((call) => call.split(' ')[0])).toEqual(['putArchive', 'exec', 'killContainer']);
+  });
+});

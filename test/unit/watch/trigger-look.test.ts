@@ -1,0 +1,48 @@
+import { rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { TriggerLook } from '../../../src/watch/trigger-look.js';
+import { temporaryFolder } from '../build/temporary-folder.js';
+
+const never = new AbortController().signal;
+
+async function lookAt(files: Readonly<Record<string, string>>, listed: readonly string[] = []) {
+  const folder = temporaryFolder(files);
+  const triggers = new TriggerLook(folder, listed, () => Date.now());
+  await triggers.look(never);
+  return { folder, triggers };
+}
+
+it.each(['Dockerfile', 'package.json', '.dockerignore', 'lib/listed.txt'])('sees that %s changed', async (path) => {
+  const { folder, triggers } = await lookAt({ [path]: '1' }, ['lib/listed.txt']);
+  writeFileSync(join(folder, path), '2');
+  expect((await triggers.look(never)).reasons).toEqual([`${path} changed`]);
+  expect((await triggers.look(never)).reasons).toEqual([]);
+});
+
+it('sees triggers come and go', async () => {
+  const { folder, triggers } = await lookAt({ Dockerfile: '1' });
+  writeFileSync(join(folder, 'package.json'), '{}');
+  rmSync(join(folder, 'Dockerfile'));
+  expect((await triggers.look(never)).reasons).toEqual(['package.json is new', 'Dockerfile is gone']);
+});
+
+it('takes a new time stamp for no change', async () => {
+  const { folder, triggers } = await lookAt({ Dockerfile: '1' });
+  utimesSync(join(folder, 'Dockerfile'), 1, 1);
+  expect(await triggers.look(never)).toEqual({ reasons: [], projectFileChanged: false });
+});
+
+it('sees a second change within one tick of the clock of the file system', async () => {
+  const { folder, triggers } = await lookAt({ Dockerfile: 'a' });
+  for (const content of ['b', 'c', 'd', 'e']) {
+    writeFileSync(join(folder, 'Dockerfile'), content);
+    expect((await triggers.look(never)).reasons).toEqual(['Dockerfile changed']);
+  }
+});
+
+it('tells the project file from the triggers', async () => {
+  const { folder, triggers } = await lookAt({ Dockerfile: '1' });
+  writeFileSync(join(folder, '.resin-sync.yml'), 'ignore: []\n');
+  expect(await triggers.look(never)).toEqual({ reasons: [], projectFileChanged: true });
+});
