@@ -83,13 +83,16 @@ export class WatchedProject {
 }
 
 function watchSettings(settings: PushSettings, isFirstBuildDone: boolean): PushSettings {
-  const stopGraceMs =
-    settings.origin.stopGraceMs === 'default'
-      ? Math.min(GRACE_MS, settings.stopGraceMs)
-      : settings.stopGraceMs;
+  const stopGraceMs = graceOf(settings);
   return isFirstBuildDone
     ? { ...settings, stopGraceMs, before: undefined, after: undefined }
     : { ...settings, stopGraceMs };
+}
+
+/** With `process` it is part of the container, which must not be another than that of a push without `--watch`. */
+function graceOf({ stopGraceMs, afterSync, origin }: PushSettings): number {
+  const isGiven = origin.stopGraceMs !== 'default' || afterSync.kind === 'process';
+  return isGiven ? stopGraceMs : Math.min(GRACE_MS, stopGraceMs);
 }
 
 /** A push writes triggers into the file that nobody has to name, and a flag into it is no change either. */
