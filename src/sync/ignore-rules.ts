@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import ignore, { type Ignore } from 'ignore';
 import { RdtError } from '../errors.js';
 import { PROJECT_FILE_NAMES } from '../project/project-file-names.js';
+import { readRegularFile } from '../regular-file.js';
 import { ignoreShortcut } from './ignore-shortcut.js';
 
 /** Which paths of one folder, and of all below it that have no `.gitignore` of their own, are left out of a sync. */
@@ -46,7 +46,7 @@ export function createIgnoreRules(options: IgnoreOptions): IgnoreRules {
 export function ignoreFilesOf(source: string): (relativePath: string) => Buffer | undefined {
   return (relativePath) => {
     try {
-      return readFileSync(join(source, relativePath));
+      return readRegularFile(join(source, relativePath));
     } catch (cause) {
       if (cause instanceof Error && 'code' in cause && (cause.code === 'ENOENT' || cause.code === 'ENOTDIR'))
         return undefined;

@@ -21,7 +21,7 @@ async function packagesOf(...args: string[]): Promise<string[]> {
   const modules = readFileSync(file, 'utf8').split('\n');
   expect(modules.some((path) => path.includes('/bin/rdt.js'))).toBe(true);
   const names = modules.map((path) => /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1]);
-  return [...new Set(names.filter((name) => name !== undefined && name !== 'commander'))];
+  return [...new Set(names.filter((name): name is string => name !== undefined && name !== 'commander'))];
 }
 
 describe('what a command does not need is not loaded:', () => {

@@ -1,7 +1,8 @@
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { ExitCode, RdtError } from '../../errors.js';
+import { readRegularFile } from '../../regular-file.js';
 import type { Clock } from '../../runtime.js';
 import type { EmitBuildEvent } from '../build-event.js';
 import { type DockerIgnore, parseDockerIgnore } from '../docker-ignore.js';
@@ -46,7 +47,7 @@ export async function openContext(
   const { source, platform } = request;
   const dockerfile = pathInSource(source, request.dockerfile ?? 'Dockerfile');
   const dockerfileText = await readDockerfile(source, dockerfile);
-  const ignore = await readIgnoreRules(source, dockerfile);
+  const ignore = readIgnoreRules(source, dockerfile);
   const entries = await listContextFiles({ source, ignore, platform }, emit, signal);
   return {
     dockerfile,
@@ -71,7 +72,7 @@ function pathInSource(source: string, dockerfile: string): string {
 }
 
 async function readDockerfile(source: string, dockerfile: string): Promise<string> {
-  const text = await readText(source, dockerfile);
+  const text = readText(source, dockerfile);
   if (text !== undefined) return text;
   if (await isFolder(source)) {
     throw new RdtError(`There is no ${dockerfile} in ${source}.`, {
@@ -82,18 +83,18 @@ async function readDockerfile(source: string, dockerfile: string): Promise<strin
 }
 
 /** As BuildKit's own client: rules beside the Dockerfile, `<Dockerfile>.dockerignore`, win over those of the folder. */
-async function readIgnoreRules(source: string, dockerfile: string): Promise<DockerIgnore> {
+function readIgnoreRules(source: string, dockerfile: string): DockerIgnore {
   const own = `${dockerfile}.dockerignore`;
-  const ownText = await readText(source, own);
+  const ownText = readText(source, own);
   const name = ownText === undefined ? '.dockerignore' : own;
-  const text = ownText ?? (await readText(source, name)) ?? '';
+  const text = ownText ?? readText(source, name) ?? '';
   return parseDockerIgnore({ name, text, before: FILES_OF_RDT, always: [dockerfile, name] });
 }
 
 /** Undefined when there is no such file. */
-async function readText(source: string, file: string): Promise<string | undefined> {
+function readText(source: string, file: string): string | undefined {
   try {
-    return await readFile(path.join(source, file), 'utf8');
+    return readRegularFile(path.join(source, file)).toString('utf8');
   } catch (error) {
     if (isMissing(error)) return undefined;
     throw unreadable(file, error);

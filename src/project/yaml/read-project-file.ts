@@ -1,8 +1,9 @@
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ExitCode, RdtError } from '../../errors.js';
 import { checkProject, type CheckedProject, type SavedTrigger, type SectionName } from '../check-project.js';
 import { describeProblem, type LocatedProblem } from '../problem.js';
+import { readRegularFile } from '../../regular-file.js';
 import { PROJECT_FILE_NAMES } from '../project-file-names.js';
 import type { GivenSettings } from '../settings.js';
 import type { YamlValue } from '../yaml-value.js';
@@ -29,7 +30,7 @@ const LARGEST_BYTES = 1024 * 1024;
  */
 export async function readProjectFile(source: string): Promise<ProjectFile> {
   const [preferred, older] = PROJECT_FILE_NAMES.map((name) => join(source, name)) as [string, string];
-  const [text, olderText] = await Promise.all([readProjectText(preferred), readProjectText(older)]);
+  const [text, olderText] = [readProjectText(preferred), readProjectText(older)];
   if (text !== undefined) {
     const shadowed = olderText === undefined ? [] : [shadowedBy(preferred, older)];
     return interpret(preferred, text, 'local_resinos', shadowed);
@@ -50,10 +51,10 @@ export async function readProjectFile(source: string): Promise<ProjectFile> {
  * The text of a project file, undefined when there is none. A byte order mark stays in it.
  * @throws RdtError (usage) when it cannot be read or is not text.
  */
-export async function readProjectText(path: string): Promise<string | undefined> {
+export function readProjectText(path: string): string | undefined {
   let bytes: Buffer;
   try {
-    bytes = await readFile(path);
+    bytes = readRegularFile(path);
   } catch (error) {
     if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return undefined;
     throw new RdtError(`${path}: cannot be read (${String(codeOf(error))})`, {

@@ -25,7 +25,7 @@ export async function saveProjectFile(project: ProjectFile, changes: ProjectChan
 }
 
 async function trySave(project: ProjectFile, changes: ProjectChanges): Promise<SaveResult | 'overtaken'> {
-  const text = await readProjectText(project.path);
+  const text = readProjectText(project.path);
   const before = text === undefined ? null : await parseOrRefuse(project.path, text);
   const after = changed(project, before, changes);
   if (text !== undefined && before !== null && sameValue(before, after)) return 'unchanged';
