@@ -60,10 +60,10 @@ async function runRule(
   try {
     const session = await engine.exec(id, { argv: words?.value ?? ['/bin/sh', '-c', command] }, signal);
     session.stdin.end();
-    const show = (stream: 'stdout' | 'stderr', output: Readable): void =>
-      void output.on('data', (chunk: Buffer) => emit({ type: 'rule-output', stream, chunk }));
-    show('stdout', session.stdout);
-    show('stderr', session.stderr);
+    const show = async (stream: 'stdout' | 'stderr', output: Readable): Promise<void> => {
+      for await (const chunk of output) emit({ type: 'rule-output', stream, chunk: chunk as Buffer });
+    };
+    await Promise.all([show('stdout', session.stdout), show('stderr', session.stderr)]);
     return describeExit(await session.exitCode, hasShell);
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;

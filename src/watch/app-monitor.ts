@@ -20,7 +20,7 @@ export interface AppMonitorDeps {
   readonly app: string;
   readonly clock: Clock;
   readonly signal: AbortSignal;
-  tell(news: AppNews): void;
+  readonly tell: (news: AppNews) => void;
   /** The device does not answer any more. */
   lost(error: RdtError): void;
 }
@@ -60,12 +60,16 @@ export class AppMonitor {
     }
   }
 
-  /** The container as it is now: what is told from here on is new. @throws what the engine throws. */
+  /** The container as it is now, after work of ours that left it running: one that has ended since is told. @throws what the engine throws. */
   async look(): Promise<Container | undefined> {
-    const { engine, app, signal } = this.deps;
-    this.latest = await engine.inspectContainer(app, signal);
+    const { engine, app, signal, tell } = this.deps;
+    const container = await engine.inspectContainer(app, signal);
+    this.latest = container;
     this.lastExitCode = undefined;
-    return this.latest;
+    if (container === undefined) return undefined;
+    const { running, restarting, exitCode } = container.state;
+    if (!running || restarting) tell({ kind: 'exited', exitCode, restarts: restarting });
+    return container;
   }
 
   private async beats(): Promise<void> {

@@ -1,6 +1,7 @@
 import type { Device } from '../discovery/device.js';
 import { RdtError } from '../errors.js';
-import { lockApp, newNonce } from '../push/device-lock.js';
+import { type DeviceLock, lockApp, newNonce } from '../push/device-lock.js';
+import type { HeldDeps } from '../push/push-job.js';
 import type { EngineConnection } from '../push/push-project.js';
 import type { AppLog } from './app-log.js';
 import { AppMonitor } from './app-monitor.js';
@@ -82,51 +83,64 @@ export class WatchConnection {
   }
 
   private async session(connection: EngineConnection, onReady: () => void): Promise<void> {
-    const { project, triggers, deps, store, folder } = this.parts;
+    const { project, triggers, deps } = this.parts;
     const { engine } = connection;
     const { clock, holder } = deps;
     const app = project.settings.appName;
     await using lock = await lockApp({ engine, app, holder, clock, nonce: this.nonce }, deps.signal);
-    const ended = new AbortController();
-    const lost = AbortSignal.any([lock.lost, ended.signal]);
-    const signal = AbortSignal.any([deps.signal, lost]);
-    const inbox = new Inbox<Message>();
-    const monitor = new AppMonitor({
-      engine,
-      app,
-      clock,
-      signal,
-      tell: (news) => inbox.put({ kind: 'app', news }),
-      lost: (error) => ended.abort(error),
-    });
-    const held = { ...deps, store, device: this.parts.device, engine, signal, lost };
-    const scan = async (known: Parameters<WatchedFolder['refresh']>[0]) => folder.refresh(known, signal);
-    const session: Session = {
-      ...this.parts,
-      emit: deps.emit,
-      job: () => project.job(),
-      held: { ...held, builder: () => connection.builder(), scan },
-      inbox,
-      monitor,
-      projectHasChanged: () => project.hasChanged(),
-    };
+    const end = new AbortController();
+    const session = this.open(connection, lock, end);
     const watching = new WatchSession(session, triggers, (ready) => {
       onReady();
       this.ready(ready);
     });
-    const helpers = Promise.all([
-      monitor.run(),
-      this.hearChanges(inbox, signal),
-      this.glanceAtTriggers(inbox, signal),
-    ]);
-    // A bug in one of them ends the session.
-    helpers.catch((error: unknown) => ended.abort(error));
+    const helpers = this.help(session, end);
     try {
       await watching.run();
     } finally {
-      ended.abort(new Error('the session has ended'));
-      await helpers.catch(() => undefined);
+      end.abort(new Error('the session has ended'));
+      await helpers;
     }
+  }
+
+  /** `end` ends the session. */
+  private open(connection: EngineConnection, lock: DeviceLock, end: AbortController): Session {
+    const { project, deps, store, folder, device } = this.parts;
+    const { engine } = connection;
+    const lost = AbortSignal.any([lock.lost, end.signal]);
+    const signal = AbortSignal.any([deps.signal, lost]);
+    const inbox = new Inbox<Message>();
+    const monitor = new AppMonitor({
+      engine,
+      app: project.settings.appName,
+      clock: deps.clock,
+      signal,
+      tell: (news) => inbox.put({ kind: 'app', news }),
+      lost: (error) => end.abort(error),
+    });
+    const held: HeldDeps = {
+      ...deps,
+      store,
+      device,
+      engine,
+      builder: () => connection.builder(),
+      scan: (known) => folder.refresh(known, signal),
+      signal,
+      lost,
+    };
+    const projectHasChanged = (): Promise<boolean> => project.hasChanged();
+    return { ...this.parts, emit: deps.emit, job: () => project.job(), held, inbox, monitor, projectHasChanged };
+  }
+
+  /** What goes on beside the session, until it ends. A bug in it ends the session. */
+  private async help({ monitor, inbox, held }: Session, end: AbortController): Promise<void> {
+    const { signal } = held;
+    const helpers = [
+      monitor.run(),
+      this.hearChanges(inbox, signal),
+      this.glanceAtTriggers(inbox, signal),
+    ].map((helper) => helper.catch((error: unknown) => end.abort(error)));
+    await Promise.all(helpers);
   }
 
   private async hearChanges(inbox: Inbox<Message>, signal: AbortSignal): Promise<void> {

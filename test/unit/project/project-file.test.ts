@@ -99,7 +99,7 @@ describe('reading', () => {
   });
 
   it.each([
-    ['on-change: yes', '2:14: on-change must be a list, and is a boolean'],
+    ['on-change: yes', '2:14: on-change must be a list, and is a text'],
     ['on-change: [x]', '2:15: item 1 of on-change must be a map with paths and run, and is a text'],
     ['on-change: [{ run: x }]', 'paths'],
     ['on-change: [{ paths: [], run: x }]', 'paths must not be empty'],
