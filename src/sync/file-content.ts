@@ -13,10 +13,24 @@ export function readWhole(absolute: string): { stats: Stats; bytes: Buffer } | u
   }
 }
 
-/** Exactly `sizeBytes`: when the file has shrunk or gone meanwhile, zeros take the place of what it lacks. */
-export async function* piecesOf(absolute: string, sizeBytes: number): AsyncGenerator<Buffer> {
+/** What is at this path, which may be a link; undefined when there is nothing. */
+export function statIfThere(absolute: string): Stats | undefined {
+  try {
+    return lstatSync(absolute, { throwIfNoEntry: false });
+  } catch (error) {
+    if (isGone(error)) return undefined;
+    throw error;
+  }
+}
+
+/** Exactly `sizeBytes` from `start` on: when the file has shrunk or gone meanwhile, zeros take the place of what it lacks. */
+export async function* piecesOf(absolute: string, start: number, sizeBytes: number): AsyncGenerator<Buffer> {
   let missingBytes = sizeBytes;
-  const stream = createReadStream(absolute, { highWaterMark: PIECE_BYTES, end: sizeBytes - 1 });
+  const stream = createReadStream(absolute, {
+    highWaterMark: PIECE_BYTES,
+    start,
+    end: start + sizeBytes - 1,
+  });
   try {
     for await (const chunk of stream) {
       missingBytes -= (chunk as Buffer).length;

@@ -1,32 +1,73 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { BlockHasher, hashesLength, identityOf, LARGE_BYTES } from './blocks.js';
 import { isGone } from './file-content.js';
-import { unreadable } from './list-folder.js';
+import { type UnreadFile, unreadable } from './list-folder.js';
 
 /** Above this size a file is hashed as a stream, so that memory stays flat and Ctrl-C is heard. */
 const HASH_IN_MEMORY_BYTES = 8 << 20;
+const PIECE_BYTES = 1 << 20;
+
+/** What an entry of a tree says of a file's content. */
+export interface HashedContent {
+  readonly sha256: string;
+  readonly blocks?: Buffer;
+}
 
 /**
- * The sha256 of a file below the source, in hex; undefined when it has gone. Small files are read before this returns.
+ * The hash of a file below the source; undefined when it has gone. Small files are read before this returns.
  * @throws RdtError when it cannot be read.
  */
 export async function hashFile(
   source: string,
   path: string,
-  sizeBytes: number,
+  { sizeBytes }: UnreadFile,
   signal: AbortSignal,
-): Promise<string | undefined> {
-  const absolute = join(source, path);
+): Promise<HashedContent | undefined> {
   try {
-    if (sizeBytes <= HASH_IN_MEMORY_BYTES)
-      return createHash('sha256').update(readFileSync(absolute)).digest('hex');
-    const hash = createHash('sha256');
-    const stream = createReadStream(absolute, { highWaterMark: 1 << 20, signal });
-    for await (const chunk of stream) hash.update(chunk as Buffer);
-    return hash.digest('hex');
+    const absolute = join(source, path);
+    if (sizeBytes > LARGE_BYTES) return await hashLarge(absolute, sizeBytes, signal);
+    return { sha256: createHash('sha256').update(readFileSync(absolute)).digest('hex') };
   } catch (error) {
     if (isGone(error)) return undefined;
     throw signal.aborted ? signal.reason : unreadable(source, path, error);
   }
+}
+
+async function hashLarge(absolute: string, sizeBytes: number, signal: AbortSignal): Promise<HashedContent> {
+  const hasher = new BlockHasher();
+  if (sizeBytes <= HASH_IN_MEMORY_BYTES) hasher.update(readFileSync(absolute));
+  else {
+    const stream = createReadStream(absolute, { highWaterMark: PIECE_BYTES, signal });
+    for await (const piece of stream) hasher.update(piece as Buffer);
+  }
+  const blocks = hasher.digest();
+  const sha256 = identityOf(blocks);
+  // A file that grew or shrank meanwhile is looked at again; its blocks are of no use.
+  return blocks.length === hashesLength(sizeBytes) ? { sha256, blocks } : { sha256 };
+}
+
+/**
+ * The sha256 of all bytes of a large file, in hex, as other programs tell it; undefined when the file has gone, or is not the one
+ * any more that `identity` stands for.
+ */
+export async function plainHashOf(
+  absolute: string,
+  identity: string,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const plain = createHash('sha256');
+  const blocks = new BlockHasher();
+  try {
+    const stream = createReadStream(absolute, { highWaterMark: PIECE_BYTES, signal });
+    for await (const piece of stream) {
+      plain.update(piece as Buffer);
+      blocks.update(piece as Buffer);
+    }
+  } catch (error) {
+    if (isGone(error)) return undefined;
+    throw signal.aborted ? signal.reason : error;
+  }
+  return identityOf(blocks.digest()) === identity ? plain.digest('hex') : undefined;
 }

@@ -45,7 +45,7 @@ export function listFolder(
   const rules = rulesInside(ignoreFile);
   const entries = new Map<string, ListedEntry>();
   for (const name of names) {
-    const path = directory === '' ? name : `${directory}/${name}`;
+    const path = pathOf(directory, name);
     const stats = statOf(options, path);
     if (stats === undefined || rules.isIgnored(path, stats.isDirectory())) continue;
     const entry = entryOf(options, path, stats);
@@ -53,6 +53,19 @@ export function listFolder(
   }
   return { entries, rules, ignoreFile };
 }
+
+/** The folders in a folder by their paths, by their names alone; empty when it cannot be read, which the walk will say. */
+export function foldersIn({ source }: Pick<ListOptions, 'source'>, directory: string): string[] {
+  try {
+    const entries = readdirSync(join(source, directory), { withFileTypes: true });
+    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => pathOf(directory, name));
+  } catch {
+    return [];
+  }
+}
+
+const pathOf = (directory: string, name: string): string =>
+  directory === '' ? name : `${directory}/${name}`;
 
 function entryOf(options: ListOptions, path: string, stats: Stats): ListedEntry | undefined {
   const stamp = stampOf(stats);
@@ -72,7 +85,7 @@ const stampOf = ({ mtimeMs, ctimeMs, ino }: Stats): Stamp => ({ mtimeMs, ctimeMs
 /** Like git, a folder or link of that name does not count. */
 function ignoreFileIn(options: ListOptions, directory: string, names: readonly string[]): Stamp | undefined {
   if (!names.includes('.gitignore')) return undefined;
-  const stats = statOf(options, directory === '' ? '.gitignore' : `${directory}/.gitignore`);
+  const stats = statOf(options, pathOf(directory, '.gitignore'));
   return stats?.isFile() === true ? stampOf(stats) : undefined;
 }
 

@@ -44,8 +44,8 @@ export async function hashTree(listing: Listing, known: LocalTree, options: Scan
       tree.set(path, before);
       continue;
     }
-    const sha256 = await hashFile(options.source, path, entry.sizeBytes, options.signal);
-    if (sha256 !== undefined) tree.set(path, { ...entry, sha256 });
+    const content = await hashFile(options.source, path, entry, options.signal);
+    if (content !== undefined) tree.set(path, { ...entry, ...content });
     if (turns.isOver()) await turns.next();
   }
   return tree;

@@ -5,7 +5,7 @@ import type { IgnoreRules } from '../sync/ignore-rules.js';
  * unsaved text of Emacs (`.#foo`, `#foo#`), the two halves of an atomic save of JetBrains, GNOME and KDE, locks of LibreOffice.
  */
 const EDITOR_FILE =
-  /^(?:\..*\.sw[a-px]|\.#.*|#.*#|.*~|.*___jb_(?:tmp|old)___|\.goutputstream-.*|\..*\.kate-swp|\.~lock\..*#)$/s;
+  /^(?:\.(?:.*\.)?sw[a-px]|\.#.*|#.*#|.*~|.*___jb_(?:tmp|old)___|\.goutputstream-.*|\..*\.kate-swp|\.~lock\..*#)$/s;
 
 export const isEditorFile = (name: string): boolean => EDITOR_FILE.test(name);
 

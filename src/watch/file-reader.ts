@@ -35,10 +35,10 @@ export class FileReader {
     const same = before.find((entry) => isUnchanged(file, entry));
     if (same !== undefined) return same;
     const isRacy = isYoung(file.stamp);
-    const sha256 = await hashFile(this.source, path, file.sizeBytes, signal);
+    const content = await hashFile(this.source, path, file, signal);
     if (isRacy) this.racy.add(path);
     else this.racy.delete(path);
-    return sha256 === undefined ? undefined : { ...file, sha256 };
+    return content === undefined ? undefined : { ...file, ...content };
   }
 
   isRacy(path: string): boolean {

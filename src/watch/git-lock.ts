@@ -1,5 +1,6 @@
 import { existsSync, lstatSync, readFileSync } from 'node:fs';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { statIfThere } from '../sync/file-content.js';
 
 /** A lock that git left behind when it was killed must not slow every save down. */
 const STALE_AFTER_MS = 10_000;
@@ -15,7 +16,7 @@ export function gitLockOf(source: string): string | undefined {
 
 /** Whether git is at work. `nowMs` is the wall clock. */
 export function isLocked(lock: string, nowMs: number): boolean {
-  const stats = lstatSync(lock, { throwIfNoEntry: false });
+  const stats = statIfThere(lock);
   return stats !== undefined && nowMs - stats.mtimeMs < STALE_AFTER_MS;
 }
 

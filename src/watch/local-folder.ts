@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import { lstatSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '../runtime.js';
+import { statIfThere } from '../sync/file-content.js';
 import type { IgnoreRules } from '../sync/ignore-rules.js';
 import { ignoredNow, type LocalState } from '../sync/local-state.js';
 import type { LocalTree } from '../sync/tree.js';
@@ -17,6 +17,8 @@ import type { Hint, OpenWatcher, Watcher } from './watcher.js';
 const IDLE_LOOK_MS = 60_000;
 /** And no more of the time than 1 of this goes into it. */
 const IDLE_SHARE = 400;
+/** Entering new folders takes no longer than this at a time. */
+const EARLY_MS = 50;
 /** A batch waits for git no longer than this. */
 const HOLD_AT_MOST_MS = 10_000;
 
@@ -46,6 +48,8 @@ export class LocalFolder implements AsyncDisposable {
   private readonly quiet = new QuietPeriod();
   private readonly gitLock: string | undefined;
   private readonly keeper: LocalTreeKeeper;
+  /** Folders that are watched before they were listed. */
+  private readonly early = new Set<string>();
   private idleLookMs = IDLE_LOOK_MS;
   private wake: () => void = () => undefined;
 
@@ -98,13 +102,14 @@ export class LocalFolder implements AsyncDisposable {
    */
   async nextBatch(signal: AbortSignal): Promise<Batch> {
     for (;;) {
-      await this.untilDue(signal);
       signal.throwIfAborted();
-      const { firstEventAtMs } = this.quiet;
-      const nowMs = this.now();
-      if (firstEventAtMs === undefined || !this.isSettled(nowMs)) continue;
-      this.quiet.clear();
-      return { firstEventAtMs, settledAtMs: nowMs };
+      const { dueAtMs } = this.quiet;
+      if (dueAtMs === undefined) await this.idle(signal);
+      else await this.options.clock.sleep(Math.max(0, dueAtMs - this.now()), signal);
+      // Timers come before events in Node's loop: what has happened by now is heard first.
+      await nextTurn();
+      const batch = this.settle();
+      if (batch !== undefined) return batch;
     }
   }
 
@@ -149,11 +154,18 @@ export class LocalFolder implements AsyncDisposable {
     try {
       const findings = await new Turns(signal).take(this.index.look(dirty));
       for (const folder of this.keeper.take(findings)) this.watcher.leave(folder);
+      this.leaveEarly();
     } catch (error) {
       this.dirty.merge(dirty);
       throw error;
     }
     if (dirty.all) this.idleLookMs = Math.max(IDLE_LOOK_MS, (this.now() - startMs) * IDLE_SHARE);
+  }
+
+  /** Those that went again, or turned out to be ignored. */
+  private leaveEarly(): void {
+    for (const folder of this.early) if (!this.index.hasFolder(folder)) this.watcher.leave(folder);
+    this.early.clear();
   }
 
   private hear(hint: Hint): void {
@@ -168,15 +180,13 @@ export class LocalFolder implements AsyncDisposable {
     this.wake();
   }
 
-  private async untilDue(signal: AbortSignal): Promise<void> {
-    const { dueAtMs } = this.quiet;
-    if (dueAtMs === undefined) return this.idle(signal);
-    const waitMs = dueAtMs - this.now();
-    if (waitMs > 0) await this.options.clock.sleep(waitMs, signal);
-    // Timers come before events in Node's loop: what has happened by now is heard first.
-    await nextTurn();
-    const { dueAtMs: laterMs } = this.quiet;
-    if (laterMs !== undefined && laterMs > this.now()) await this.untilDue(signal);
+  /** The batch, if it is over. */
+  private settle(): Batch | undefined {
+    const { firstEventAtMs } = this.quiet;
+    const nowMs = this.now();
+    if (firstEventAtMs === undefined || !this.isDue(nowMs) || !this.isSettled(nowMs)) return undefined;
+    this.quiet.clear();
+    return { firstEventAtMs, settledAtMs: nowMs };
   }
 
   /** Waits for the first event, or until it is time to look for oneself. */
@@ -197,23 +207,51 @@ export class LocalFolder implements AsyncDisposable {
     }
   }
 
+  private isDue(nowMs: number): boolean {
+    const { dueAtMs } = this.quiet;
+    return dueAtMs !== undefined && dueAtMs <= nowMs;
+  }
+
   private isSettled(nowMs: number): boolean {
     const { oneSave, firstEventAtMs = nowMs } = this.quiet;
-    if (oneSave !== undefined && !this.isFinishedSave(oneSave)) {
+    if (oneSave !== undefined) {
+      if (this.isFinishedSave(oneSave)) return !this.isHeld(nowMs, firstEventAtMs);
       this.quiet.doubt();
-      if ((this.quiet.dueAtMs ?? nowMs) > nowMs) return false;
     }
-    if (nowMs - firstEventAtMs >= HOLD_AT_MOST_MS || this.gitLock === undefined) return true;
-    if (!isLocked(this.gitLock, this.options.clock.wallMs())) return true;
+    if (!this.isDue(nowMs)) return false;
+    if (this.enterNewFolders(nowMs)) {
+      this.quiet.touch(undefined, nowMs);
+      if (!this.isDue(nowMs)) return false;
+    }
+    return !this.isHeld(nowMs, firstEventAtMs);
+  }
+
+  /** Git is at work in the folder. */
+  private isHeld(nowMs: number, firstEventAtMs: number): boolean {
+    if (this.gitLock === undefined || nowMs - firstEventAtMs >= HOLD_AT_MOST_MS) return false;
+    if (!isLocked(this.gitLock, this.options.clock.wallMs())) return false;
     this.quiet.hold(nowMs);
-    return false;
+    return true;
+  }
+
+  /** What goes on in a new folder is heard from now on: a copy or a checkout is not over because it went there. */
+  private enterNewFolders(nowMs: number): boolean {
+    let found = false;
+    for (const folder of this.index.newFolders(this.dirty)) {
+      if (this.early.has(folder)) continue;
+      this.early.add(folder);
+      this.watcher.enter(folder);
+      found = true;
+      if (this.now() - nowMs > EARLY_MS) break;
+    }
+    return found;
   }
 
   /** One known file that has content, and nothing else that is still there: no half of a save, and not the first of many files. */
   private isFinishedSave(paths: ReadonlySet<string>): boolean {
     let saved = 0;
     for (const path of paths) {
-      const stats = lstatSync(join(this.options.source, path), { throwIfNoEntry: false });
+      const stats = statIfThere(join(this.options.source, path));
       const isKnown = this.index.entries.get(path)?.kind === 'file';
       if (stats === undefined && !isKnown) continue;
       if (!isKnown || stats?.isFile() !== true || stats.size === 0) return false;

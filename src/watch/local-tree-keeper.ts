@@ -1,4 +1,4 @@
-import { type LocalEntry, type LocalTree, sameEntry } from '../sync/tree.js';
+import { type LocalEntry, type LocalTree, sameEntry, sameStamp } from '../sync/tree.js';
 import { Turns } from '../sync/turns.js';
 import { byInode, FileReader } from './file-reader.js';
 import type { Findings, TreeIndex } from './tree-index.js';
@@ -65,7 +65,8 @@ export class LocalTreeKeeper {
       }
       const isTrusted = !this.touched.has(path) && !this.reader.isRacy(path);
       const candidates = isTrusted ? [before.get(path), known.get(path), moved.get(now.stamp.inode)] : [];
-      read.set(path, await this.reader.read(path, now, candidates, signal));
+      const file = await this.reader.read(path, now, candidates, signal);
+      read.set(path, isSame(before.get(path), file) ? before.get(path) : file);
       if (turns.isOver()) await turns.next();
     }
     return read;
@@ -76,6 +77,10 @@ export class LocalTreeKeeper {
       if (!this.index.entries.has(path) && !this.reader.isRacy(path)) yield path;
   }
 }
+
+/** So that who compares entries by identity need not look closer. */
+const isSame = (before: LocalEntry | undefined, now: LocalEntry | undefined): boolean =>
+  before !== undefined && now !== undefined && sameEntry(before, now) && sameStamp(before.stamp, now.stamp);
 
 const isOther = (before: LocalEntry | undefined, now: LocalEntry | undefined): boolean =>
   before === undefined || now === undefined ? before !== now : !sameEntry(before, now);

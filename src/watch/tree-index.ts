@@ -1,5 +1,13 @@
+import { join } from 'node:path';
+import { statIfThere } from '../sync/file-content.js';
 import type { IgnoreRules } from '../sync/ignore-rules.js';
-import { type FolderListing, type ListedEntry, listFolder, type ListOptions } from '../sync/list-folder.js';
+import {
+  type FolderListing,
+  foldersIn,
+  type ListedEntry,
+  listFolder,
+  type ListOptions,
+} from '../sync/list-folder.js';
 import { sameStamp, type Stamp } from '../sync/tree.js';
 import type { DirtyFolders } from './dirty-folders.js';
 
@@ -48,10 +56,15 @@ export class TreeIndex {
     return this.folders.has(folder);
   }
 
-  /** Whatever is at this path, it is left out. */
+  /** The path was left out by the last look, and is now. */
   isIgnored(folder: string, path: string): boolean {
     const rules = this.folders.get(folder)?.inside;
-    return rules !== undefined && rules.isIgnored(path, false) && rules.isIgnored(path, true);
+    if (rules === undefined || this.known.has(path)) return false;
+    const asFile = rules.isIgnored(path, false);
+    const asFolder = rules.isIgnored(path, true);
+    if (asFile === asFolder) return asFile;
+    const stats = statIfThere(join(this.options.source, path));
+    return stats === undefined || (stats.isDirectory() ? asFolder : asFile);
   }
 
   /** Lists the folders that may have changed and what is new in them; yields after each. Changes nothing here. */
@@ -67,6 +80,25 @@ export class TreeIndex {
     if (dirty.all || !this.folders.has('')) yield* look.deep('', this.options.rules());
     else for (const folder of dirty.topDown()) yield* look.again(folder);
     return findings;
+  }
+
+  /**
+   * Folders that were not listed yet, in those that may have changed; a folder is given before what is in it is listed. Cheap: looks
+   * at names alone. Who wants to hear what goes on in them has no need to wait for the next look.
+   */
+  *newFolders(dirty: DirtyFolders): Generator<string> {
+    for (const path of dirty.topDown()) {
+      const folder = this.folders.get(path);
+      if (folder !== undefined) yield* this.newIn(path, folder.inside);
+    }
+  }
+
+  private *newIn(path: string, rules: IgnoreRules): Generator<string> {
+    for (const child of foldersIn(this.options, path)) {
+      if (this.folders.has(child) || rules.isIgnored(child, true)) continue;
+      yield child;
+      yield* this.newIn(child, rules.enter(child, hasIgnoreFile(this.options.source, child)));
+    }
   }
 
   /** Takes over what a look found; returns the folders that are gone. */
@@ -168,6 +200,9 @@ class Look {
     );
   }
 }
+
+const hasIgnoreFile = (source: string, folder: string): boolean =>
+  statIfThere(join(source, folder, '.gitignore'))?.isFile() === true;
 
 const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
 

@@ -1,3 +1,4 @@
+import type { Runtime } from '../runtime.js';
 import { DirectoryWatcher } from '../watch/directories/directory-watcher.js';
 import { openWithFallback } from '../watch/fallback-watcher.js';
 import type { OpenWatcher } from '../watch/watcher.js';
@@ -5,20 +6,22 @@ import type { OpenWatcher } from '../watch/watcher.js';
 const POLL_EVERY_MS = 1000;
 
 /** How a folder is watched on this system; `poll` is `--poll`, for folders whose changes the system does not tell. */
-export function watcherFor(platform: NodeJS.Platform, poll: boolean): OpenWatcher {
-  if (poll) return openPolling;
+export function watcherFor(
+  { platform, clock }: Pick<Runtime, 'platform' | 'clock'>,
+  poll: boolean,
+): OpenWatcher {
+  const polling: OpenWatcher = async (options) => {
+    const { PollingWatcher } = await import('../watch/polling/polling-watcher.js');
+    return new PollingWatcher(options, clock, POLL_EVERY_MS);
+  };
+  if (poll) return polling;
   const first = platform === 'linux' ? openDirectories : openChokidar;
-  return (options) => openWithFallback(first, openPolling, options);
+  return (options) => openWithFallback(first, polling, options);
 }
 
 const openDirectories: OpenWatcher = (options) => Promise.resolve(new DirectoryWatcher(options));
 
 const openChokidar: OpenWatcher = async (options) => {
   const { ChokidarWatcher } = await import('../watch/chokidar/chokidar-watcher.js');
-  return ChokidarWatcher.open(options, { kind: 'events' });
-};
-
-const openPolling: OpenWatcher = async (options) => {
-  const { ChokidarWatcher } = await import('../watch/chokidar/chokidar-watcher.js');
-  return ChokidarWatcher.open(options, { kind: 'polling', everyMs: POLL_EVERY_MS });
+  return ChokidarWatcher.open(options);
 };

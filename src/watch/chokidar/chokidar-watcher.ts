@@ -1,15 +1,13 @@
-import { lstatSync } from 'node:fs';
 import { basename, dirname, join, relative, sep } from 'node:path';
 import type { FSWatcher } from 'chokidar';
+import { statIfThere } from '../../sync/file-content.js';
 import type { Watcher, WatcherOptions } from '../watcher.js';
-
-export type Mechanism = { readonly kind: 'events' } | { readonly kind: 'polling'; readonly everyMs: number };
 
 const LIMITS: ReadonlySet<string> = new Set(['ENOSPC', 'EMFILE', 'ENFILE']);
 
-/** For macOS and Windows, whose events are not folder by folder, and for polling where there are no events at all. */
+/** For macOS and Windows, where chokidar knows what their events mean. */
 export class ChokidarWatcher implements Watcher {
-  readonly description: string;
+  readonly description = 'file events';
   /** Folder -> what tells it from a later one of the same name. */
   private readonly entered = new Map<string, string>();
   private exhausted = false;
@@ -17,16 +15,13 @@ export class ChokidarWatcher implements Watcher {
   private constructor(
     private readonly options: WatcherOptions,
     private readonly watcher: FSWatcher,
-    mechanism: Mechanism,
   ) {
-    this.description =
-      mechanism.kind === 'events' ? 'file events' : `polling every ${mechanism.everyMs / 1000} s`;
     watcher.on('all', (event, path) => this.hear(path, event === 'change' || event.startsWith('unlink')));
     watcher.on('raw', (_event, path, details: unknown) => this.hearRaw(path, details));
     watcher.on('error', (error) => this.fail(error));
   }
 
-  static async open(options: WatcherOptions, mechanism: Mechanism): Promise<ChokidarWatcher> {
+  static async open(options: WatcherOptions): Promise<ChokidarWatcher> {
     const { watch } = await import('chokidar');
     const watcher = watch([], {
       // Whether a folder is watched is said by `enter`.
@@ -41,7 +36,7 @@ export class ChokidarWatcher implements Watcher {
         ? { interval: mechanism.everyMs, binaryInterval: mechanism.everyMs }
         : {}),
     });
-    return new ChokidarWatcher(options, watcher, mechanism);
+    return new ChokidarWatcher(options, watcher);
   }
 
   enter(folder: string): void {
@@ -65,9 +60,10 @@ export class ChokidarWatcher implements Watcher {
   /** `isNamed`: this very entry changed; otherwise it may just have been found. */
   private hear(absolute: string, isNamed: boolean): void {
     const path = this.relative(absolute);
-    if (this.exhausted || path.startsWith('../')) return;
     const parent = dirname(path);
     const folder = parent === '.' ? '' : parent;
+    // It goes on for a while to watch files of a folder that was left, and watches what it finds in a folder from outside.
+    if (this.exhausted || !this.entered.has(folder)) return;
     this.options.onHint({ kind: 'folder', path: folder, ...(isNamed ? { name: basename(path) } : {}) });
   }
 
@@ -99,6 +95,6 @@ const watchedPathOf = (details: unknown): string | undefined =>
     : undefined;
 
 function identityOf(path: string): string | undefined {
-  const stats = lstatSync(path, { throwIfNoEntry: false });
+  const stats = statIfThere(path);
   return stats === undefined ? undefined : `${stats.dev} ${stats.ino} ${stats.birthtimeMs}`;
 }

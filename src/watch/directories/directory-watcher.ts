@@ -1,13 +1,17 @@
-import { type FSWatcher, lstatSync, watch, type WatchListener } from 'node:fs';
+import { watch } from 'node:fs';
 import { basename, join } from 'node:path';
+import { statIfThere } from '../../sync/file-content.js';
 import type { Watcher, WatcherOptions } from '../watcher.js';
 import { EventFlood } from './event-flood.js';
 
 /** The part of `fs.watch` that is used here. */
-export type WatchFolder = (path: string, listener: WatchListener<string>) => FSWatcher;
+export type WatchFolder = (
+  path: string,
+  listener: (event: string, name: string | null) => void,
+) => { close(): void; on(event: 'error', listener: (error: Error) => void): unknown };
 
 interface Armed {
-  readonly handle: FSWatcher;
+  readonly handle: ReturnType<WatchFolder>;
   /** Tells this folder from a later one at the same path, also when that one got the same inode number. */
   readonly identity: string;
   /** The folder itself was moved or deleted: the system may watch nothing at this path any more. */
@@ -102,6 +106,6 @@ export class DirectoryWatcher implements Watcher {
 }
 
 function identityOf(path: string): string | undefined {
-  const stats = lstatSync(path, { throwIfNoEntry: false });
+  const stats = statIfThere(path);
   return stats === undefined ? undefined : `${stats.dev} ${stats.ino} ${stats.birthtimeMs}`;
 }

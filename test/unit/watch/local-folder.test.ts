@@ -1,9 +1,23 @@
-import { renameSync, rmSync } from 'node:fs';
+import {
+  appendFileSync,
+  chmodSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  unlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { WatchedFolder } from './watched-folder.js';
+import { sameTree } from './same-tree.js';
+import { never, WatchedFolder } from './watched-folder.js';
 
-describe('LocalFolder', () => {
-  it('gives the whole folder at first', async () => {
+describe('what LocalFolder holds', () => {
+  it('is the whole folder at first', async () => {
     await using watched = await WatchedFolder.open({
       'a.txt': '1',
       'b/c.txt': '2',
@@ -12,36 +26,287 @@ describe('LocalFolder', () => {
     expect([...(await watched.tree()).keys()]).toEqual(['a.txt', 'b', 'b/c.txt']);
   });
 
-  it('gives the same object when nothing differs', async () => {
+  it('is the same object when nothing differs', async () => {
     await using watched = await WatchedFolder.open({ 'a.txt': '1' });
     const tree = await watched.tree();
     watched.write('a.txt', '1');
     expect(await watched.next()).toBe(tree);
+    expect(tree.get('a.txt')?.stamp.mtimeMs).toBe(statSync(watched.path('a.txt')).mtimeMs);
   });
 
-  it('finds a changed file, and shares the entries of the others', async () => {
-    await using watched = await WatchedFolder.open({ 'a.txt': '1', 'b.txt': '1' });
+  it('shares the entries of files that did not change', async () => {
+    await using watched = await WatchedFolder.open({ 'a.txt': '1', 'b.txt': '1', 'c/d.txt': '1' });
     const before = await watched.tree();
     watched.write('a.txt', '2');
     const after = await watched.next();
-    expect(after.get('a.txt')).not.toEqual(before.get('a.txt'));
+    expect(after).not.toBe(before);
+    expect(before.get('a.txt')).not.toEqual(after.get('a.txt'));
     expect(after.get('b.txt')).toBe(before.get('b.txt'));
+    expect(after.get('c/d.txt')).toBe(before.get('c/d.txt'));
   });
 
-  it('finds what is in a new folder, and what changes in it afterwards', async () => {
+  it('takes what is known from a file with the same stamp, without reading it', async () => {
+    await using watched = await WatchedFolder.open({ 'a.txt': '1' });
+    const { mtimeMs, ctimeMs, ino, mode } = statSync(watched.path('a.txt'));
+    const known = {
+      kind: 'file',
+      mode: mode & 0o7777,
+      sizeBytes: 1,
+      sha256: 'as it was remembered',
+      stamp: { mtimeMs, ctimeMs, inode: ino },
+    } as const;
+    const { tree } = await watched.folder.refresh(new Map([['a.txt', known]]), never());
+    expect(tree.get('a.txt')).toBe(known);
+  });
+
+  const edits: readonly [string, (path: (relative: string) => string) => void][] = [
+    [
+      'an edit that keeps size and time',
+      (path) => {
+        const { atime, mtime } = statSync(path('old/file'));
+        writeFileSync(path('old/file'), '2');
+        utimesSync(path('old/file'), atime, mtime);
+      },
+    ],
+    ['a file that grows', (path) => appendFileSync(path('old/file'), 'x')],
+    ['a file that is emptied', (path) => truncateSync(path('old/file'))],
+    ['a deleted file', (path) => unlinkSync(path('old/file'))],
+    ['a renamed file', (path) => renameSync(path('old/file'), path('moved'))],
+    ['a name in other case', (path) => renameSync(path('old/file'), path('old/FILE'))],
+    ['permissions', (path) => chmodSync(path('old/file'), 0o755)],
+    ['permissions of a folder', (path) => chmodSync(path('old'), 0o700)],
+    ['a link', (path) => symlinkSync('file', path('old/link'))],
+    [
+      'a file that becomes a folder',
+      (path) => {
+        unlinkSync(path('old/file'));
+        mkdirSync(path('old/file/deep'), { recursive: true });
+        writeFileSync(path('old/file/deep/inner'), '');
+      },
+    ],
+    [
+      'a folder that becomes a file',
+      (path) => {
+        rmSync(path('old'), { recursive: true });
+        writeFileSync(path('old'), 'file now');
+      },
+    ],
+    [
+      'a folder that becomes a link',
+      (path) => {
+        renameSync(path('old'), path('real'));
+        symlinkSync('real', path('old'));
+      },
+    ],
+    ['an empty folder', (path) => mkdirSync(path('new'))],
+    [
+      'a nested new folder',
+      (path) => {
+        mkdirSync(path('new/deep/er'), { recursive: true });
+        writeFileSync(path('new/deep/er/file'), 'x');
+      },
+    ],
+    ['a renamed folder', (path) => renameSync(path('old'), path('moved'))],
+    ['a folder moved into another', (path) => renameSync(path('other'), path('old/other'))],
+    ['a deleted folder', (path) => rmSync(path('old'), { recursive: true })],
+    [
+      'two folders that changed places',
+      (path) => {
+        renameSync(path('old'), path('tmp'));
+        renameSync(path('other'), path('old'));
+        renameSync(path('tmp'), path('other'));
+      },
+    ],
+    [
+      'a folder made anew under its old name',
+      (path) => {
+        rmSync(path('old'), { recursive: true });
+        mkdirSync(path('old'));
+        writeFileSync(path('old/file'), 'x');
+      },
+    ],
+  ];
+  it.each(edits)('follows %s, and what is changed there next', async (_, edit) => {
+    await using watched = await WatchedFolder.open({
+      'old/file': '1',
+      'old/sub/file': '1',
+      'other/file': 'o',
+    });
+    await watched.tree();
+    edit((relative) => watched.path(relative));
+    sameTree(await watched.next(), await watched.walked());
+    watched.touchEverywhere();
+    sameTree(await watched.next(), await watched.walked());
+  });
+});
+
+describe('a batch', () => {
+  it('begins with its first event and is quick for one file', async () => {
+    await using watched = await WatchedFolder.open({ 'a.txt': '1' });
+    await watched.tree();
+    const startMs = performance.now();
+    watched.write('a.txt', '2');
+    const { firstEventAtMs, settledAtMs } = await watched.folder.nextBatch(never());
+    expect(firstEventAtMs).toBeGreaterThanOrEqual(startMs);
+    expect(settledAtMs).toBeGreaterThanOrEqual(firstEventAtMs + 4);
+  });
+
+  it('waits for the content of a file that was emptied to be written', async () => {
+    await using watched = await WatchedFolder.open({ 'a.txt': 'old' });
+    await watched.tree();
+    const next = watched.next();
+    truncateSync(watched.path('a.txt'));
+    await sleep(8);
+    watched.write('a.txt', 'new');
+    expect((await next).get('a.txt')).toMatchObject({ sizeBytes: 3 });
+  });
+
+  it('has nothing of what an editor puts beside the file', async () => {
+    await using watched = await WatchedFolder.open({ 'main.py': 'old' });
+    const before = await watched.tree();
+    watched.write('.main.py.swp', 'swap');
+    watched.write('4913', '');
+    unlinkSync(watched.path('4913'));
+    renameSync(watched.path('main.py'), watched.path('main.py~'));
+    watched.write('main.py', 'new');
+    const after = await watched.next();
+    expect([...after.keys()]).toEqual(['main.py']);
+    expect(after.get('main.py')).not.toEqual(before.get('main.py'));
+  });
+
+  it('is one, as long as git holds its lock', async () => {
+    await using watched = await WatchedFolder.open({ '.git/HEAD': '', a: '1', b: '1' });
+    await watched.tree();
+    watched.write('.git/index.lock', '');
+    watched.write('a', '2');
+    const next = watched.next();
+    const early = await Promise.race([next, sleep(400, 'waits')]);
+    expect(early).toBe('waits');
+    watched.write('b', '2');
+    unlinkSync(watched.path('.git/index.lock'));
+    sameTree(await next, await watched.walked());
+  });
+
+  it('does not wait for a lock that git left behind long ago', async () => {
+    await using watched = await WatchedFolder.open({ '.git/index.lock': '', a: '1' });
+    await watched.tree();
+    utimesSync(watched.path('.git/index.lock'), 1, 1);
+    watched.write('a', '2');
+    const { firstEventAtMs, settledAtMs } = await watched.folder.nextBatch(never());
+    expect(settledAtMs - firstEventAtMs).toBeLessThan(5_000);
+  });
+
+  it('does not end because it went on in a new folder', async () => {
+    await using watched = await WatchedFolder.open({ a: '1' });
+    await watched.tree();
+    const next = watched.next();
+    mkdirSync(watched.path('new'));
+    for (let file = 0; file < 8; file++) {
+      await sleep(12);
+      watched.write(`new/f${file}`, 'x');
+    }
+    expect((await next).has('new/f7')).toBe(true);
+  });
+
+  it('leaves what happens during the refresh to the next one', async () => {
+    await using watched = await WatchedFolder.open({ a: '1', b: '1' });
+    await watched.tree();
+    watched.write('a', '2');
+    await watched.folder.nextBatch(never());
+    const refresh = watched.tree();
+    watched.write('b', '2');
+    await refresh;
+    sameTree(await watched.next(), await watched.walked());
+  });
+
+  it('ends with the reason of the signal', async () => {
     await using watched = await WatchedFolder.open();
-    await watched.tree();
-    watched.write('new/deep/a.txt', '1');
-    expect([...(await watched.next()).keys()]).toEqual(['new', 'new/deep', 'new/deep/a.txt']);
-    watched.write('new/deep/b.txt', '1');
-    expect((await watched.next()).has('new/deep/b.txt')).toBe(true);
+    const stop = new AbortController();
+    const next = watched.folder.nextBatch(stop.signal);
+    stop.abort(new Error('enough'));
+    await expect(next).rejects.toThrow('enough');
+    watched.write('a', '1');
+    expect((await watched.next()).has('a')).toBe(true);
   });
 
-  it('finds renamed and deleted folders with all that was in them', async () => {
-    await using watched = await WatchedFolder.open({ 'a/x/1': '1', 'b/2': '2' });
+  it('is not made of ignored files', async () => {
+    await using watched = await WatchedFolder.open(
+      { a: '1', 'node_modules/x': '1' },
+      { ignore: ['node_modules/', '*.log'] },
+    );
     await watched.tree();
-    renameSync(watched.path('a'), watched.path('c'));
-    rmSync(watched.path('b'), { recursive: true });
-    expect([...(await watched.next()).keys()]).toEqual(['c', 'c/x', 'c/x/1']);
+    watched.write('app.log', 'line');
+    watched.write('node_modules/x', '2');
+    watched.write('.a.swp', 'swap');
+    const next = watched.folder.nextBatch(never());
+    expect(await Promise.race([next, sleep(100, 'silent')])).toBe('silent');
+    watched.write('a', '2');
+    await next;
+  });
+});
+
+describe('a refresh', () => {
+  it('looks again at all that was not confirmed', async () => {
+    await using watched = await WatchedFolder.open({ a: '1', 'sub/b': '1' });
+    await watched.tree();
+    watched.folder.confirm();
+    watched.write('sub/b', '2');
+    await watched.next();
+    watched.folder.distrust();
+    const before = await watched.tree();
+    expect(before.get('sub/b')).toMatchObject({ sizeBytes: 1 });
+    sameTree(before, await watched.walked());
+  });
+
+  it('keeps what it was to look at when it is interrupted', async () => {
+    await using watched = await WatchedFolder.open({ 'sub/b': '1' });
+    await watched.tree();
+    watched.write('sub/b', '2');
+    await watched.folder.nextBatch(never());
+    const interrupted = watched.folder.refresh(undefined, AbortSignal.abort(new Error('enough')));
+    await interrupted.catch(() => undefined);
+    sameTree(await watched.tree(), await watched.walked());
+  });
+
+  it('tells which deleted paths are ignored now', async () => {
+    await using watched = await WatchedFolder.open({ 'sub/a': '1', 'sub/.gitignore': 'a\n' });
+    const { isIgnored } = await watched.folder.refresh(undefined, never());
+    expect(isIgnored('sub/a', false)).toBe(true);
+    expect(isIgnored('sub/b', false)).toBe(false);
+  });
+
+  it('says once what it does not sync', async () => {
+    await using watched = await WatchedFolder.open({ a: '1' });
+    await watched.tree();
+    watched.makeFifo('pipe');
+    await watched.next();
+    watched.write('a', '2');
+    await watched.next();
+    expect(watched.warnings).toEqual(['pipe is neither file, folder nor link; it is not synced']);
+  });
+});
+
+describe('a .gitignore that changes', () => {
+  it('takes away what it ignores, and gives back what it does not any more', async () => {
+    await using watched = await WatchedFolder.open({
+      'src/deep/a.log': '1',
+      'src/deep/b': '1',
+      'out/x': '1',
+    });
+    await watched.tree();
+    watched.write('.gitignore', '*.log\nout/\n');
+    expect([...(await watched.next()).keys()]).toEqual(['src', 'src/deep', 'src/deep/b', '.gitignore']);
+    unlinkSync(watched.path('.gitignore'));
+    sameTree(await watched.next(), await watched.walked());
+    watched.write('out/x', '2');
+    sameTree(await watched.next(), await watched.walked());
+  });
+
+  it('holds for what is below its own folder', async () => {
+    await using watched = await WatchedFolder.open({ 'a/x.txt': '1', 'b/x.txt': '1', 'a/c/x.txt': '1' });
+    await watched.tree();
+    watched.write('a/.gitignore', 'x.txt\n');
+    const tree = await watched.next();
+    expect([...tree.keys()].filter((path) => path.endsWith('x.txt'))).toEqual(['b/x.txt']);
   });
 });

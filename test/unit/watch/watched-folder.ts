@@ -1,9 +1,12 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { appendFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../../../src/runtime.js';
 import { rulesOfSource } from '../../../src/sync/local-state.js';
+import type { IgnoreRules } from '../../../src/sync/ignore-rules.js';
+import { hashTree, listTree } from '../../../src/sync/scan.js';
 import type { LocalTree } from '../../../src/sync/tree.js';
 import { DirectoryWatcher } from '../../../src/watch/directories/directory-watcher.js';
 import { withoutEditorFiles } from '../../../src/watch/editor-files.js';
@@ -45,7 +48,7 @@ export class WatchedFolder implements AsyncDisposable {
     for (const [path, content] of Object.entries(files)) watched.write(path, content);
     const { source } = watched;
     const platform = 'linux';
-    const rules = () => withoutEditorFiles(rulesOfSource({ source, ignore, skipGitignore: false, platform }));
+    const rules = (): IgnoreRules => watched.rules();
     const warn = (message: string): void => void watched.warnings.push(message);
     watched.folder = await LocalFolder.open({ source, platform, clock, openWatcher, rules, warn }, never());
     return watched;
@@ -68,6 +71,36 @@ export class WatchedFolder implements AsyncDisposable {
   async next(): Promise<LocalTree> {
     await this.folder.nextBatch(AbortSignal.timeout(20_000));
     return this.tree();
+  }
+
+  /** What a walk of its own finds. */
+  async walked(): Promise<LocalTree> {
+    const options = {
+      source: this.source,
+      platform: 'linux',
+      rules: this.rules(),
+      signal: never(),
+      warn: () => undefined,
+    } as const;
+    return hashTree(await listTree(options), new Map<string, never>(), options);
+  }
+
+  /** Edits each file, and puts a new one in each folder. */
+  touchEverywhere(): void {
+    for (const entry of readdirSync(this.source, { recursive: true, withFileTypes: true })) {
+      const path = join(entry.parentPath, entry.name);
+      if (entry.isFile()) appendFileSync(path, 'touched');
+      if (entry.isDirectory()) writeFileSync(join(path, 'touched'), 'new');
+    }
+  }
+
+  makeFifo(path: string): void {
+    execFileSync('mkfifo', [this.path(path)]);
+  }
+
+  private rules(): IgnoreRules {
+    const { source, ignore } = this;
+    return withoutEditorFiles(rulesOfSource({ source, ignore, skipGitignore: false, platform: 'linux' }));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,0 +1,170 @@
+import {
+  appendFileSync,
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { sameTree } from './same-tree.js';
+import { WatchedFolder } from './watched-folder.js';
+
+const STEPS = 600;
+
+describe('LocalFolder after any sequence of changes', () => {
+  it.each([1, 2, 3])('holds what a walk of its own finds, and is told of everything (%i)', async (seed) => {
+    await using watched = await WatchedFolder.open({ 'a/x': '1', 'a/b/y': '2', z: '3' });
+    await watched.tree();
+    const random = randomOf(seed);
+    const changes = new RandomChanges(watched.source, random);
+    let known = await watched.tree();
+    for (let step = 0; step < STEPS; step++) {
+      changes.one();
+      if (random() < 0.3) await sleep(random() * 8);
+      if (random() < 0.1) known = await watched.tree();
+      if (random() > 0.05) continue;
+      known = await atRest(watched, known);
+      sameTree(known, await watched.walked());
+    }
+  });
+});
+
+/** Follows batches until none comes any more: every change has to be told, not only found. */
+async function atRest(watched: WatchedFolder, known: Awaited<ReturnType<WatchedFolder['tree']>>) {
+  for (let tree = known; ; ) {
+    const quiet = AbortSignal.timeout(120);
+    const more = await watched.folder.nextBatch(quiet).then(
+      () => true,
+      () => false,
+    );
+    if (!more) return tree;
+    tree = await watched.tree();
+  }
+}
+
+/** Makes, edits, moves and removes files and folders in a folder. */
+class RandomChanges {
+  constructor(
+    private readonly source: string,
+    private readonly random: () => number,
+  ) {}
+
+  one(): void {
+    const change = this.pick([
+      this.write,
+      this.write,
+      this.append,
+      this.remove,
+      this.move,
+      this.makeFolder,
+      this.link,
+      this.chmod,
+      this.swap,
+      this.ignore,
+    ]);
+    change.call(this);
+  }
+
+  private write(): void {
+    const path = join(this.source, this.folder(), this.name());
+    if (kindOf(path) !== 'folder') writeFileSync(path, String(this.random()));
+  }
+
+  private append(): void {
+    const path = this.entry();
+    if (path !== undefined && kindOf(path) === 'file') appendFileSync(path, 'x');
+  }
+
+  private remove(): void {
+    const path = this.entry();
+    if (path !== undefined) rmSync(path, { recursive: true });
+  }
+
+  private move(): void {
+    const from = this.entry();
+    const to = join(this.source, this.folder(), this.name());
+    if (from === undefined || `${to}/`.startsWith(`${from}/`)) return;
+    rmSync(to, { recursive: true, force: true });
+    if (existsSync(from)) renameSync(from, to);
+  }
+
+  private makeFolder(): void {
+    const path = join(this.source, this.folder(), this.name(), this.name());
+    if (kindOf(join(path, '..')) !== 'file' && kindOf(path) === undefined)
+      mkdirSync(path, { recursive: true });
+  }
+
+  private link(): void {
+    const path = join(this.source, this.folder(), this.name());
+    if (kindOf(path) === undefined) symlinkSync(this.name(), path);
+  }
+
+  private chmod(): void {
+    const path = this.entry();
+    if (path !== undefined && kindOf(path) !== undefined && !lstatSync(path).isSymbolicLink())
+      chmodSync(path, this.pick([0o700, 0o755, 0o744]));
+  }
+
+  /** A folder made anew, with the same inode number as likely as not. */
+  private swap(): void {
+    const path = join(this.source, this.folder());
+    if (path === this.source) return;
+    rmSync(path, { recursive: true });
+    mkdirSync(path);
+    writeFileSync(join(path, this.name()), 'new');
+  }
+
+  private ignore(): void {
+    const path = join(this.source, this.folder(), '.gitignore');
+    if (this.random() < 0.5) rmSync(path, { force: true });
+    else writeFileSync(path, this.pick(['x\n', 'b/\n', '/a\n', '*\n!y\n']));
+  }
+
+  private folder(): string {
+    const folders = this.all().filter((path) => kindOf(path) === 'folder');
+    return this.pick([this.source, ...folders]).slice(this.source.length + 1);
+  }
+
+  private entry(): string | undefined {
+    return this.pick(this.all());
+  }
+
+  private all(): string[] {
+    return readdirSync(this.source, { recursive: true, withFileTypes: true }).map((entry) =>
+      join(entry.parentPath, entry.name),
+    );
+  }
+
+  private name(): string {
+    return this.pick(['x', 'y', 'z', 'a', 'b', 'c', 'Ä', 'X']);
+  }
+
+  private pick<T>(items: readonly [T, ...T[]]): T;
+  private pick<T>(items: readonly T[]): T | undefined;
+  private pick<T>(items: readonly T[]): T | undefined {
+    return items[Math.floor(this.random() * items.length)];
+  }
+}
+
+function kindOf(path: string): 'file' | 'folder' | undefined {
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  return stats === undefined ? undefined : stats.isDirectory() ? 'folder' : 'file';
+}
+
+/** mulberry32: the same numbers for the same seed. */
+function randomOf(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
+  };
+}
