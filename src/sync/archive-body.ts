@@ -21,11 +21,18 @@ export async function archiveBody(
   signal: AbortSignal,
 ): Promise<Readable | Buffer> {
   if (contentBytes <= PLAIN_BYTES) return buffer(tar);
-  const roundTripMs = await measureRoundTrip(engine, signal);
-  if (roundTripMs < FAST_LINK_MS) return contentBytes <= BUFFERED_BYTES ? buffer(tar) : tar;
-  const gzip = createGzip({ level: roundTripMs < SLOW_LINK_MS ? 1 : 6, chunkSize: 1 << 18 });
+  const level = await gzipLevel(engine, signal);
+  if (level === undefined) return contentBytes <= BUFFERED_BYTES ? buffer(tar) : tar;
+  const gzip = createGzip({ level, chunkSize: 1 << 18 });
   tar.on('error', (error) => gzip.destroy(error)).pipe(gzip);
   return gzip;
+}
+
+/** How hard to compress what goes over this link; undefined where it is quicker without. */
+export async function gzipLevel(engine: Engine, signal: AbortSignal): Promise<number | undefined> {
+  const roundTripMs = await measureRoundTrip(engine, signal);
+  if (roundTripMs < FAST_LINK_MS) return undefined;
+  return roundTripMs < SLOW_LINK_MS ? 1 : 6;
 }
 
 /** A link that answers at once, or surely not, is asked once. */

@@ -1,23 +1,15 @@
-import { createHash, type Hash } from 'node:crypto';
-import { join, posix } from 'node:path';
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { RdtError } from '../errors.js';
+import { BlockHasher, identityOf, LARGE_BYTES } from './blocks.js';
+import { type CommitStage, EngineStage, type Placement, ScriptStage } from './commit-stage.js';
 import type { Owner } from './deployment.js';
 import { piecesOf, readWhole } from './file-content.js';
+import { type Patch, PatchReader } from './patch.js';
 import { type Deletion } from './sync-plan.js';
 import { type TarHeader, TarWriter } from './tar-writer.js';
-import { type LocalEntry, type LocalTree, parentsOf } from './tree.js';
-
-/** Symbolic link whose target is the id of the last whole sync, or `dirty` while one is under way. */
-export const STATE_LINK = '.rdt-state';
-/** New contents wait here until all of them have arrived. Its files carry no extension, so that no watcher in the container fires on them. */
-export const STAGE = '.rdt-stage';
-export const DIRTY = 'dirty';
-
-/** Larger files are streamed into the archive. */
-const IN_MEMORY_BYTES = 4 << 20;
-/** A script renames so many entries into place, a program each; more are linked by tar itself, which takes the old file away a moment before. */
-const MOST_MOVES = 16;
+import { type FileEntry, type LocalEntry, type LocalTree, parentsOf } from './tree.js';
 
 /**
  * One sync as one tar: contents into the stage, then hard links that put them in place, then the state. Whoever unpacks it
@@ -39,7 +31,14 @@ export interface CommitArchive {
   readonly onContent: (bytes: number) => void;
   readonly finish:
     | { readonly by: 'engine'; readonly token: string | undefined }
-    | { readonly by: 'script'; readonly marksState: boolean; readonly deletions: readonly Deletion[] };
+    | {
+        readonly by: 'script';
+        readonly id: string;
+        readonly marksState: boolean;
+        readonly deletions: readonly Deletion[];
+        /** Large files of which only what is new has to go, by their path below `source`. */
+        readonly patches: ReadonlyMap<string, Patch>;
+      };
 }
 
 /** What went into the archive, as it was when it was read; `changing` files were different after they had been read, and were left out. */
@@ -58,9 +57,12 @@ export function packCommit(archive: CommitArchive, packed: PackedFiles): Readabl
   return tar.stream(() => commit.write());
 }
 
+const NO_PATCHES: ReadonlyMap<string, Patch> = new Map();
+
 class CommitWriter {
-  private readonly links: (TarHeader & { readonly linkname: string })[] = [];
-  private readonly renames: boolean;
+  private readonly stage: CommitStage;
+  private readonly patches: ReadonlyMap<string, Patch>;
+  private readonly placements: Placement[] = [];
   private nextStaged = 0;
 
   constructor(
@@ -69,61 +71,18 @@ class CommitWriter {
     private readonly packed: PackedFiles,
   ) {
     const { finish, uploads } = archive;
-    this.renames =
-      finish.by === 'script' &&
-      uploads.length <= MOST_MOVES &&
-      // The list of moves has a line for each.
-      !uploads.some((path) => path.includes('\n'));
+    this.stage =
+      finish.by === 'engine'
+        ? new EngineStage(tar, finish.token)
+        : new ScriptStage(tar, { ...finish, uploads });
+    this.patches = finish.by === 'engine' ? NO_PATCHES : finish.patches;
   }
 
   async write(): Promise<void> {
-    const { finish } = this.archive;
-    if (finish.by === 'engine') await this.openEngineStage(finish.token !== undefined);
-    else await this.openScriptStage(finish.marksState, finish.deletions);
+    await this.stage.open();
     await this.writeParents();
     for (const path of this.archive.uploads) await this.writeUpload(path);
-    if (!this.renames) for (const link of this.links) await this.tar.entry(link);
-    if (finish.by === 'engine') await this.closeEngineStage(finish.token);
-    else await this.writeMoves();
-  }
-
-  /** A file in the place of a folder makes the engine remove the whole folder: that wipes what a cut connection left. */
-  private async openEngineStage(withState: boolean): Promise<void> {
-    if (withState) await this.tar.entry({ name: STATE_LINK, type: 'symlink', linkname: DIRTY });
-    await this.tar.entry({ name: STAGE, type: 'file' }, Buffer.alloc(0));
-    await this.tar.entry({ name: STAGE, type: 'directory', mode: 0o700 });
-  }
-
-  private async closeEngineStage(token: string | undefined): Promise<void> {
-    await this.tar.entry({ name: STAGE, type: 'file' }, Buffer.alloc(0));
-    if (token !== undefined) await this.tar.entry({ name: STATE_LINK, type: 'symlink', linkname: token });
-  }
-
-  private async openScriptStage(marksState: boolean, deletions: readonly Deletion[]): Promise<void> {
-    if (marksState) await this.tar.entry({ name: STATE_LINK, type: 'symlink', linkname: DIRTY });
-    await this.tar.entry({ name: STAGE, type: 'directory', mode: 0o700 });
-    await this.writeDeletions(
-      'remove',
-      deletions.filter(({ kind }) => kind !== 'directory'),
-    );
-    await this.writeDeletions(
-      'rmdir',
-      deletions.filter(({ kind }) => kind === 'directory'),
-    );
-  }
-
-  /** NUL-separated, each path with `./` before it, as the stage script's `xargs -0` reads them. */
-  private async writeDeletions(name: string, deletions: readonly Deletion[]): Promise<void> {
-    if (deletions.length === 0) return;
-    const paths = Buffer.from(deletions.map(({ path }) => `./${path}\0`).join(''));
-    await this.tar.entry({ name: `${STAGE}/${name}`, type: 'file' }, paths);
-  }
-
-  /** Comes last: without it the archive is not whole. A line is the number of a staged entry and the path that it moves to. */
-  private async writeMoves(): Promise<void> {
-    const moves = this.renames ? this.links : [];
-    const lines = moves.map(({ linkname, name }) => `${posix.basename(linkname)} ./${name}\n`);
-    await this.tar.entry({ name: `${STAGE}/moves`, type: 'file' }, Buffer.from(lines.join('')));
+    await this.stage.close(this.placements);
   }
 
   /** Says again that each parent is a folder: a link that something put in its place is not followed. */
@@ -143,10 +102,16 @@ class CommitWriter {
       case 'symlink':
         return this.symlink(path, entry);
       case 'file':
-        return entry.sizeBytes <= IN_MEMORY_BYTES ? this.smallFile(path, entry) : this.largeFile(path, entry);
+        return this.file(path, entry);
       case undefined:
         throw new Error(`${path} is to be sent but not in the tree`);
     }
+  }
+
+  private file(path: string, entry: FileEntry): Promise<void> {
+    if (entry.sizeBytes <= LARGE_BYTES) return this.smallFile(path, entry);
+    const patch = this.patches.get(this.fullPath(path));
+    return patch === undefined ? this.largeFile(path, entry) : this.patchedFile(path, entry, patch);
   }
 
   private async inPlace(path: string, entry: LocalEntry, header: TarHeader): Promise<void> {
@@ -156,12 +121,16 @@ class CommitWriter {
 
   private async symlink(path: string, entry: LocalEntry & { kind: 'symlink' }): Promise<void> {
     const header: TarHeader = { name: path, type: 'symlink', linkname: entry.target };
-    await this.inPlace(path, entry, this.renames ? { ...header, name: this.staged(header) } : header);
+    await this.inPlace(
+      path,
+      entry,
+      this.stage.holdsLinks ? { ...header, name: this.staged(header) } : header,
+    );
   }
 
   /** What is sent is what was read, whatever the scan saw: its size and hash are taken from the bytes. */
-  private async smallFile(path: string, entry: LocalEntry & { kind: 'file' }): Promise<void> {
-    const read = readWhole(join(this.archive.source, this.fullPath(path)));
+  private async smallFile(path: string, entry: FileEntry): Promise<void> {
+    const read = readWhole(this.absolute(path));
     if (read === undefined) {
       this.packed.changing.push(this.fullPath(path));
       return;
@@ -171,31 +140,43 @@ class CommitWriter {
     this.archive.onContent(bytes.length);
     const sha256 = createHash('sha256').update(bytes).digest('hex');
     const stamp = { mtimeMs: stats.mtimeMs, ctimeMs: stats.ctimeMs, inode: stats.ino };
-    this.fileSent(path, { ...entry, sizeBytes: bytes.length, sha256, stamp });
+    this.packed.sent.set(this.fullPath(path), { ...entry, sizeBytes: bytes.length, sha256, stamp });
+    this.packed.contentBytes += bytes.length;
   }
 
   /** The tar's header has promised a size before the first byte; a file that turns out different never gets its link. */
-  private async largeFile(path: string, entry: LocalEntry & { kind: 'file' }): Promise<void> {
-    const hash = createHash('sha256');
+  private async largeFile(path: string, entry: FileEntry): Promise<void> {
+    const hasher = new BlockHasher();
     const header = this.contentHeader(path, entry, entry.stamp.mtimeMs);
-    const absolute = join(this.archive.source, this.fullPath(path));
-    const pieces = this.watched(piecesOf(absolute, entry.sizeBytes), hash);
-    await this.tar.streamedEntry(header, entry.sizeBytes, pieces);
-    if (hash.digest('hex') === entry.sha256) this.fileSent(path, entry);
-    else this.leaveOut(path);
+    const pieces = piecesOf(this.absolute(path), 0, entry.sizeBytes);
+    await this.tar.streamedEntry(header, entry.sizeBytes, this.watched(pieces, hasher));
+    this.largeSent(path, entry, entry.sizeBytes, identityOf(hasher.digest()) === entry.sha256);
   }
 
-  private async *watched(pieces: AsyncIterable<Buffer>, hash: Hash): AsyncGenerator<Buffer> {
+  /** An empty file with owner and mode, for the script to fill, and all that is new in another. */
+  private async patchedFile(path: string, entry: FileEntry, patch: Patch): Promise<void> {
+    const { mode } = entry;
+    const { mtimeMs } = entry.stamp;
+    const name = this.staged({ name: path, type: 'file', mode, mtimeMs }, patch);
+    await this.tar.entry({ name, type: 'file', mode, mtimeMs });
+    const reader = new PatchReader(this.absolute(path), entry, patch);
+    const header: TarHeader = { name: `${name}n`, type: 'file', mtimeMs };
+    await this.tar.streamedEntry(header, patch.contentBytes, this.watched(reader.pieces()));
+    this.largeSent(path, entry, patch.contentBytes, reader.isSame);
+  }
+
+  private async *watched(pieces: AsyncIterable<Buffer>, hasher?: BlockHasher): AsyncGenerator<Buffer> {
     for await (const piece of pieces) {
-      hash.update(piece);
+      hasher?.update(piece);
       yield piece;
       this.archive.onContent(piece.length);
     }
   }
 
-  private fileSent(path: string, entry: LocalEntry & { kind: 'file' }): void {
-    this.packed.sent.set(this.fullPath(path), entry);
-    this.packed.contentBytes += entry.sizeBytes;
+  private largeSent(path: string, entry: FileEntry, contentBytes: number, isSame: boolean): void {
+    if (!isSame) return this.leaveOut(path);
+    this.packed.sent.set(this.fullPath(path), { ...entry, leftMtimeMs: entry.stamp.mtimeMs });
+    this.packed.contentBytes += contentBytes;
   }
 
   private leaveOut(path: string): void {
@@ -204,11 +185,11 @@ class CommitWriter {
         hint: 'Push again when it is at rest.',
       });
     }
-    this.links.pop();
+    this.placements.pop();
     this.packed.changing.push(this.fullPath(path));
   }
 
-  private contentHeader(path: string, entry: LocalEntry & { kind: 'file' }, mtimeMs: number): TarHeader {
+  private contentHeader(path: string, entry: FileEntry, mtimeMs: number): TarHeader {
     const { mode } = entry;
     const name = this.archive.unstaged.has(path)
       ? path
@@ -217,10 +198,14 @@ class CommitWriter {
   }
 
   /** Where an entry waits that is to be at its own name in the end. */
-  private staged(header: TarHeader): string {
-    const linkname = `${STAGE}/${this.nextStaged++}`;
-    this.links.push({ ...header, type: 'link', linkname });
+  private staged(header: TarHeader, patch?: Patch): string {
+    const linkname = `${this.stage.folder}/${this.nextStaged++}`;
+    this.placements.push({ ...header, linkname, ...(patch === undefined ? {} : { patch }) });
     return linkname;
+  }
+
+  private absolute(path: string): string {
+    return join(this.archive.source, this.fullPath(path));
   }
 
   private fullPath(path: string): string {

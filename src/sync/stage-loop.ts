@@ -1,13 +1,21 @@
 import type { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
 import { noAnswer } from '../transport/connection-error.js';
 import type { Engine, ExecSession } from '../transport/engine.js';
 import { SilenceWatch } from '../transport/silence-watch.js';
-import { STAGE_LOOP_SCRIPT, STALE_STATUS } from './stage-script.js';
-import type { Stage, StageResult, Stages } from './stages.js';
+import { gzipLevel } from './archive-body.js';
+import { STAGE_LOOP_SCRIPT } from './stage-script.js';
+import { failureOf, type Stage, type StageResult, type Stages } from './stages.js';
 
 /** A stage that says nothing for so long is not waited for any more: a paused container, a pulled cable. */
 const SILENCE_MS = 15_000;
+/** The slowest of memory cards. */
+const COPIED_BYTES_PER_MS = 1_000;
+/** A program runs in the container for anything that is compressed. */
+const PLAIN_BYTES = 16 << 10;
+const compress = promisify(gzip);
 const READY = /(?:^|\n)rdt:ready\n$/;
 /** Exit codes of a shell that is not there, or lacks a program. */
 const NO_SHELL: readonly number[] = [126, 127];
@@ -19,6 +27,14 @@ export type StartedLoop =
   /** The container, or the connection, ended while the shell was starting. */
   | { readonly kind: 'ended' };
 
+interface LoopOptions {
+  /** For messages. */
+  readonly where: string;
+  readonly folders: readonly string[];
+  /** Of long archives; undefined where they go plain. */
+  readonly gzipLevel: number | undefined;
+}
+
 /** A shell that stays in the container and carries out stage after stage: no program has to be started by the engine for one. */
 export class StageLoop implements Stages, AsyncDisposable {
   readonly channel = 'warm';
@@ -27,13 +43,11 @@ export class StageLoop implements Stages, AsyncDisposable {
   private output = '';
   private isOver = false;
   private wake: () => void = () => undefined;
-  private nextId = 1;
 
   private constructor(
     private readonly session: ExecSession,
     private readonly closing: AbortController,
-    private readonly where: string,
-    private readonly folders: readonly string[],
+    private readonly options: LoopOptions,
   ) {
     this.ended = this.listen();
   }
@@ -48,9 +62,10 @@ export class StageLoop implements Stages, AsyncDisposable {
     const closing = new AbortController();
     const argv = ['sh', '-c', STAGE_LOOP_SCRIPT, 'sh', ...folders];
     const ending = AbortSignal.any([signal, closing.signal]);
+    const level = await gzipLevel(engine, signal);
     const session = await engine.exec(container, { argv, user: '0:0' }, ending);
-    const loop = new StageLoop(session, closing, engine.description, folders);
-    if ((await loop.said(READY, signal)) !== undefined) return { kind: 'ready', loop };
+    const loop = new StageLoop(session, closing, { where: engine.description, folders, gzipLevel: level });
+    if ((await loop.said(READY, signal, SILENCE_MS)) !== undefined) return { kind: 'ready', loop };
     const exitCode = await session.exitCode.catch(() => undefined);
     return { kind: exitCode !== undefined && NO_SHELL.includes(exitCode) ? 'no-shell' : 'ended' };
   }
@@ -62,12 +77,17 @@ export class StageLoop implements Stages, AsyncDisposable {
   async run(stage: Stage, archive: Readable, signal: AbortSignal): Promise<StageResult> {
     const bytes = await buffer(archive);
     signal.throwIfAborted();
-    const id = this.nextId++;
+    const level = bytes.length > PLAIN_BYTES ? this.options.gzipLevel : undefined;
+    const body = level === undefined ? bytes : await compress(bytes, { level });
     this.output = '';
-    this.session.stdin.write(Buffer.concat([this.header(id, stage, bytes.length), bytes]));
-    const end = await this.said(new RegExp(`(?:^|\\n)rdt:${id}:(\\d+)\\n$`), signal);
+    const header = headerOf(stage, this.options.folders, body.length, level === undefined ? 'plain' : 'gzip');
+    this.session.stdin.write(Buffer.concat([header, body]));
+    const silenceMs = SILENCE_MS + stage.copiedBytes / COPIED_BYTES_PER_MS;
+    const end = await this.said(new RegExp(`(?:^|\\n)rdt:${stage.id}:(\\d+)\\n$`), signal, silenceMs);
     if (end === undefined) return { kind: 'lost', cause: this.closing.signal.reason };
-    return verdict(Number(end[1]), this.output.slice(0, end.index));
+    const status = Number(end[1]);
+    const output = this.output.slice(0, end.index);
+    return status === 0 ? { kind: 'done', output } : failureOf(status, output.trim());
   }
 
   /** The shell sees the end of its input when it has nothing to do; what it is doing is cut. */
@@ -76,18 +96,16 @@ export class StageLoop implements Stages, AsyncDisposable {
     await this.ended;
   }
 
-  /** See `STAGE_LOOP_SCRIPT`. */
-  private header(id: number, { folder, token, mode, expected }: Stage, bytes: number): Buffer {
-    const number = this.folders.indexOf(folder) + 1;
-    if (number === 0) throw new Error(`${folder} is no folder of this channel`);
-    const words = [id, number, token || '-', mode, expected || '-', bytes, 'plain'];
-    return Buffer.from(`${words.join(' ')}\n`);
-  }
-
   /** Waits for words of the shell; undefined when it ends, or is silent for too long. Ends the shell when the signal is aborted. */
-  private async said(words: RegExp, signal: AbortSignal): Promise<RegExpExecArray | undefined> {
+  private async said(
+    words: RegExp,
+    signal: AbortSignal,
+    silenceMs: number,
+  ): Promise<RegExpExecArray | undefined> {
     const close = (): void => this.closing.abort(signal.reason);
-    const silence = new SilenceWatch(SILENCE_MS, () => this.closing.abort(noAnswer(this.where, SILENCE_MS)));
+    const silence = new SilenceWatch(silenceMs, () =>
+      this.closing.abort(noAnswer(this.options.where, silenceMs)),
+    );
     signal.addEventListener('abort', close, { once: true });
     try {
       for (;;) {
@@ -118,13 +136,15 @@ export class StageLoop implements Stages, AsyncDisposable {
   }
 }
 
-function verdict(status: number, output: string): StageResult {
-  switch (status) {
-    case 0:
-      return { kind: 'done', output };
-    case STALE_STATUS:
-      return { kind: 'stale' };
-    default:
-      return { kind: 'failed', status, errors: output.trim() };
-  }
+/** See `STAGE_LOOP_SCRIPT`. */
+function headerOf(
+  { folder, id, token, mode, expected }: Stage,
+  folders: readonly string[],
+  bytes: number,
+  packing: 'plain' | 'gzip',
+): Buffer {
+  const number = folders.indexOf(folder) + 1;
+  if (number === 0) throw new Error(`${folder} is no folder of this channel`);
+  const words = [id, number, token || '-', mode, expected || '-', bytes, packing];
+  return Buffer.from(`${words.join(' ')}\n`);
 }

@@ -1,11 +1,19 @@
+import { BLOCK_BYTES } from './blocks.js';
+
 /** Exit codes of the stage besides those of the programs in it. */
 export const STALE_STATUS = 64;
+export const OTHER_BASE_STATUS = 65;
 
 /**
- * `stage <folder> <token> <mode> <expected>` carries out the commit archive that comes on its standard input, below the folder.
+ * `stage <folder> <token> <mode> <expected> <id>` carries out the commit archive that comes on its standard input, below the folder.
  * `token` is the state that it leaves, '' where another commit carries the state. A folder that holds files which are not ours stays,
  * unless the mode is `strict`: then that is a failure. With `expected` nothing is done unless that is the state now.
- * Each of the files that the archive moves is the old one or the new one at any moment, and never missing.
+ *
+ * Each of the files that the archive moves is the old one or the new one at any moment, and never missing. What it needs waits in
+ * `.rdt-stage/<id>`. Whoever syncs next takes `.rdt-stage` away first, and so stops a stage that goes on although its laptop has gone:
+ * whatever that one still wanted to move is not there any more.
+ *
+ * A file is patched in a copy. An app that wrote into it since our last sync has left another size, or a time that is no whole second.
  */
 const STAGE = `
 stage() (
@@ -15,23 +23,55 @@ stage() (
   if [ -n "$4" ] && [ "$(readlink .rdt-state)" != "$4" ]; then exit ${STALE_STATUS}; fi
   if [ -e .rdt-stage ] || [ -L .rdt-stage ]; then rm -rf .rdt-stage; fi
   tar -xf -
-  if [ ! -f .rdt-stage/moves ]; then echo "the archive was cut short" >&2; exit 1; fi
+  staged=.rdt-stage/$5
+  if [ ! -f "$staged/moves" ]; then echo "the archive was cut short" >&2; exit 1; fi
+  if [ -s "$staged/patches" ]; then
+    while IFS=' ' read -r number mode size mtime length runs && IFS= read -r path; do patch; done <"$staged/patches"
+  fi
   while IFS= read -r move; do
     path=\${move#* }
     if [ -d "$path" ] && [ ! -L "$path" ]; then echo "$path is a folder" >&2; exit 1; fi
-    mv -f -- ".rdt-stage/\${move%% *}" "$path"
-  done <.rdt-stage/moves
-  if [ -s .rdt-stage/remove ]; then xargs -0 rm -f -- <.rdt-stage/remove; fi
-  if [ -s .rdt-stage/rmdir ]; then
-    if [ "$3" = strict ]; then xargs -0 rmdir -- <.rdt-stage/rmdir
-    else xargs -0 -n 1 rmdir -- <.rdt-stage/rmdir 2>/dev/null || true
+    mv -f -- "$staged/\${move%% *}" "$path"
+  done <"$staged/moves"
+  if [ -s "$staged/remove" ]; then xargs -0 rm -f -- <"$staged/remove"; fi
+  if [ -s "$staged/rmdir" ]; then
+    if [ "$3" = strict ]; then xargs -0 rmdir -- <"$staged/rmdir"
+    else xargs -0 -n 1 rmdir -- <"$staged/rmdir" 2>/dev/null || true
     fi
   fi
+  [ -d "$staged" ]
   rm -rf .rdt-stage
   if [ -n "$2" ]; then ln -sfn "$2" .rdt-state; fi
 )
+
+patch() {
+  if [ ! -f "$path" ] || [ -L "$path" ]; then exit ${OTHER_BASE_STATUS}; fi
+  base=$(stat -c '%s %Y %i %y' -- "$path")
+  case $base in
+    "$size $mtime "*.*[1-9]*' '*) exit ${OTHER_BASE_STATUS} ;;
+    "$size $mtime "*) ;;
+    *) exit ${OTHER_BASE_STATUS} ;;
+  esac
+  file=$staged/$number
+  cp -- "$path" "$file"
+  [ "$(stat -c '%s %Y %i %y' -- "$path")" = "$base" ] || exit ${OTHER_BASE_STATUS}
+  taken=0
+  for run in $runs; do
+    from=\${run%:*}
+    count=\${run#*:}
+    dd if="\${file}n" of="$file" bs=${BLOCK_BYTES} skip="$taken" seek="$from" count="$count" conv=notrunc 2>/dev/null
+    taken=$((taken + count))
+  done
+  if [ "$length" != "$size" ]; then dd if=/dev/null of="$file" bs=1 seek="$length" count=0 2>/dev/null; fi
+  chmod "$mode" "$file"
+  touch -r "\${file}n" "$file"
+}
+
 clean() {
-  if [ "$2" != 0 ] && [ "$2" != ${STALE_STATUS} ]; then rm -rf "$1/.rdt-stage"; fi
+  if [ "$3" != 0 ] && [ "$3" != ${STALE_STATUS} ]; then
+    rm -rf "$1/.rdt-stage/$2"
+    rmdir "$1/.rdt-stage" 2>/dev/null
+  fi
 }
 `;
 
@@ -39,7 +79,7 @@ clean() {
 export const STAGE_SCRIPT = `${STAGE}
 stage "$@"
 status=$?
-clean "$1" $status
+clean "$1" "$5" $status
 echo "rdt:$status"
 `;
 
@@ -51,7 +91,7 @@ echo "rdt:$status"
  */
 export const STAGE_LOOP_SCRIPT = `${STAGE}
 exec 2>&1
-for tool in dd ln mkdir mv readlink rm rmdir tar xargs; do
+for tool in chmod cp dd gzip ln mkdir mv readlink rm rmdir stat tar touch xargs; do
   command -v "$tool" >/dev/null || exit 127
 done
 [ "$(printf 'a\\nb' | dd bs=3 count=1 iflag=fullblock 2>/dev/null)" = "$(printf 'a\\nb')" ] || exit 127
@@ -61,12 +101,12 @@ while read -r id number token mode expected bytes packing; do
   if [ "$token" = - ]; then token=; fi
   if [ "$expected" = - ]; then expected=; fi
   if [ "$packing" = gzip ]; then
-    dd bs="$bytes" count=1 iflag=fullblock 2>/dev/null | gzip -dc | stage "$folder" "$token" "$mode" "$expected"
+    dd bs="$bytes" count=1 iflag=fullblock 2>/dev/null | gzip -dc | stage "$folder" "$token" "$mode" "$expected" "$id"
   else
-    dd bs="$bytes" count=1 iflag=fullblock 2>/dev/null | stage "$folder" "$token" "$mode" "$expected"
+    dd bs="$bytes" count=1 iflag=fullblock 2>/dev/null | stage "$folder" "$token" "$mode" "$expected" "$id"
   fi
   status=$?
-  clean "$folder" $status
+  clean "$folder" "$id" $status
   echo "rdt:$id:$status"
 done
 `;

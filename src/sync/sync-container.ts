@@ -3,7 +3,8 @@ import { posix } from 'node:path';
 import type { Container, Engine, PathStat } from '../transport/engine.js';
 import { EngineError } from '../transport/engine-error.js';
 import { type Commit, type CommitOutcome, commit } from './commit.js';
-import { DIRTY, type PackedFiles, STATE_LINK } from './commit-archive.js';
+import type { PackedFiles } from './commit-archive.js';
+import { DIRTY, STATE_LINK } from './commit-stage.js';
 import { type Deployed, type Deployment, type DeploymentStore, withoutRacyStamp } from './deployment.js';
 import { ownerOf } from './owner.js';
 import type { SyncPlan } from './sync-plan.js';
@@ -64,7 +65,9 @@ export async function readDeployed(
   const foreignToken = token === undefined || token === DIRTY ? undefined : token;
   const vanished = entriesNotIn(new Map([...left, ...(remembered?.tree ?? [])]), local);
   const canAsk = container.state.running && !container.state.restarting && remembered?.hasShell !== false;
-  const found = canAsk ? await verifyContainer(engine, container.id, destination, local, signal) : undefined;
+  const found = canAsk
+    ? await verifyContainer(engine, container.id, destination, source, local, signal)
+    : undefined;
   const tree = new Map<string, TreeEntry>([...(found ?? []), ...vanished]);
   return { tree, knowledge: found === undefined ? 'none' : 'verified', remembered, foreignToken };
 }
@@ -82,6 +85,7 @@ export interface SyncOptions {
   /** Wall clock when the scan began, ms since 1970: younger files are read again by the next scan. */
   readonly scannedAtMs: number;
   onProgress(sentBytes: number, totalBytes: number): void;
+  readonly onArchive?: Commit['onArchive'];
 }
 
 /** Carries out a plan and remembers the result. Paths in `changing` were not at rest and are still as they were. */
@@ -113,8 +117,16 @@ function deployedTree(
   const unsent = new Set(changing);
   const tree = new Map<string, LocalEntry>();
   for (const [path, entry] of local) {
-    const there = unsent.has(path) ? deployed.remembered?.tree.get(path) : (sent.get(path) ?? entry);
+    const there = unsent.has(path)
+      ? deployed.remembered?.tree.get(path)
+      : (sent.get(path) ?? untouched(entry, deployed.tree.get(path)));
     if (there !== undefined) tree.set(path, withoutRacyStamp(there, scannedAtMs));
   }
   return tree;
+}
+
+/** A large file that was not sent has the time that it had; a patch of it has to know that one. */
+function untouched(entry: LocalEntry, there: TreeEntry | undefined): LocalEntry {
+  if (entry.kind !== 'file' || entry.blocks === undefined) return entry;
+  return { ...entry, leftMtimeMs: there?.kind === 'file' ? there.leftMtimeMs : undefined };
 }

@@ -1,6 +1,16 @@
-/** What one path holds, as far as a container can tell it apart. Modes are the permission bits (07777) without the type. */
+/**
+ * What one path holds, as far as a container can tell it apart. Modes are the permission bits (07777) without the type.
+ * `sha256` is that of the content; of a file above 4 MB, that of the hashes of its blocks (blocks.ts).
+ * `leftMtimeMs` is the time of a large file in the container, where it is known.
+ */
 export type TreeEntry =
-  | { readonly kind: 'file'; readonly mode: number; readonly sizeBytes: number; readonly sha256: string }
+  | {
+      readonly kind: 'file';
+      readonly mode: number;
+      readonly sizeBytes: number;
+      readonly sha256: string;
+      readonly leftMtimeMs?: number | undefined;
+    }
   | { readonly kind: 'directory'; readonly mode: number }
   | { readonly kind: 'symlink'; readonly target: string };
 
@@ -20,7 +30,9 @@ export const NEVER: Stamp = { mtimeMs: -1, ctimeMs: -1, inode: -1 };
 export const sameStamp = (a: Stamp, b: Stamp): boolean =>
   a.mtimeMs === b.mtimeMs && a.ctimeMs === b.ctimeMs && a.inode === b.inode;
 
-export type LocalEntry = TreeEntry & { readonly stamp: Stamp };
+/** `blocks` are the hashes of those of a large file (blocks.ts). */
+export type LocalEntry = TreeEntry & { readonly stamp: Stamp; readonly blocks?: Buffer | undefined };
+export type FileEntry = LocalEntry & { readonly kind: 'file' };
 export type LocalTree = Tree<LocalEntry>;
 
 export function sameEntry(a: TreeEntry, b: TreeEntry): boolean {

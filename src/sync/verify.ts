@@ -1,6 +1,9 @@
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import type { Engine } from '../transport/engine.js';
+import { LARGE_BYTES } from './blocks.js';
 import { LIST_SCRIPT, runScript } from './container-script.js';
+import { plainHashOf } from './hash-file.js';
 import type { LocalTree, Tree, TreeEntry } from './tree.js';
 
 const FILE_TYPE = 0o170000;
@@ -16,42 +19,69 @@ export async function verifyContainer(
   engine: Engine,
   container: string,
   destination: string,
+  source: string,
   tree: LocalTree,
   signal: AbortSignal,
 ): Promise<Tree | undefined> {
   const paths = [...tree.keys()].filter((path) => !/[\n\\]/.test(path));
   const input = Readable.from([Buffer.from(paths.map((path) => `./${path}\0`).join(''))]);
   const result = await runScript(engine, container, LIST_SCRIPT, [destination], input, signal);
-  return result.kind === 'done' ? parseListing(result.output, tree) : undefined;
+  if (result.kind !== 'done') return undefined;
+  return sameLargeFiles(parseListing(result.output, tree), source, tree, signal);
+}
+
+/** The container tells the hash of a large file's bytes, the tree that of its blocks: the file is read once more to compare them. */
+async function sameLargeFiles(
+  found: ReadonlyMap<string, TreeEntry>,
+  source: string,
+  tree: LocalTree,
+  signal: AbortSignal,
+): Promise<Tree> {
+  const compared = new Map(found);
+  for (const [path, local] of tree) {
+    const there = found.get(path);
+    if (there?.kind !== 'file' || local.kind !== 'file' || local.sizeBytes <= LARGE_BYTES) continue;
+    const plain = await plainHashOf(join(source, path), local.sha256, signal);
+    if (there.sha256 === plain) compared.set(path, { ...there, sha256: local.sha256 });
+  }
+  return compared;
 }
 
 /** Exported for its test: reads the output of `LIST_SCRIPT`. */
 export function parseListing(output: string, local: LocalTree): Tree {
-  const modes = new Map<string, number>();
+  const stats = new Map<string, Stat>();
   const hashes = new Map<string, string>();
   for (const line of output.split('\n')) {
-    const stat = /^s ([0-9a-f]+) \.\/(.*)$/.exec(line);
+    const stat = /^s ([0-9a-f]+) (\d+) \.\/(.*)$/.exec(line);
     const hash = /^([0-9a-f]{64}) [ *]\.\/(.*)$/.exec(line);
-    if (stat?.[1] !== undefined && stat[2] !== undefined) modes.set(stat[2], Number.parseInt(stat[1], 16));
+    if (stat?.[1] !== undefined && stat[3] !== undefined)
+      stats.set(stat[3], { mode: Number.parseInt(stat[1], 16), mtimeMs: Number(stat[2]) * 1000 });
     else if (hash?.[1] !== undefined && hash[2] !== undefined) hashes.set(hash[2], hash[1]);
   }
   const tree = new Map<string, TreeEntry>();
-  for (const [path, rawMode] of modes) {
-    const entry = entryOf(rawMode, hashes.get(path), local.get(path));
+  for (const [path, stat] of stats) {
+    const entry = entryOf(stat, hashes.get(path), local.get(path));
     if (entry !== undefined) tree.set(path, entry);
   }
   return tree;
 }
 
+interface Stat {
+  /** With the bits of the kind. */
+  readonly mode: number;
+  readonly mtimeMs: number;
+}
+
 function entryOf(
-  rawMode: number,
+  stat: Stat,
   sha256: string | undefined,
   local: TreeEntry | undefined,
 ): TreeEntry | undefined {
-  const mode = rawMode & 0o7777;
-  if ((rawMode & FILE_TYPE) === DIRECTORY) return { kind: 'directory', mode };
-  if ((rawMode & FILE_TYPE) === REGULAR && sha256 !== undefined) {
-    return { kind: 'file', mode, sizeBytes: local?.kind === 'file' ? local.sizeBytes : 0, sha256 };
+  const mode = stat.mode & 0o7777;
+  if ((stat.mode & FILE_TYPE) === DIRECTORY) return { kind: 'directory', mode };
+  if ((stat.mode & FILE_TYPE) === REGULAR && sha256 !== undefined) {
+    const sizeBytes = local?.kind === 'file' ? local.sizeBytes : 0;
+    return { kind: 'file', mode, sizeBytes, sha256, leftMtimeMs: stat.mtimeMs };
   }
   // Some other kind is in the way: name it as a link, so that a folder that is to be there is seen as a swap.
   return { kind: 'symlink', target: '' };

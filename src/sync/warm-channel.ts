@@ -7,9 +7,6 @@ import { type Commit, type CommitOutcome, commit } from './commit.js';
 import { StageLoop } from './stage-loop.js';
 import { LostStage } from './stages.js';
 
-/** More goes the way of a push that has no channel: it is compressed there, and streamed. */
-const MOST_FILES = 300;
-const MOST_BYTES = 1 << 20;
 /** A container that is being restarted is asked again after so long, then after twice as long ... */
 const FIRST_RETRY_MS = 20;
 const LAST_RETRY_MS = 2_000;
@@ -46,6 +43,11 @@ export class WarmChannel implements AsyncDisposable {
     return this.loop?.isAlive === true;
   }
 
+  /** Whether it is known if the container has a shell to keep. */
+  get isSettled(): boolean {
+    return this.hasShell !== undefined;
+  }
+
   /**
    * As `commit()`; one begins when the one before has ended. What the deployment knows by the token is checked in the container, in the same step.
    * @throws RdtError when the container has another state than `deployed` says; nothing was changed then.
@@ -56,14 +58,16 @@ export class WarmChannel implements AsyncDisposable {
     return turn;
   }
 
+  /** Waits for the commit that is under way: to cut it, abort its own signal. */
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.last;
     this.closing.abort(new Error('The channel was closed.'));
     await this.keeping;
   }
 
   private async commitNow(request: Commit): Promise<CommitOutcome> {
     const known = { ...request, hasShell: request.hasShell ?? this.hasShell };
-    if (this.loop?.isAlive !== true || !isSmall(request)) return commit(known);
+    if (this.loop?.isAlive !== true) return commit(known);
     try {
       return await commit({ ...known, stages: this.loop });
     } catch (error) {
@@ -118,14 +122,4 @@ function foldersOf({ mounts, tmpfs }: Container, destination: string): string[] 
   const points = [...mounts.map((mount) => mount.destination), ...tmpfs];
   const prefix = destination.endsWith('/') ? destination : `${destination}/`;
   return [posix.join(destination), ...points.filter((point) => point.startsWith(prefix))];
-}
-
-function isSmall({ plan, local }: Commit): boolean {
-  if (plan.uploads.length > MOST_FILES) return false;
-  let bytes = 0;
-  for (const path of plan.uploads) {
-    const entry = local.get(path);
-    if (entry?.kind === 'file') bytes += entry.sizeBytes;
-  }
-  return bytes <= MOST_BYTES;
 }

@@ -1,13 +1,16 @@
 import type { Deployment } from '../deployment.js';
-import { type LocalEntry, type LocalTree, NEVER, type Stamp } from '../tree.js';
+import { hashesLength } from '../blocks.js';
+import { type LocalEntry, NEVER, type Stamp } from '../tree.js';
 
-const VERSION = 2;
-const KINDS = ['file', 'directory', 'symlink'] as const;
+const VERSION = 3;
+const KINDS = ['file', 'directory', 'symlink', 'large file'] as const;
 const MODE_BITS = 12;
 /** Of each entry: kind and mode, size, mtime, ctime, inode. */
 const COLUMNS = 5;
 const NUMBER_BYTES = COLUMNS * 8;
 const HASH_BYTES = 32;
+/** Before the hashes of a large file's blocks: its time in the container, -1 when it is not known. */
+const LEFT_TIME_BYTES = 8;
 
 /** The first line of the file; lengths are in bytes, sections follow each other in the order of their names here. */
 interface Head {
@@ -17,6 +20,7 @@ interface Head {
   readonly hashes: number;
   readonly paths: number;
   readonly targets: number;
+  readonly blocks: number;
 }
 
 /**
@@ -32,6 +36,7 @@ export function encodeDeployment({ tree, ...deployment }: Deployment): Buffer[] 
     Buffer.from(hashes, 'hex'),
     joined([...tree.keys()]),
     joined(targets),
+    Buffer.concat(entries.flatMap(blocksOf)),
   ];
   const head: Head = {
     version: VERSION,
@@ -40,6 +45,7 @@ export function encodeDeployment({ tree, ...deployment }: Deployment): Buffer[] 
     hashes: hashes.length / 2 / HASH_BYTES,
     paths: sections[2]?.length ?? 0,
     targets: sections[3]?.length ?? 0,
+    blocks: sections[4]?.length ?? 0,
   };
   return [Buffer.from(`${JSON.stringify(head)}\n`), ...sections];
 }
@@ -53,7 +59,7 @@ function numbersOf(entries: readonly LocalEntry[]): Buffer {
   for (const entry of entries) {
     const { mtimeMs, ctimeMs, inode } = entry.kind === 'file' ? entry.stamp : NEVER;
     const mode = entry.kind === 'symlink' ? 0 : entry.mode;
-    numbers[at++] = (KINDS.indexOf(entry.kind) << MODE_BITS) | mode;
+    numbers[at++] = (KINDS.indexOf(kindOf(entry)) << MODE_BITS) | mode;
     numbers[at++] = entry.kind === 'file' ? entry.sizeBytes : 0;
     numbers[at++] = mtimeMs;
     numbers[at++] = ctimeMs;
@@ -62,19 +68,29 @@ function numbersOf(entries: readonly LocalEntry[]): Buffer {
   return Buffer.from(numbers.buffer);
 }
 
+const kindOf = (entry: LocalEntry): (typeof KINDS)[number] =>
+  entry.kind === 'file' && entry.blocks !== undefined ? 'large file' : entry.kind;
+
+function blocksOf(entry: LocalEntry): Buffer[] {
+  if (entry.kind !== 'file' || entry.blocks === undefined) return [];
+  const leftTime = Buffer.alloc(LEFT_TIME_BYTES);
+  leftTime.writeDoubleLE(entry.leftMtimeMs ?? -1);
+  return [leftTime, entry.blocks];
+}
+
 /** Undefined for a file of another version, or one that is damaged. */
 export function decodeDeployment(bytes: Buffer): Deployment | undefined {
   const headBytes = bytes.indexOf('\n') + 1;
   const head = parseHead(bytes.toString('utf8', 0, headBytes));
   if (head === undefined) return undefined;
-  const { entries, hashes, paths, targets } = head;
-  const lengths = [entries * NUMBER_BYTES, hashes * HASH_BYTES, paths, targets];
+  const { entries, hashes, paths, targets, blocks } = head;
+  const lengths = [entries * NUMBER_BYTES, hashes * HASH_BYTES, paths, targets, blocks];
   if (bytes.length !== lengths.reduce((sum, length) => sum + length, headBytes)) return undefined;
   let start = headBytes;
-  const [numbers, hash, path, target] = lengths.map((length) => bytes.subarray(start, (start += length)));
-  if (numbers === undefined || hash === undefined || path === undefined || target === undefined)
-    return undefined;
+  const sections = lengths.map((length) => bytes.subarray(start, (start += length)));
+  const [numbers = NONE, hash = NONE, path = NONE, target = NONE, block = NONE] = sections;
   const tree = treeOf(floatsOf(numbers), hash.toString('hex'), split(path), split(target));
+  addBlocks(tree, block);
   return tree.size === entries ? { ...head.deployment, tree } : undefined;
 }
 
@@ -90,6 +106,21 @@ function parseHead(text: string): Head | undefined {
   return isOurs ? (head as Head) : undefined;
 }
 
+const NONE = Buffer.alloc(0);
+
+/** The entries of large files have an empty place for their blocks. */
+function addBlocks(tree: Map<string, LocalEntry>, blocks: Buffer): void {
+  let at = 0;
+  for (const [path, entry] of tree) {
+    if (entry.kind !== 'file' || entry.blocks === undefined) continue;
+    const leftMtimeMs = blocks.readDoubleLE(at);
+    at += LEFT_TIME_BYTES;
+    // A copy, so that the whole file does not stay in memory for a part of it.
+    const own = Buffer.from(blocks.subarray(at, (at += hashesLength(entry.sizeBytes))));
+    tree.set(path, { ...entry, blocks: own, leftMtimeMs: leftMtimeMs < 0 ? undefined : leftMtimeMs });
+  }
+}
+
 const split = (names: Buffer): string[] => (names.length === 0 ? [] : names.toString('utf8').split('\0'));
 
 /** A copy, for a view of numbers has to begin at a multiple of eight. */
@@ -100,7 +131,7 @@ function treeOf(
   hashes: string,
   paths: readonly string[],
   targets: readonly string[],
-): LocalTree {
+): Map<string, LocalEntry> {
   const tree = new Map<string, LocalEntry>();
   let at = 0;
   let hashAt = 0;
@@ -111,10 +142,13 @@ function treeOf(
     const mode = kindAndMode & ((1 << MODE_BITS) - 1);
     const sizeBytes = next();
     const stamp: Stamp = { mtimeMs: next(), ctimeMs: next(), inode: next() };
-    switch (KINDS[kindAndMode >> MODE_BITS]) {
-      case 'file': {
+    const kind = KINDS[kindAndMode >> MODE_BITS];
+    switch (kind) {
+      case 'file':
+      case 'large file': {
         const sha256 = hashes.slice(hashAt, (hashAt += 2 * HASH_BYTES));
-        tree.set(path, { kind: 'file', mode, sizeBytes, sha256, stamp });
+        const content = { kind: 'file', mode, sizeBytes, sha256, stamp } as const;
+        tree.set(path, kind === 'file' ? content : { ...content, blocks: NONE });
         break;
       }
       case 'directory':

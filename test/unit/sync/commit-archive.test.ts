@@ -133,8 +133,12 @@ describe('a commit archive', () => {
       { path: 'old/-x\ny', kind: 'file' },
       { path: 'old', kind: 'directory' },
     ] as const;
-    const { entries } = await unpack({ ...archive, uploads: [], finish: { by: 'script', marksState: true, deletions } });
-    expect(entries.find(({ name }) => name === '.rdt-stage/remove')?.content).toBe('./old/-x\ny\0');
-    expect(entries.find(({ name }) => name === '.rdt-stage/rmdir')?.content).toBe('./old\0');
+    const { entries } = await unpack({
+      ...archive,
+      uploads: [],
+      finish: { by: 'script', id: 'a1', marksState: true, deletions, patches: new Map() },
+    });
+    expect(entries.find(({ name }) => name === '.rdt-stage/a1/remove')?.content).toBe('./old/-x\ny\0');
+    expect(entries.find(({ name }) => name === '.rdt-stage/a1/rmdir')?.content).toBe('./old\0');
   });
 });

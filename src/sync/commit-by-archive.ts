@@ -1,0 +1,99 @@
+import { posix } from 'node:path';
+import { Readable } from 'node:stream';
+import { EngineError } from '../transport/engine-error.js';
+import { archiveBody } from './archive-body.js';
+import { newPackedFiles, type PackedFiles, packCommit } from './commit-archive.js';
+import {
+  archiveOf,
+  type Commit,
+  type CommitOutcome,
+  contentBytes,
+  type CountedCommit,
+  GO_ON,
+  refused,
+} from './commit-request.js';
+import { DIRTY } from './commit-stage.js';
+import { CLEAN_SCRIPT, runScript } from './container-script.js';
+import { makeDestination } from './destination.js';
+import { type MountPart, splitByMount } from './mounts.js';
+
+const SET_ID = 0o6000;
+
+/** By the engine itself, which unpacks an archive: the container needs no program for it, and need not run. */
+export async function commitByArchive(request: CountedCommit): Promise<CommitOutcome> {
+  request.onArchive?.(request.totalBytes);
+  const packed = newPackedFiles();
+  const parts = splitByMount(request.plan.uploads, request.container, request.destination);
+  if (parts.length > 1) await putPart(request, { below: '', uploads: [] }, DIRTY);
+  for (const part of parts) {
+    addPacked(packed, await putPart(request, part, part.below === '' ? request.token : undefined));
+  }
+  return { kind: 'committed', channel: 'archive', packed, hasShell: request.hasShell };
+}
+
+/** `token` is the state that the part leaves behind; only the destination's own part has one. */
+async function putPart(
+  request: CountedCommit,
+  part: MountPart,
+  token: string | undefined,
+): Promise<PackedFiles> {
+  try {
+    return await putArchive(request, part, token);
+  } catch (error) {
+    if (!(error instanceof EngineError)) throw error;
+    if (await makeDestination(request)) return putArchive(request, part, token);
+    await clearStage(request, part);
+    throw refused(request.destination, error.message, GO_ON, error);
+  }
+}
+
+/** Where nothing can be run in the container, the next commit does it. */
+async function clearStage(
+  { engine, container, destination, signal }: Commit,
+  part: MountPart,
+): Promise<void> {
+  if (!container.state.running || container.state.restarting) return;
+  const folder = posix.join(destination, part.below);
+  try {
+    await runScript(engine, container.id, CLEAN_SCRIPT, [folder], Readable.from([]), signal);
+  } catch (error) {
+    // It stopped meanwhile.
+    if (!(error instanceof EngineError)) throw error;
+  }
+}
+
+function addPacked(total: PackedFiles, part: PackedFiles): void {
+  for (const [path, entry] of part.sent) total.sent.set(path, entry);
+  total.changing.push(...part.changing);
+  total.contentBytes += part.contentBytes;
+}
+
+async function putArchive(
+  request: CountedCommit,
+  part: MountPart,
+  token: string | undefined,
+): Promise<PackedFiles> {
+  const packed = newPackedFiles();
+  const { engine, container, destination, signal } = request;
+  const folder = posix.join(destination, part.below);
+  const fromRoot = needsRoot(request, part, folder);
+  if (fromRoot) await makeDestination(request);
+  const prefix = fromRoot ? `${folder.slice(1)}/` : '';
+  const tar = packCommit({ ...archiveOf(request, part), prefix, finish: { by: 'engine', token } }, packed);
+  const body = await archiveBody(tar, contentBytes(request, part, request.patches), engine, signal);
+  await engine.putArchive(container.id, fromRoot ? '/' : folder, body, signal);
+  return packed;
+}
+
+/**
+ * Two things the engine gets right only where it unpacks at the container's root: a link that leads out of the folder in which it
+ * unpacks is refused, and a hard link takes setuid and setgid away, which are given back only when its target is found from `/`.
+ */
+function needsRoot({ local }: Commit, { below, uploads }: MountPart, folder: string): boolean {
+  return uploads.some((path) => {
+    const entry = local.get(posix.join(below, path));
+    if (entry?.kind === 'file') return (entry.mode & SET_ID) !== 0;
+    if (entry?.kind !== 'symlink') return false;
+    return !posix.join(folder, posix.dirname(path), entry.target).startsWith(folder);
+  });
+}

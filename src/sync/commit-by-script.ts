@@ -1,0 +1,113 @@
+import { randomBytes } from 'node:crypto';
+import { posix } from 'node:path';
+import { RdtError } from '../errors.js';
+import type { Container } from '../transport/engine.js';
+import { EngineError } from '../transport/engine-error.js';
+import { newPackedFiles, type PackedFiles, packCommit } from './commit-archive.js';
+import {
+  archiveOf,
+  type Commit,
+  type CommitOutcome,
+  type CountedCommit,
+  GO_ON,
+  OBSTACLE,
+  rebuild,
+  refused,
+} from './commit-request.js';
+import { DIRTY } from './commit-stage.js';
+import { type MountPart, splitByMount } from './mounts.js';
+import { LostStage, type Stage, type Stages } from './stages.js';
+import type { Deletion } from './sync-plan.js';
+
+export type ScriptOutcome =
+  | CommitOutcome
+  /** A file that was to be patched is not the one that we left; nothing was changed. */
+  | { readonly kind: 'other-base' };
+
+/** By a script that runs in the container: it can delete, patch and rename. */
+export async function commitByScript(request: CountedCommit, stages: Stages): Promise<ScriptOutcome> {
+  const { plan, token } = request;
+  const packed = newPackedFiles();
+  const parts = splitByMount(plan.uploads, request.container, request.destination);
+  let expected = knownState(request);
+  if (plan.obstacles.length > 0 || parts.length > 1) {
+    const cleared = await stage(
+      request,
+      stages,
+      { below: '', uploads: [] },
+      { deletions: plan.obstacles, token: DIRTY, mode: 'strict', expected },
+      packed,
+    );
+    if (cleared !== undefined) return cleared;
+    expected = '';
+  }
+  for (const part of parts) {
+    const isLast = part.below === '';
+    const deletions = isLast ? plan.deletions : [];
+    const how: StageOptions = { deletions, token: isLast ? token : '', mode: 'lenient', expected };
+    const failed = await stage(request, stages, part, how, packed);
+    if (failed !== undefined) return failed;
+  }
+  return { kind: 'committed', channel: stages.channel, packed, hasShell: true };
+}
+
+const knownState = ({ deployed }: Commit): string =>
+  deployed.knowledge === 'token' ? (deployed.remembered?.token ?? '') : '';
+
+/** What a stage does besides its uploads. */
+interface StageOptions extends Omit<Stage, 'folder' | 'id' | 'copiedBytes'> {
+  readonly deletions: readonly Deletion[];
+}
+
+/** Undefined when the script has done all of it. */
+async function stage(
+  request: CountedCommit,
+  stages: Stages,
+  part: MountPart,
+  { deletions, ...how }: StageOptions,
+  packed: PackedFiles,
+): Promise<ScriptOutcome | undefined> {
+  const { destination, signal } = request;
+  const id = randomBytes(4).toString('hex');
+  const finish = {
+    by: 'script',
+    id,
+    marksState: how.token !== '',
+    deletions,
+    patches: request.patches,
+  } as const;
+  const tar = packCommit({ ...archiveOf(request, part), finish }, packed);
+  const folder = posix.join(destination, part.below);
+  try {
+    const copiedBytes = patchedBytes(request, part);
+    const result = await stages.run({ folder, id, copiedBytes, ...how }, tar, signal);
+    switch (result.kind) {
+      case 'done':
+        return undefined;
+      case 'other-base':
+        return { kind: 'other-base' };
+      case 'no-shell':
+        return rebuild('files were deleted, and the container has no shell, tar or xargs to delete them');
+      case 'stale':
+        throw changedMeanwhile(request.container);
+      case 'lost':
+        throw new LostStage(result.cause);
+      case 'failed':
+        throw refused(destination, result.errors || 'no message', how.mode === 'strict' ? OBSTACLE : GO_ON);
+    }
+  } catch (error) {
+    if (!(error instanceof EngineError) || error.status !== 409) throw error;
+    return rebuild('files were deleted, and the container does not run long enough to delete them');
+  } finally {
+    tar.destroy();
+  }
+}
+
+const changedMeanwhile = ({ name }: Container): RdtError =>
+  new RdtError(`another push has changed ${name} meanwhile`, {
+    hint: 'Nothing was changed by this one. Push again: it compares the folder with what is there now.',
+  });
+
+function patchedBytes({ patches }: CountedCommit, { below, uploads }: MountPart): number {
+  return uploads.reduce((sum, path) => sum + (patches.get(posix.join(below, path))?.base.sizeBytes ?? 0), 0);
+}

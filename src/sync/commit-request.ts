@@ -1,0 +1,92 @@
+import { posix } from 'node:path';
+import { RdtError } from '../errors.js';
+import type { Container, Engine } from '../transport/engine.js';
+import type { CommitArchive, PackedFiles } from './commit-archive.js';
+import type { Deployed, Owner } from './deployment.js';
+import type { MountPart } from './mounts.js';
+import type { Patch } from './patch.js';
+import type { Stages } from './stages.js';
+import type { SyncPlan } from './sync-plan.js';
+import type { LocalTree } from './tree.js';
+
+export interface Commit {
+  readonly engine: Engine;
+  readonly container: Container;
+  readonly source: string;
+  readonly destination: string;
+  readonly local: LocalTree;
+  readonly deployed: Deployed;
+  readonly plan: SyncPlan;
+  readonly unobserved: boolean;
+  readonly owner: Owner;
+  readonly token: string;
+  readonly hasShell: boolean | undefined;
+  /** A way into the container that is open already; it is taken for whatever a script can do. */
+  readonly stages?: Stages | undefined;
+  readonly signal: AbortSignal;
+  /** Told how many of how many bytes of content are on their way. */
+  onProgress(sentBytes: number, totalBytes: number): void;
+  /** Called before so many bytes are sent in a way that needs no process in the container. */
+  readonly onArchive?: ((totalBytes: number) => void) | undefined;
+}
+
+export type CommitOutcome =
+  | {
+      readonly kind: 'committed';
+      readonly channel: 'archive' | 'script' | 'warm';
+      readonly packed: PackedFiles;
+      readonly hasShell: boolean | undefined;
+    }
+  /** The container cannot be changed the way the plan wants it; a new one can. */
+  | { readonly kind: 'needs-rebuild'; readonly reason: string };
+
+/** A commit that tells how far it is. */
+export interface CountedCommit extends Commit {
+  /** Large files of which only what is new is sent. */
+  readonly patches: ReadonlyMap<string, Patch>;
+  readonly totalBytes: number;
+  readonly onContent: (bytes: number) => void;
+}
+
+export function counted(request: Commit, patches: ReadonlyMap<string, Patch>): CountedCommit {
+  const totalBytes = contentBytes(request, { below: '', uploads: request.plan.uploads }, patches);
+  let sentBytes = 0;
+  return {
+    ...request,
+    patches,
+    totalBytes,
+    onContent: (bytes) => request.onProgress((sentBytes += bytes), totalBytes),
+  };
+}
+
+export function contentBytes(
+  { local }: Commit,
+  part: MountPart,
+  patches: ReadonlyMap<string, Patch>,
+): number {
+  let total = 0;
+  for (const upload of part.uploads) {
+    const path = posix.join(part.below, upload);
+    const entry = local.get(path);
+    if (entry?.kind === 'file') total += patches.get(path)?.contentBytes ?? entry.sizeBytes;
+  }
+  return total;
+}
+
+/** What an archive for one part has in common for all that unpack it. */
+export function archiveOf(request: CountedCommit, part: MountPart): Omit<CommitArchive, 'finish'> {
+  const { source, local, owner, deployed, unobserved, onContent } = request;
+  const { below, uploads } = part;
+  const unstaged = new Set(unobserved && deployed.knowledge === 'none' ? uploads : []);
+  return { source, below, prefix: '', uploads, local, owner, unstaged, onContent };
+}
+
+export const rebuild = (reason: string): CommitOutcome => ({ kind: 'needs-rebuild', reason });
+
+export const GO_ON =
+  'No file is half-written, and the next push goes on from there. If the disk of the device is full, make room on it first.';
+export const OBSTACLE =
+  'A folder that a file is to replace may hold files that rdt does not manage. `rdt push --force-build` starts from a new container.';
+
+export const refused = (destination: string, why: string, hint: string, cause?: unknown): RdtError =>
+  new RdtError(`the container refused the sync to ${destination}: ${why}`, { hint, cause });

@@ -1,0 +1,131 @@
+import { posix } from 'node:path';
+import type { Patch } from './patch.js';
+import type { Deletion } from './sync-plan.js';
+import type { TarHeader, TarWriter } from './tar-writer.js';
+
+/** Symbolic link whose target is the id of the last whole sync, or `dirty` while one is under way. */
+export const STATE_LINK = '.rdt-state';
+/** New contents wait here until all of them have arrived. Its files carry no extension, so that no watcher in the container fires on them. */
+const STAGE = '.rdt-stage';
+export const DIRTY = 'dirty';
+
+/** A script renames so many entries into place, a program each; more are linked by tar itself, which takes the old file away a moment before. */
+const MOST_MOVES = 16;
+
+/** Where a staged entry goes in the end; `name` is its path. */
+export interface Placement extends TarHeader {
+  /** The staged entry. */
+  readonly linkname: string;
+  /** Given for an entry that is empty until the script has patched it: what is new waits beside it. */
+  readonly patch?: Patch;
+}
+
+/** What an archive has around its contents, as its receiver wants it. */
+export interface CommitStage {
+  /** Where contents wait. */
+  readonly folder: string;
+  /** Symbolic links wait there too. */
+  readonly holdsLinks: boolean;
+  open(): Promise<void>;
+  close(placements: readonly Placement[]): Promise<void>;
+}
+
+/** The engine places contents by hard links. A file in the place of a folder makes it remove the whole folder: that wipes what a cut connection left. */
+export class EngineStage implements CommitStage {
+  readonly folder = STAGE;
+  readonly holdsLinks = false;
+
+  /** `token` is undefined where another archive carries the state. */
+  constructor(
+    private readonly tar: TarWriter,
+    private readonly token: string | undefined,
+  ) {}
+
+  async open(): Promise<void> {
+    if (this.token !== undefined)
+      await this.tar.entry({ name: STATE_LINK, type: 'symlink', linkname: DIRTY });
+    await this.tar.entry({ name: STAGE, type: 'file' });
+    await this.tar.entry({ name: STAGE, type: 'directory', mode: 0o700 });
+  }
+
+  async close(placements: readonly Placement[]): Promise<void> {
+    await writeLinks(this.tar, placements);
+    await this.tar.entry({ name: STAGE, type: 'file' });
+    if (this.token !== undefined)
+      await this.tar.entry({ name: STATE_LINK, type: 'symlink', linkname: this.token });
+  }
+}
+
+export interface ScriptStageOptions {
+  /** Nobody else's: two scripts at work do not share a folder. */
+  readonly id: string;
+  /** False where another archive carries the state. */
+  readonly marksState: boolean;
+  readonly deletions: readonly Deletion[];
+  readonly uploads: readonly string[];
+}
+
+/** The stage script places contents, and deletes; see there for its lists. */
+export class ScriptStage implements CommitStage {
+  readonly folder: string;
+  readonly holdsLinks: boolean;
+
+  constructor(
+    private readonly tar: TarWriter,
+    private readonly options: ScriptStageOptions,
+  ) {
+    const { id, uploads } = options;
+    this.folder = `${STAGE}/${id}`;
+    // Its lists have a line for each path.
+    this.holdsLinks = uploads.length <= MOST_MOVES && !uploads.some((path) => path.includes('\n'));
+  }
+
+  async open(): Promise<void> {
+    const { marksState, deletions } = this.options;
+    if (marksState) await this.tar.entry({ name: STATE_LINK, type: 'symlink', linkname: DIRTY });
+    await this.tar.entry({ name: STAGE, type: 'directory', mode: 0o700 });
+    await this.tar.entry({ name: this.folder, type: 'directory', mode: 0o700 });
+    const [folders, others] = partition(deletions, ({ kind }) => kind === 'directory');
+    await this.list('remove', others.map(nulEnded));
+    await this.list('rmdir', folders.map(nulEnded));
+  }
+
+  /** The list of moves comes last: without it the archive is not whole. */
+  async close(placements: readonly Placement[]): Promise<void> {
+    const isMoved = ({ patch }: Placement): boolean => this.holdsLinks || patch !== undefined;
+    const [moved, linked] = partition(placements, isMoved);
+    await writeLinks(this.tar, linked);
+    await this.list('patches', moved.flatMap(patchLines));
+    await this.list('moves', moved.map(moveLine), 'always');
+  }
+
+  private async list(name: string, lines: readonly string[], when?: 'always'): Promise<void> {
+    if (lines.length === 0 && when === undefined) return;
+    await this.tar.entry({ name: `${this.folder}/${name}`, type: 'file' }, Buffer.from(lines.join('')));
+  }
+}
+
+async function writeLinks(tar: TarWriter, placements: readonly Placement[]): Promise<void> {
+  for (const placement of placements) await tar.entry({ ...placement, type: 'link' });
+}
+
+/** As `xargs -0` reads it; with `./` before it no path is taken for an option. */
+const nulEnded = ({ path }: Deletion): string => `./${path}\0`;
+
+const numberOf = ({ linkname }: Placement): string => posix.basename(linkname);
+
+const moveLine = (placement: Placement): string => `${numberOf(placement)} ./${placement.name}\n`;
+
+/** `<number> <mode> <size> <mtime of what is patched> <length then> <from>:<count> ...`, and the path on a line of its own. */
+function patchLines(placement: Placement): string[] {
+  const { name, mode = 0, patch } = placement;
+  if (patch === undefined) return [];
+  const { base, lengthBytes } = patch;
+  const runs = patch.runs.map(({ from, count }) => `${from}:${count}`);
+  const words = [numberOf(placement), mode.toString(8), base.sizeBytes, base.mtimeSeconds, lengthBytes];
+  return [`${[...words, ...runs].join(' ')}\n`, `./${name}\n`];
+}
+
+function partition<T>(items: readonly T[], test: (item: T) => boolean): [T[], T[]] {
+  return [items.filter(test), items.filter((item) => !test(item))];
+}

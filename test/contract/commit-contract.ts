@@ -1,0 +1,183 @@
+import { chmodSync, mkdirSync, renameSync, utimesSync } from 'node:fs';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Owner } from '../../src/sync/deployment.js';
+import type { Container, Engine } from '../../src/transport/engine.js';
+import { type CommitWay, SyncedFolder } from './synced-folder.js';
+
+export interface CommitRig extends AsyncDisposable {
+  readonly engine: Engine;
+  readonly container: Container;
+  /** The user that the container runs as. */
+  readonly owner: Owner;
+  /** False: this way needs a new container for it. */
+  readonly canDelete: boolean;
+  /** Ready for a commit to that folder when it resolves. */
+  open(destination: string): Promise<OpenWay>;
+}
+
+export interface OpenWay extends AsyncDisposable {
+  readonly commit: CommitWay;
+}
+
+/** Each test has a folder of its own in the container: `t1`, `t2` ... */
+export const DESTINATIONS = '/usr/src/app';
+
+/** What every way to commit does alike, whatever the container has and lacks. */
+export function commitContract(name: string, setUp: () => Promise<CommitRig>): void {
+  describe(`a commit by ${name}`, () => {
+    let rig: CommitRig;
+    let folder: SyncedFolder;
+    let tests = 0;
+    beforeAll(async () => {
+      rig = await setUp();
+    });
+    afterAll(() => rig[Symbol.asyncDispose]());
+    beforeEach(async ({ onTestFinished }) => {
+      const destination = `${DESTINATIONS}/t${++tests}`;
+      const way = await rig.open(destination);
+      folder = new SyncedFolder(rig.engine, rig.container, destination, way.commit);
+      folder.owner = rig.owner;
+      onTestFinished(async () => {
+        folder[Symbol.dispose]();
+        await way[Symbol.asyncDispose]();
+      });
+    });
+
+    it('brings files, folders and links with mode, owner, time and every byte', async () => {
+      folder.write('a.txt', 'one');
+      folder.write('empty', '');
+      folder.write('bin/run', Buffer.from([0, 255, 10, 13, 0, 128]), 0o755);
+      folder.write('a b/"quoted" $HOME `x`\\n', 'odd');
+      folder.write('.hidden/-rf', 'dash');
+      folder.write('grüße/日本', 'utf-8');
+      folder.write('secret', 'x', 0o400);
+      folder.link('here', 'a.txt');
+      folder.link('dangling', 'no/such');
+      mkdirSync(folder.path('empty folder'));
+      utimesSync(folder.path('a.txt'), 1_000_000_000, 1_000_000_000);
+      await folder.sync();
+    });
+
+    it('leaves the state that it was given, and nothing of its own', async () => {
+      folder.write('a.txt', 'one');
+      await folder.sync();
+      expect(folder.state).toBe(`l ${folder.remembered?.token ?? ''}`);
+      const paths = [...(await folder.deployed()).keys()];
+      expect(paths.filter((path) => path.includes('.rdt-'))).toEqual([]);
+    });
+
+    it('replaces what is there: content, mode, a link by a file and the reverse', async () => {
+      folder.write('a.txt', 'one');
+      folder.write('was a file', 'x');
+      folder.link('was a link', 'a.txt');
+      folder.link('turned', 'a.txt');
+      await folder.sync();
+      folder.write('a.txt', 'two, and longer');
+      chmodSync(folder.path('a.txt'), 0o600);
+      folder.remove('was a file');
+      folder.link('was a file', 'a.txt');
+      folder.remove('was a link');
+      folder.write('was a link', 'now a file');
+      folder.remove('turned');
+      folder.link('turned', 'was a link');
+      await folder.sync();
+    });
+
+    it('keeps setuid, setgid and sticky bits', async () => {
+      folder.write('tool', 'x');
+      chmodSync(folder.path('tool'), 0o6755);
+      mkdirSync(folder.path('shared'));
+      chmodSync(folder.path('shared'), 0o3775);
+      await folder.sync();
+    });
+
+    it('takes a name with a line break', async () => {
+      folder.write('two\nlines', 'one');
+      await folder.sync();
+      folder.write('two\nlines', 'other');
+      folder.write('beside', 'x');
+      await folder.sync();
+    });
+
+    it('takes a path of many hundred characters', async () => {
+      const deep = Array.from({ length: 6 }, (_, n) => `${n}`.repeat(200)).join('/');
+      folder.write(`${deep}/file`, 'deep');
+      await folder.sync();
+      folder.write(`${deep}/file`, 'deeper');
+      await folder.sync();
+    });
+
+    for (const count of [17, 400]) {
+      it(`takes ${count} files, and new contents for all of them`, async () => {
+        for (const round of ['one', 'other']) {
+          for (let n = 0; n < count; n++) folder.write(`many/${n % 7}/${n}.js`, `${round} ${n}`);
+          await folder.sync();
+        }
+      });
+    }
+
+    it('takes a large file whole, and another in its place', async () => {
+      folder.write('large', Buffer.alloc(5 << 20, 'one '));
+      await folder.sync();
+      folder.write('large', Buffer.alloc(6 << 20, 'two '));
+      await folder.sync();
+    });
+
+    it('leaves out a file that has gone since it was seen, and says which', async () => {
+      folder.write('going', 'x');
+      folder.write('staying', 'x');
+      const outcome = await folder.commit(() => folder.remove('going'));
+      expect(outcome).toMatchObject({ kind: 'committed', packed: { changing: ['going'] } });
+      await folder.expectInStep();
+    });
+
+    it('puts no file into a folder that the app made at its path', async () => {
+      folder.write('taken', 'x');
+      await folder.sync();
+      await folder.writeThere('lib/taken', 'of the app');
+      folder.write('lib', 'a file');
+      await folder.commit().catch(() => undefined);
+      const there = await folder.deployed();
+      expect([...there.keys()].filter((path) => path.startsWith('lib/'))).not.toContain('lib/0');
+    });
+
+    it('deletes what has gone, and folders that nobody else has put anything into', async () => {
+      folder.write('keep', 'x');
+      folder.write('gone.txt', 'x');
+      folder.write('-rf/odd\nname', 'x');
+      folder.write('shared/ours', 'x');
+      folder.link('link', 'keep');
+      await folder.sync();
+      await folder.writeThere('shared/of the app', 'x');
+      for (const path of ['gone.txt', '-rf', 'shared', 'link']) folder.remove(path);
+      const outcome = await folder.commit();
+      expect(outcome.kind).toBe(rig.canDelete ? 'committed' : 'needs-rebuild');
+      if (!rig.canDelete) return;
+      const left = [...(await folder.deployed()).keys()];
+      expect(left.sort()).toEqual(['keep', 'shared', 'shared/of the app']);
+    });
+
+    it('renames, also where only the case differs', async () => {
+      folder.write('README.md', 'x');
+      folder.write('old/a', 'x');
+      await folder.sync();
+      renameSync(folder.path('README.md'), folder.path('readme.md'));
+      renameSync(folder.path('old'), folder.path('new'));
+      if (rig.canDelete) await folder.sync();
+      else expect(await folder.commit()).toMatchObject({ kind: 'needs-rebuild' });
+    });
+
+    it('puts a folder where a file was, and a file where a folder was', async () => {
+      folder.write('a', 'file');
+      folder.write('b/c/d', 'in a folder');
+      folder.write('b/e', 'in a folder');
+      await folder.sync();
+      folder.remove('a');
+      folder.write('a/b', 'in a folder');
+      folder.remove('b');
+      folder.write('b', 'file');
+      if (rig.canDelete) await folder.sync();
+      else expect(await folder.commit()).toMatchObject({ kind: 'needs-rebuild' });
+    });
+  });
+}

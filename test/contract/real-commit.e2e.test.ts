@@ -1,0 +1,91 @@
+import { afterAll, beforeAll } from 'vitest';
+import { commit } from '../../src/sync/commit.js';
+import type { Owner } from '../../src/sync/deployment.js';
+import { ExecStages } from '../../src/sync/stages.js';
+import { WarmChannel } from '../../src/sync/warm-channel.js';
+import { EngineHttp } from '../../src/transport/docker/engine-http.js';
+import { HttpEngine } from '../../src/transport/docker/http-engine.js';
+import { TcpDialer } from '../../src/transport/docker/tcp-dialer.js';
+import type { Container } from '../../src/transport/engine.js';
+import { eventually } from '../testbed/eventually.js';
+import { mustRun } from '../testbed/program.js';
+import { VirtualDevice } from '../testbed/virtual-device.js';
+import { type CommitRig, commitContract, DESTINATIONS, type OpenWay } from './commit-contract.js';
+
+let device: VirtualDevice;
+let engine: HttpEngine;
+let containers = 0;
+
+beforeAll(async () => {
+  device = await VirtualDevice.up({
+    name: 'commit-contract',
+    announce: false,
+    images: ['busybox', 'gnu', 'scratch-app'],
+  });
+  engine = new HttpEngine(new EngineHttp(new TcpDialer(device.address, device.enginePort)));
+});
+afterAll(async () => {
+  await engine[Symbol.asyncDispose]();
+  await device.down();
+});
+
+interface RigOptions {
+  readonly image: 'busybox' | 'gnu' | 'scratch-app';
+  /** Of `docker run`. */
+  readonly flags?: readonly string[];
+  readonly owner?: Owner;
+  readonly way: (container: Container, destination: string) => Promise<OpenWay>;
+}
+
+async function rig({ image, flags = [], owner, way }: RigOptions): Promise<CommitRig> {
+  const name = `app-${++containers}`;
+  const command = image === 'scratch-app' ? [] : ['sh', '-c', 'while true; do sleep 1; done'];
+  const run = ['run', '--detach', '--name', name, ...flags, image, ...command];
+  await mustRun(['docker', '-H', `unix://${device.engineDoor}`, ...run]);
+  const container = await engine.inspectContainer(name);
+  if (container === undefined) throw new Error(`${name} is not there`);
+  return {
+    engine,
+    container,
+    owner: owner ?? { uid: 0, gid: 0 },
+    canDelete: image !== 'scratch-app',
+    open: (destination) => way(container, destination),
+    [Symbol.asyncDispose]: () => engine.removeContainer(name, { removeAnonymousVolumes: true }),
+  };
+}
+
+const closed = async (): Promise<void> => undefined;
+
+const asPush: RigOptions['way'] = async () => ({ commit, [Symbol.asyncDispose]: closed });
+
+const byScripts: RigOptions['way'] = async (container) => ({
+  commit: (request) => commit({ ...request, stages: new ExecStages(engine, container.id) }),
+  [Symbol.asyncDispose]: closed,
+});
+
+const warm: RigOptions['way'] = async (container, destination) => {
+  const channel = WarmChannel.open(engine, container, destination, new AbortController().signal);
+  await eventually(() => channel.isSettled, { what: 'warming up', withinMs: 10_000, everyMs: 2 });
+  return {
+    commit: (request) => channel.commit(request),
+    [Symbol.asyncDispose]: () => channel[Symbol.asyncDispose](),
+  };
+};
+
+/** A volume below the folder of each test, where the contract puts most of its files. */
+const volumes = Array.from({ length: 30 }, (_, n) => ['--volume', `${DESTINATIONS}/t${n}/many`]).flat();
+
+commitContract('a push, to busybox', () => rig({ image: 'busybox', way: asPush }));
+commitContract('a push, to an image without a shell', () => rig({ image: 'scratch-app', way: asPush }));
+commitContract('a script each time, in busybox', () => rig({ image: 'busybox', way: byScripts }));
+commitContract('a script each time, with GNU programs', () => rig({ image: 'gnu', way: byScripts }));
+commitContract('the warm channel, in busybox', () => rig({ image: 'busybox', way: warm }));
+commitContract('the warm channel, with GNU programs', () => rig({ image: 'gnu', way: warm }));
+commitContract('the warm channel, without a shell', () => rig({ image: 'scratch-app', way: warm }));
+commitContract('the warm channel, to several volumes', () =>
+  rig({ image: 'busybox', flags: volumes, way: warm }),
+);
+commitContract('a push, to several volumes', () => rig({ image: 'busybox', flags: volumes, way: asPush }));
+commitContract('the warm channel, where the app is not root', () =>
+  rig({ image: 'busybox', flags: ['--user', '1000:1001'], owner: { uid: 1000, gid: 1001 }, way: warm }),
+);
