@@ -44,6 +44,7 @@ function describe(error: RdtError, withStack: boolean): string {
 
 function stack(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const own = error.stack ?? error.message;
-  return error.cause === undefined ? own : `${own}\ncaused by: ${stack(error.cause)}`;
+  const causes: unknown[] = error instanceof AggregateError ? error.errors : [error.cause];
+  const known = causes.filter((cause) => cause !== undefined);
+  return [error.stack ?? error.message, ...known.map((cause) => `caused by: ${stack(cause)}`)].join('\n');
 }

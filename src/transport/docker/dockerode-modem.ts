@@ -37,7 +37,7 @@ export class DockerodeModem {
       silenceMs: this.silenceMs,
     });
     const text = await readText(answer.body);
-    return text === '' ? undefined : (JSON.parse(text) as unknown);
+    return text.trim() === '' ? undefined : (JSON.parse(text) as unknown);
   }
 }
 

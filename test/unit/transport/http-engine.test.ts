@@ -174,3 +174,11 @@ describe('an answer that is no JSON', () => {
     await expect(engine.inspectContainer('app')).rejects.toThrow('did not answer GET /containers/app/json');
   });
 });
+
+describe('a change without an answer', () => {
+  it.each(['', '\n'])('succeeds with a body of %j: podman ends it with a line break', async (body) => {
+    await using host = await ScriptedHost.answering(answer(200, body));
+    await using engine = engineOf(host);
+    await expect(engine.removeContainer('app', { removeAnonymousVolumes: true })).resolves.toBeUndefined();
+  });
+});
