@@ -7,6 +7,9 @@ export interface StopOptions {
   readonly signal: AbortSignal;
 }
 
+/** Asking costs the device more than most apps need to end. */
+const ASK_AFTER_MS = 100;
+
 /** Stop signals whose numbers are the same on every system; any other one is left to the grace. */
 const SIGNAL_NUMBERS: Readonly<Record<string, number>> = { SIGHUP: 1, SIGINT: 2, SIGQUIT: 3, SIGTERM: 15 };
 
@@ -29,7 +32,10 @@ export async function stopContainer(
       engine
         .killContainer(container.id, container.stopSignal, signal)
         .then((sent) => (sent ? never() : 'ended')),
-      isDeaf(engine, container, whileOpen).then((deaf) => (deaf ? 'kill' : never())),
+      clock
+        .sleep(ASK_AFTER_MS, whileOpen)
+        .then(() => isDeaf(engine, container, whileOpen))
+        .then((deaf) => (deaf ? 'kill' : never())),
       clock.sleep(graceMs, whileOpen).then(() => 'kill'),
     ];
     // Those that lose the race are cut short when it is over, and reject.

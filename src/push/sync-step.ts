@@ -5,6 +5,7 @@ import { readToken, syncContainer } from '../sync/sync-container.js';
 import { isEmptyPlan } from '../sync/sync-plan.js';
 import type { Container } from '../transport/engine.js';
 import type { OnChangeRule } from '../project/on-change.js';
+import { EARLY_STOP_BYTES, EarlyStop } from './early-stop.js';
 import { rulesOf, runRules } from './on-change.js';
 import type { HeldDeps, PushDeps, PushJob } from './push-job.js';
 import { restartProcess } from './process-supervisor.js';
@@ -30,10 +31,45 @@ export async function syncStep(
   planned: PlannedSync,
 ): Promise<SyncStepOutcome> {
   refuseMassDeletion(job, planned);
-  const outcome = await commitRounds(job, deps, container, planned, false);
+  const early = earlyStopFor(job, deps, container, planned);
+  const outcome = await orStart(
+    early,
+    commitRounds(job, deps, container, planned, { unobserved: false, early }),
+  );
   if (outcome.kind === 'needs-rebuild') return outcome;
   if (outcome.kind === 'nothing') return startStopped(deps, container);
-  return { kind: await runRulesAndTakeEffect(job, deps, container, outcome.rules) };
+  if (early?.hasBegun !== true)
+    return { kind: await runRulesAndTakeEffect(job, deps, container, outcome.rules) };
+  await early.start();
+  return { kind: 'synced' };
+}
+
+/** Undefined when the app must not end before all of the files are there. */
+function earlyStopFor(
+  job: PushJob,
+  deps: HeldDeps,
+  container: Container,
+  { plan, local }: PlannedSync,
+): EarlyStop | undefined {
+  const { running, restarting, paused } = container.state;
+  const restarts = job.settings.afterSync.kind === 'container' && running && !restarting && !paused;
+  if (!restarts || rulesOf(job, plan, local.tree).length > 0) return undefined;
+  return new EarlyStop(deps.engine, container, stopOptions(job, deps));
+}
+
+/** Whatever became of the files: an app that was asked to end is started again. */
+async function orStart<T extends { readonly kind: string }>(
+  early: EarlyStop | undefined,
+  work: Promise<T>,
+): Promise<T> {
+  try {
+    const outcome = await work;
+    if (outcome.kind !== 'committed') await early?.start();
+    return outcome;
+  } catch (error) {
+    await early?.start();
+    throw error;
+  }
 }
 
 /** Rules run before the restart; an app that does not run is started for them. The caller holds the app's lock. */
@@ -68,19 +104,26 @@ export type RoundsOutcome =
 export const isSettled = ({ plan, deployed }: PlannedSync): boolean =>
   isEmptyPlan(plan) && deployed.knowledge === 'token';
 
+export interface CommitHow {
+  /** No process can look at the container's files. */
+  readonly unobserved: boolean;
+  /** May end the app as soon as nothing needs it any more. */
+  readonly early?: EarlyStop | undefined;
+}
+
 /** Commits, and looks again while files changed under our hands, so that what is deployed is what the folder holds. */
 export async function commitRounds(
   job: PushJob,
   deps: PushDeps,
   container: Container,
   first: PlannedSync,
-  unobserved: boolean,
+  how: CommitHow,
 ): Promise<RoundsOutcome> {
   let planned = first;
   let committed = false;
   const rules = new Set<OnChangeRule>();
   for (let round = 1; !isSettled(planned); round++) {
-    const outcome = await commitOnce(job, deps, container, planned, unobserved);
+    const outcome = await commitOnce(job, deps, container, planned, how);
     // Without news there is nothing worth a new container: what cannot be marked is asked for again next time.
     if (outcome.kind === 'needs-rebuild') return isEmptyPlan(planned.plan) ? { kind: 'nothing' } : outcome;
     committed ||= !isEmptyPlan(planned.plan);
@@ -94,6 +137,8 @@ export async function commitRounds(
       });
       break;
     }
+    // The next round may need a program in the container.
+    await how.early?.start();
     const token = await readToken(deps.engine, container.id, job.settings.destination, deps.signal);
     planned = await planPushSync(job, deps, container, token, startScan(job, deps));
   }
@@ -106,16 +151,19 @@ async function commitOnce(
   deps: PushDeps,
   container: Container,
   { local, deployed, plan }: PlannedSync,
-  unobserved: boolean,
+  { unobserved, early }: CommitHow,
 ): Promise<CommitOutcome> {
   const { engine, store, signal, emit } = deps;
   const { source, destination } = job.settings;
   const onProgress = throttled(deps.clock, PROGRESS_EVERY_MS, (sentBytes: number, totalBytes: number) =>
     emit({ type: 'sync-progress', sentBytes, totalBytes }),
   );
+  const onArchive = (totalBytes: number): void => {
+    if (totalBytes <= EARLY_STOP_BYTES && !isEmptyPlan(plan)) early?.begin();
+  };
   const outcome = await syncContainer(
     { engine, container, source, destination, store, signal },
-    { local: local.tree, deployed, plan, unobserved, scannedAtMs: local.scannedAtMs, onProgress },
+    { local: local.tree, deployed, plan, unobserved, scannedAtMs: local.scannedAtMs, onProgress, onArchive },
   );
   if (outcome.kind === 'committed' && !isEmptyPlan(plan)) {
     const { channel, packed } = outcome;
