@@ -31,7 +31,7 @@ export function wireWatch(runtime: Runtime, options: WatchOptions): (request: Pu
           source: settings.source,
           platform,
           clock,
-          openWatcher: watcherFor(platform, options.poll),
+          openWatcher: watcherFor(runtime, options.poll),
           rules: () => withoutEditorFiles(rulesOfSource({ ...settings, platform })),
           warn: (message) => view.emit({ type: 'warning', message }),
         },
