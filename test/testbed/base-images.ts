@@ -18,6 +18,7 @@ export const BASE_IMAGES: readonly BaseImage[] = ['busybox', 'node', 'gnu', 'scr
 const GNU_PROGRAMS = [
   'sh',
   'cat',
+  'chmod',
   'cp',
   'dd',
   'gzip',
