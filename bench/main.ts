@@ -1,11 +1,13 @@
 import { benchFlash } from './flash.js';
 import { benchLogs } from './logs.js';
 import { benchPush } from './push.js';
+import { benchWatch } from './watch.js';
 
 const BENCHES: Readonly<Record<string, (rounds: number, parts: readonly string[]) => Promise<void>>> = {
   flash: benchFlash,
   logs: benchLogs,
   push: benchPush,
+  watch: benchWatch,
 };
 
 // npm run bench -- push 5 lan wifi: five rounds, these links only

@@ -1,4 +1,4 @@
-import { content, type LogLine } from '../logs/log-line.js';
+import { content, isWhole, type LogLine } from '../logs/log-line.js';
 import type { LogView } from '../logs/log-view.js';
 import type { EmitPushEvent } from '../push/push-event.js';
 import type { Runtime } from '../runtime.js';
@@ -26,7 +26,11 @@ export interface WatchViewOptions {
 export function createWatchView(runtime: Runtime, { timing, showPush, log }: WatchViewOptions): WatchView {
   const { stderr, env, clock } = runtime;
   const style = styleFor(stderr, env);
-  const say = ({ text, weight }: WatchLine): void => void stderr.write(`${style[weight](text)}\n`);
+  let isInLine = false;
+  const say = ({ text, weight }: WatchLine): void => {
+    stderr.write(`${isInLine ? '\n' : ''}${style[weight](text)}\n`);
+    isInLine = false;
+  };
   let build = new BuildLines(stderr, clock);
   let isWatching = false;
   let hasOutput = false;
@@ -42,6 +46,9 @@ export function createWatchView(runtime: Runtime, { timing, showPush, log }: Wat
     emit,
     showOutput: (lines) => {
       hasOutput = true;
+      // On a terminal each line of the app is ended; elsewhere it comes as it was printed.
+      const last = lines.at(-1);
+      isInLine = runtime.stdout.isTTY !== true && last !== undefined && !isWhole(last);
       return log.show(lines);
     },
   };

@@ -1,6 +1,6 @@
-import type { Device } from '../discovery/device.js';
 import type { PushSettings } from '../project/settings.js';
 import { AppLog } from './app-log.js';
+import type { MovingDevice } from './moving-device.js';
 import type { WatchDeps } from './watch-deps.js';
 
 /** The output of the app that is watched: one log for each name it has had, so that no line comes twice. */
@@ -9,7 +9,7 @@ export class AppLogs implements AsyncDisposable {
 
   constructor(
     private readonly deps: Pick<WatchDeps, 'connect' | 'clock' | 'signal' | 'showOutput'>,
-    private readonly device: Device,
+    private readonly device: MovingDevice,
     /** False when the user wants no output at all. */
     private readonly isWanted: boolean,
   ) {}
@@ -32,7 +32,7 @@ export class AppLogs implements AsyncDisposable {
     const { clock, signal } = deps;
     return new AppLog({
       app,
-      connect: async () => (await deps.connect(device)).engine,
+      connect: async () => (await deps.connect(device.now)).engine,
       clock,
       signal,
       show: (lines) => deps.showOutput(lines),

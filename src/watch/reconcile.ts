@@ -99,7 +99,7 @@ class Attempting {
       const result = await Promise.race([pushing, inbox.arrived()]);
       if (result !== undefined) return result;
       // What comes from here on belongs to the next batch.
-      if (!this.isBuilding) return pushing;
+      if (!this.isBuilding || held.signal.aborted) return await pushing;
       inbox.takeAll();
       const newer = await this.whatIsNewer();
       if (newer === undefined) continue;

@@ -1,13 +1,14 @@
-import type { Device } from '../discovery/device.js';
 import { RdtError } from '../errors.js';
 import { type DeviceLock, lockApp, newNonce } from '../push/device-lock.js';
 import type { HeldDeps } from '../push/push-job.js';
 import type { EngineConnection } from '../push/push-project.js';
+import { unreachable } from '../transport/connection-error.js';
 import type { AppLog } from './app-log.js';
 import { AppMonitor } from './app-monitor.js';
 import { isAbsence } from './failures.js';
 import { Inbox } from './inbox.js';
 import type { LazyDeployments } from './lazy-deployments.js';
+import type { MovingDevice } from './moving-device.js';
 import { withPatience } from './patience.js';
 import type { Ready } from './ready.js';
 import type { TriggerLook } from './trigger-look.js';
@@ -24,7 +25,7 @@ const GLANCE_MS = 500;
 
 export interface WatchConnectionParts {
   readonly project: WatchedProject;
-  readonly device: Device;
+  readonly device: MovingDevice;
   readonly memory: WatchMemory;
   readonly triggers: TriggerLook;
   readonly store: LazyDeployments;
@@ -61,21 +62,24 @@ export class WatchConnection {
   }
 
   private lost({ message }: RdtError): void {
-    const { deps } = this.parts;
+    const { deps, device } = this.parts;
+    const nowMs = deps.clock.monotonicMs();
     if (this.lostAtMs === undefined) deps.emit({ type: 'device-lost', reason: message });
-    this.lostAtMs ??= deps.clock.monotonicMs();
+    this.lostAtMs ??= nowMs;
+    device.search(nowMs - this.lostAtMs);
   }
 
   /** The first connection is not asked anything: the push has more patience. */
   private async connected(): Promise<EngineConnection> {
     const { device, deps } = this.parts;
-    const connection = await deps.connect(device);
+    const connection = await deps.connect(device.now);
     if (this.lostAtMs === undefined) return connection;
     try {
       const { engine } = connection;
       const patience = { ...deps, where: engine.description, ms: PATIENCE_MS };
       await withPatience(patience, (signal) => engine.ping(signal));
-      return connection;
+      if (await withPatience(patience, (signal) => device.isSame(engine, signal))) return connection;
+      throw unreachable(engine.description, new Error('another device answers there'));
     } catch (error) {
       await connection[Symbol.asyncDispose]();
       throw error;
@@ -83,7 +87,7 @@ export class WatchConnection {
   }
 
   private async session(connection: EngineConnection, onReady: () => void): Promise<void> {
-    const { project, triggers, deps } = this.parts;
+    const { project, triggers, device, deps } = this.parts;
     const { engine } = connection;
     const { clock, holder } = deps;
     const app = project.settings.appName;
@@ -93,6 +97,7 @@ export class WatchConnection {
     const watching = new WatchSession(session, triggers, (ready) => {
       onReady();
       this.ready(ready);
+      device.learn(engine);
     });
     const helpers = this.help(session, end);
     try {
@@ -110,6 +115,7 @@ export class WatchConnection {
     const lost = AbortSignal.any([lock.lost, end.signal]);
     const signal = AbortSignal.any([deps.signal, lost]);
     const inbox = new Inbox<Message>();
+    signal.addEventListener('abort', () => inbox.close(), { once: true });
     const monitor = new AppMonitor({
       engine,
       app: project.settings.appName,
@@ -121,7 +127,7 @@ export class WatchConnection {
     const held: HeldDeps = {
       ...deps,
       store,
-      device,
+      device: device.now,
       engine,
       builder: () => connection.builder(),
       scan: (known) => folder.refresh(known, signal),
@@ -129,7 +135,15 @@ export class WatchConnection {
       lost,
     };
     const projectHasChanged = (): Promise<boolean> => project.hasChanged();
-    return { ...this.parts, emit: deps.emit, job: () => project.job(), held, inbox, monitor, projectHasChanged };
+    return {
+      ...this.parts,
+      emit: deps.emit,
+      job: () => project.job(),
+      held,
+      inbox,
+      monitor,
+      projectHasChanged,
+    };
   }
 
   /** What goes on beside the session, until it ends. A bug in it ends the session. */

@@ -1,8 +1,8 @@
 import { resolve } from 'node:path';
-import type { Device } from '../discovery/device.js';
 import { projectAndDevice, type PushRequest, type Settled } from '../push/push-project.js';
 import { LazyDeployments } from './lazy-deployments.js';
 import { AppLogs } from './app-logs.js';
+import { MovingDevice } from './moving-device.js';
 import { TriggerLook } from './trigger-look.js';
 import { WatchConnection } from './watch-connection.js';
 import type { WatchDeps } from './watch-deps.js';
@@ -11,7 +11,7 @@ import { WatchedProject } from './watched-project.js';
 
 interface Watch {
   readonly request: PushRequest;
-  readonly device: Device;
+  readonly device: MovingDevice;
   readonly memory: WatchMemory;
   readonly logs: AppLogs;
   readonly deps: WatchDeps;
@@ -25,7 +25,8 @@ export async function watchProject(request: PushRequest, deps: WatchDeps): Promi
   const source = resolve(deps.cwd, request.source);
   const memory = new WatchMemory();
   try {
-    const { device, ...first } = await projectAndDevice(request, source, deps);
+    const { device: found, ...first } = await projectAndDevice(request, source, deps);
+    const device = new MovingDevice(found, { ...deps, target: request.target });
     await using logs = new AppLogs(deps, device, request.followLogs);
     let settled: Settled = first;
     for (;;) settled = await watchVersion(settled, { request, device, memory, logs, deps });

@@ -23,18 +23,13 @@ export class WatchSession {
   /** What the container holds; undefined when a complete push has to find out. */
   private holds: Ready['deployment'];
   private toldExit: number | undefined;
-  private readonly ended: Promise<void>;
 
   constructor(
     private readonly session: Session,
     private readonly triggers: TriggerLook,
     /** Told each time when folder and app are one after a complete push. */
     private readonly onReady: (ready: Ready) => void,
-  ) {
-    this.ended = new Promise((resolve) => {
-      session.held.signal.addEventListener('abort', () => resolve(), { once: true });
-    });
-  }
+  ) {}
 
   /** Until the project file says something else. @throws what ends the connection, and the signal's reason. */
   async run(): Promise<'project-changed'> {
@@ -58,7 +53,7 @@ export class WatchSession {
     for (;;) {
       const leave = (await this.take(inbox.takeAll())) ?? (await this.carryOutPending(channel));
       if (leave !== undefined) return leave;
-      await Promise.race([inbox.arrived(), this.ended]);
+      await inbox.arrived();
       held.signal.throwIfAborted();
     }
   }

@@ -1,0 +1,253 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, openSync, closeSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { LINK_PROFILES, VirtualDevice } from '../test/testbed/virtual-device.js';
+import { BenchProject, mergedFolder, POLITE } from './push-rig.js';
+import { median, percentile, table } from './statistics.js';
+import { watchByCompose, watchByLivepush, watchByRdt, watchByRsync, type Watching } from './watch-peers.js';
+import { ContainerEye, DESTINATION, type ExpectedBytes, residentMegabytes } from './watch-rig.js';
+
+type LinkName = 'none' | keyof typeof LINK_PROFILES;
+type Method = 'rdt' | 'rdt process' | 'rdt container' | 'rsync' | 'compose' | 'livepush';
+
+const LINKS: readonly LinkName[] = ['none', 'lan', 'wifi'];
+const SYNCING: readonly Method[] = ['rdt', 'rsync', 'compose', 'livepush'];
+const RESTARTING: readonly Method[] = ['rdt process', 'rdt container', 'rsync', 'compose', 'livepush'];
+const COLUMNS: readonly Method[] = ['rdt', 'rdt process', 'rdt container', 'rsync', 'compose', 'livepush'];
+const SMALL = { files: 1_000, bytesPerFile: 10_000 };
+const LARGE = { files: 20_000, bytesPerFile: 500 };
+const BIG_BYTES = 200 << 20;
+const PRINTING = `head -n 1 ${fileName(0)}; ${POLITE}`;
+
+type Samples = Map<Method, number[]>;
+type Row = readonly [string, Samples];
+
+interface Bench {
+  readonly device: VirtualDevice;
+  readonly address: string;
+  readonly rounds: number;
+}
+
+/** From a `write()` here to the bytes in the container, and to the first line of the restarted app; all methods in each round, in rotated order. */
+export async function benchWatch(rounds: number, links: readonly string[]): Promise<void> {
+  for (const link of LINKS.filter((name) => links.length === 0 || links.includes(name))) {
+    const profile = link === 'none' ? {} : { link: LINK_PROFILES[link] };
+    await using device = await VirtualDevice.up({
+      name: `benchw-${link}`,
+      images: ['busybox', 'scratch-app'],
+      announce: false,
+      ...profile,
+    });
+    const bench = { device, address: device.linkAddress, rounds };
+    const few = { ...bench, rounds: Math.ceil(rounds / 2) };
+    print(link, [
+      ...(await readableRows(bench, SMALL, SYNCING, [1, 200])),
+      ...(await readableRows(bench, LARGE, SYNCING, [1])),
+      ...(await noShellRow(bench)),
+      ['first line of the app', await firstLines(few)],
+      ['1 KB of 200 MB', await bigFile({ ...bench, rounds: Math.min(rounds, 5) })],
+    ]);
+  }
+}
+
+function fileName(index: number): string {
+  return `src/d${index % 50}/file${index}.js`;
+}
+
+/** Folders, apps and watchers of several methods, each with its own. */
+class Lanes implements AsyncDisposable {
+  readonly projects = new Map<Method, BenchProject>();
+  readonly watchers = new Map<Method, Watching>();
+  readonly eyes = new Map<Method, ContainerEye>();
+  private readonly state = mkdtempSync(join(tmpdir(), 'rdt-bench-watch-'));
+
+  constructor(
+    private readonly bench: Bench,
+    readonly methods: readonly Method[],
+    size: typeof SMALL,
+    command: string,
+    prepare: (project: BenchProject) => void = () => undefined,
+  ) {
+    for (const method of methods) {
+      const project = new BenchProject(method.replace(' ', '-'), size, command);
+      prepare(project);
+      this.projects.set(method, project);
+    }
+  }
+
+  async open(between: (project: BenchProject) => Promise<void> = () => Promise.resolve()): Promise<void> {
+    for (const [method, project] of this.projects) {
+      const restart = method === 'rdt process' ? ['--restart', 'process'] : ['--restart', 'none'];
+      project.rdt(this.bench.address, ...restart);
+      await between(project);
+      this.watchers.set(method, await this.watch(method, project));
+      this.eyes.set(method, await ContainerEye.open(this.bench.device, project.app));
+    }
+    await delay(1_000);
+  }
+
+  private async watch(method: Method, { folder, app }: BenchProject): Promise<Watching> {
+    const { device, address } = this.bench;
+    const restarts = this.methods === RESTARTING;
+    const place = { folder, app, address, merged: await mergedFolder(device, app), restarts };
+    switch (method) {
+      case 'rdt':
+        return watchByRdt(place, 'none', this.state);
+      case 'rdt process':
+        return watchByRdt(place, 'process', this.state);
+      case 'rdt container':
+        return watchByRdt(place, 'container', this.state);
+      case 'rsync':
+        return watchByRsync(place);
+      case 'compose':
+        return watchByCompose(place);
+      case 'livepush':
+        return watchByLivepush(place);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const watcher of this.watchers.values()) await watcher[Symbol.asyncDispose]();
+    for (const project of this.projects.values()) {
+      await this.bench.device.docker('rm', '-f', project.app);
+      await this.bench.device.docker('rmi', project.app);
+      project[Symbol.dispose]();
+    }
+    rmSync(this.state, { recursive: true, force: true });
+  }
+}
+
+/** Round -1 warms every cache and is not counted. */
+async function measure(
+  lanes: Lanes,
+  rounds: number,
+  act: (method: Method, project: BenchProject, round: number) => Promise<number>,
+): Promise<Samples> {
+  const samples: Samples = new Map();
+  for (let round = -1; round < rounds; round++) {
+    for (let turn = 0; turn < lanes.methods.length; turn++) {
+      const method = lanes.methods[(turn + round + 1) % lanes.methods.length];
+      const project = method === undefined ? undefined : lanes.projects.get(method);
+      if (method === undefined || project === undefined) continue;
+      const durationMs = await act(method, project, round + 1);
+      await lanes.watchers.get(method)?.settled();
+      await delay(150);
+      if (round >= 0) samples.set(method, [...(samples.get(method) ?? []), durationMs]);
+    }
+  }
+  return samples;
+}
+
+async function readableRows(
+  bench: Bench,
+  size: typeof SMALL,
+  methods: readonly Method[],
+  counts: readonly number[],
+): Promise<Row[]> {
+  await using lanes = new Lanes(bench, methods, size, POLITE);
+  await lanes.open();
+  const rows: Row[] = [];
+  for (const count of counts) {
+    const rounds = count === 1 ? bench.rounds : Math.ceil(bench.rounds / 2);
+    const samples = await measure(lanes, rounds, (method, project, round) =>
+      readableAfter(lanes, method, () => edit(project, count, `${count}/${round}`)),
+    );
+    rows.push([`${count} of ${size.files.toLocaleString('en')}`, samples]);
+  }
+  const pid = lanes.watchers.get('rdt')?.pid ?? 0;
+  console.log(`rdt watches ${size.files} files with ${residentMegabytes(pid).toFixed(0)} MB`);
+  return rows;
+}
+
+async function readableAfter(lanes: Lanes, method: Method, write: () => ExpectedBytes[]): Promise<number> {
+  const startMs = performance.now();
+  const expected = write();
+  await lanes.eyes.get(method)?.untilReadable(expected);
+  return performance.now() - startMs;
+}
+
+function edit({ folder, size }: BenchProject, count: number, mark: string): ExpectedBytes[] {
+  const step = Math.floor(size.files / count);
+  return Array.from({ length: count }, (_, index) => {
+    const path = fileName(index * step);
+    const bytes = Buffer.from(`// ${mark} ${index}\n`.padEnd(size.bytesPerFile, 'const value = 1;\n'));
+    writeFileSync(join(folder, path), bytes);
+    return { path, offset: 0, bytes };
+  });
+}
+
+/** An image without a shell: only the engine itself can write into its containers. */
+async function noShellRow(bench: Bench): Promise<Row[]> {
+  const dockerfile = `FROM scratch-app\nWORKDIR ${DESTINATION}\nCOPY . .\n`;
+  await using lanes = new Lanes(bench, ['rdt'], SMALL, POLITE, ({ folder }) =>
+    writeFileSync(join(folder, 'Dockerfile'), dockerfile),
+  );
+  await lanes.open();
+  const samples = await measure(lanes, bench.rounds, (method, project, round) =>
+    readableAfter(lanes, method, () => edit(project, 1, `no shell ${round}`)),
+  );
+  return [['1 of 1,000, no shell', samples]];
+}
+
+async function firstLines(bench: Bench): Promise<Samples> {
+  await using lanes = new Lanes(bench, RESTARTING, SMALL, PRINTING);
+  await lanes.open();
+  return await measure(lanes, bench.rounds, async (method, project, round) => {
+    const mark = `line-${round}-`;
+    const printed = lanes.watchers.get(method)?.untilPrinted(mark);
+    const startMs = performance.now();
+    edit(project, 1, mark);
+    await printed;
+    return performance.now() - startMs;
+  });
+}
+
+/** The file is put into each container beforehand; what the watch sends is the change of 1 KB in its middle. */
+async function bigFile(bench: Bench): Promise<Samples> {
+  const content = randomBytes(BIG_BYTES);
+  await using lanes = new Lanes(
+    bench,
+    ['rdt', 'rsync'],
+    { files: 100, bytesPerFile: 1_000 },
+    POLITE,
+    (project) => {
+      writeFileSync(join(project.folder, '.dockerignore'), 'big.bin\n');
+    },
+  );
+  await lanes.open(async ({ folder, app }) => {
+    writeFileSync(join(folder, 'big.bin'), content);
+    await bench.device.docker('cp', '-a', join(folder, 'big.bin'), `${app}:${DESTINATION}/big.bin`);
+    await bench.device.docker('exec', app, 'rm', '-f', `${DESTINATION}/.rdt-state`);
+  });
+  return await measure(lanes, bench.rounds, (method, { folder }, round) =>
+    readableAfter(lanes, method, () => {
+      const bytes = randomBytes(1_024);
+      const offset = (BIG_BYTES / 2) | (round * 131_072);
+      const handle = openSync(join(folder, 'big.bin'), 'r+');
+      writeSync(handle, bytes, 0, bytes.length, offset);
+      closeSync(handle);
+      return [{ path: 'big.bin', offset, bytes }];
+    }),
+  );
+}
+
+function print(link: LinkName, rows: readonly Row[]): void {
+  const header = [`link: ${link} (p50 / p95 ms)`, ...COLUMNS, 'nearest peer:rdt'];
+  const lines = rows.map(([name, samples]) => {
+    const cell = (method: Method): string => {
+      const found = samples.get(method);
+      return found === undefined ? '-' : `${median(found).toFixed(0)} / ${percentile(found, 95).toFixed(0)}`;
+    };
+    const ours = Math.min(
+      ...[...samples].filter(([method]) => method.startsWith('rdt')).map(([, all]) => median(all)),
+    );
+    const theirs = Math.min(
+      ...[...samples].filter(([method]) => !method.startsWith('rdt')).map(([, all]) => median(all)),
+    );
+    const ratio = Number.isFinite(theirs) ? (theirs / ours).toFixed(1) : '-';
+    return [name, ...COLUMNS.map(cell), ratio];
+  });
+  console.log(`${table([header, ...lines])}\n`);
+}

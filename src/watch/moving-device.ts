@@ -1,0 +1,71 @@
+import type { Device } from '../discovery/device.js';
+import { RdtError } from '../errors.js';
+import type { Clock } from '../runtime.js';
+import type { Engine } from '../transport/engine.js';
+
+/** A device that is away for so long may come back with another address. */
+const AWAY_MS = 5_000;
+const BETWEEN_SEARCHES_MS = 10_000;
+
+export interface MovingDeviceDeps {
+  /** As the user named it. */
+  readonly target: string | undefined;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  findDevice(target: string, turn: Promise<unknown>, signal: AbortSignal): Promise<Device>;
+}
+
+/** One device, which may get another address while it is away. Names are not unique: only the engine itself tells that it is the same. */
+export class MovingDevice {
+  private readonly home: Device;
+  private engineId: string | undefined;
+  private searchedAtMs = 0;
+
+  constructor(
+    private current: Device,
+    private readonly deps: MovingDeviceDeps,
+  ) {
+    this.home = current;
+  }
+
+  /** Where it is, as far as anybody knows. */
+  get now(): Device {
+    return this.current;
+  }
+
+  /** To be called with the engine that is known to be the right one; asks it in the background, once. */
+  learn(engine: Engine): void {
+    if (this.engineId !== undefined) return;
+    engine.info(this.deps.signal).then(
+      ({ id }) => (this.engineId = id),
+      (error: unknown) => this.ignore(error),
+    );
+  }
+
+  /** Whether this engine, at the address that `now` has, is the one that was learnt; if not, the first address counts again. */
+  async isSame(engine: Engine, signal: AbortSignal): Promise<boolean> {
+    if (this.current.address === this.home.address || this.engineId === undefined) return true;
+    if ((await engine.info(signal)).id === this.engineId) return true;
+    this.current = this.home;
+    return false;
+  }
+
+  /** To be called while it does not answer; looks for it in the background now and then. An address that the user typed stays. */
+  search(awayForMs: number): void {
+    const { target, clock, signal, findDevice } = this.deps;
+    const name = target ?? this.home.name;
+    const nowMs = clock.monotonicMs();
+    if (name === this.home.address || awayForMs < AWAY_MS) return;
+    if (nowMs - this.searchedAtMs < BETWEEN_SEARCHES_MS) return;
+    this.searchedAtMs = nowMs;
+    findDevice(name, Promise.resolve(), signal).then(
+      (found) => (this.current = found),
+      (error: unknown) => this.ignore(error),
+    );
+  }
+
+  /** It is away again, not there yet, or one of several of that name. */
+  private ignore(error: unknown): void {
+    if (!(error instanceof RdtError) && !this.deps.signal.aborted) throw error;
+  }
+}
