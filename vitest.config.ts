@@ -9,6 +9,7 @@ export default defineConfig({
           name: 'unit',
           testTimeout: 60_000,
           include: ['test/unit/**/*.test.ts', 'test/contract/**/*.unit.test.ts'],
+          globalSetup: ['test/unit/name-missing-packages.ts'],
         },
       },
       {

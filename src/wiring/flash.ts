@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { ImageOpener } from '../image/decode/open-image.js';
+import { proxyFromEnvironment } from '../image/decode/proxy-choice.js';
 import type { FlashDialog } from '../image/flash-consent.js';
 import type { DriveAccess, DriveCatalog } from '../image/flash-drive.js';
 import type { CardConfiguration, FlashSettings } from '../image/flash-configuration.js';
@@ -11,7 +12,7 @@ const DOWNLOAD_RETRY_DELAYS_MS = [500, 1000, 2000, 5000, 10_000] as const;
 
 /** Flashing on the real drives of this machine. */
 export async function wireFlash(runtime: Runtime): Promise<FlashRun> {
-  const { stdin, cwd, clock } = runtime;
+  const { stdin, cwd, clock, env } = runtime;
   const opener = new ImageOpener({
     stdin,
     cwd,
@@ -19,6 +20,7 @@ export async function wireFlash(runtime: Runtime): Promise<FlashRun> {
       stallMs: DOWNLOAD_STALL_MS,
       retryDelaysMs: DOWNLOAD_RETRY_DELAYS_MS,
       sleep: (ms, signal) => clock.sleep(ms, signal),
+      proxyFor: (url) => proxyFromEnvironment(url, env),
     },
   });
   const drives = await wireDrives(runtime);

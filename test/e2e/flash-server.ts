@@ -11,6 +11,10 @@ export interface ServerFaults {
   readonly changes?: boolean;
   readonly encoding?: string;
   readonly noLength?: boolean;
+  /** What lies beside the image, by name. */
+  readonly beside?: Readonly<Record<string, string>>;
+  /** Lets those who ask for something beside the image wait for ever. */
+  readonly silentBeside?: true;
 }
 
 /** Hands out one file on loopback, as badly as it is told to. */
@@ -40,6 +44,10 @@ export class ImageServer implements AsyncDisposable {
   }
 
   private answer(request: IncomingMessage, response: ServerResponse): void {
+    if (/\.(sha256|bmap)$/.test(request.url ?? '')) {
+      this.answerBeside((request.url ?? '').slice(1), response);
+      return;
+    }
     const { range } = request.headers;
     this.ranges.push(range);
     if (request.url === '/moved') {
@@ -52,6 +60,12 @@ export class ImageServer implements AsyncDisposable {
     }
     const start = this.faults.noRanges === true ? 0 : Number(/^bytes=(\d+)-$/.exec(range ?? '')?.[1] ?? 0);
     this.send(response, start, range !== undefined && this.faults.noRanges !== true);
+  }
+
+  private answerBeside(name: string, response: ServerResponse): void {
+    if (this.faults.silentBeside === true) return;
+    const text = this.faults.beside?.[name];
+    response.writeHead(text === undefined ? 404 : 200).end(text);
   }
 
   private send(response: ServerResponse, start: number, partial: boolean): void {

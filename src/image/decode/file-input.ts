@@ -1,4 +1,4 @@
-import { open as openByCallback } from 'node:fs';
+import { constants, open as openByCallback } from 'node:fs';
 import { open, stat, type FileHandle } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { promisify } from 'node:util';
@@ -28,9 +28,12 @@ export async function openFileInput(path: string, signal: AbortSignal): Promise<
   };
 }
 
-/** As `<(command)` of a shell gives. Read as a file, a pipe could not be closed while it waits for its writer. */
+/**
+ * As `<(command)` of a shell gives. Read as a file, a pipe could not be closed while it waits for its writer; and without O_NONBLOCK
+ * already the opening would wait, where no signal ends it.
+ */
 async function openFifo(path: string, signal: AbortSignal): Promise<PackedInput> {
-  const fd = await openDescriptor(path, 'r').catch((error: unknown) =>
+  const fd = await openDescriptor(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((error: unknown) =>
     Promise.reject(readError(path, error)),
   );
   return streamInput(path, new Socket({ fd, readable: true, writable: false }), signal);

@@ -10,10 +10,11 @@ import { judgeImage } from '../flash-check.js';
 import { HEAD_BYTES, type ImageSource, type OpenImageRequest } from '../flash-source.js';
 import { openFileInput, readChunks, readFully } from './file-input.js';
 import { ForwardStream } from './forward-stream.js';
-import { findBmap, sha256Beside } from './image-checks.js';
+import { bmapBeside, localFolder, readBmap, sha256Beside, type ImageFolder } from './image-checks.js';
 import { sniffFormat, SNIFF_BYTES } from './image-format.js';
 import { Meter, type PackedInput } from './packed-input.js';
 import { RawFileSource } from './raw-file-source.js';
+import { remoteFolder } from './remote-folder.js';
 import { findDataRanges } from './sparse-holes.js';
 import { openStdinInput } from './stdin-input.js';
 import { StreamSource } from './stream-source.js';
@@ -33,11 +34,7 @@ export class ImageOpener {
   async open(request: OpenImageRequest, signal: AbortSignal): Promise<ImageSource> {
     const input = await this.openInput(request.image, signal);
     try {
-      const path = input.file?.path;
-      const sha256 = request.sha256 ?? (path === undefined ? undefined : await sha256Beside(path));
-      const bmapPath = request.bmap === undefined ? undefined : resolve(this.deps.cwd, request.bmap);
-      const bmap = await findBmap(bmapPath, path);
-      const opening = new Opening(input, { sha256, bmap }, signal);
+      const opening = new Opening(input, await this.expectationsOf(input, request, signal), signal);
       return await opening.run();
     } catch (error) {
       await input.close();
@@ -45,9 +42,28 @@ export class ImageOpener {
     }
   }
 
+  private async expectationsOf(
+    input: PackedInput,
+    { sha256, bmap }: OpenImageRequest,
+    signal: AbortSignal,
+  ): Promise<Expectations> {
+    const folder = this.folderOf(input, signal);
+    const [expectedSum, expectedMap] = await Promise.all([
+      sha256 ?? (folder && sha256Beside(folder)),
+      bmap === undefined ? folder && bmapBeside(folder) : readBmap(resolve(this.deps.cwd, bmap)),
+    ]);
+    return { sha256: expectedSum, bmap: expectedMap };
+  }
+
+  /** A pipe lies nowhere. */
+  private folderOf({ file, name }: PackedInput, signal: AbortSignal): ImageFolder | undefined {
+    if (file !== undefined) return localFolder(file.path);
+    return isAddress(name) ? remoteFolder(name, this.deps.download, signal) : undefined;
+  }
+
   private openInput(image: string, signal: AbortSignal): Promise<PackedInput> {
     if (image === '-') return Promise.resolve(openStdinInput(this.deps.stdin, signal));
-    if (/^https?:\/\//i.test(image)) return openUrlInput(image, this.deps.download, signal);
+    if (isAddress(image)) return openUrlInput(image, this.deps.download, signal);
     return openFileInput(resolve(this.deps.cwd, image), signal);
   }
 }
@@ -178,6 +194,8 @@ class Opening {
     );
   }
 }
+
+const isAddress = (image: string): boolean => /^https?:\/\//i.test(image);
 
 const metaBmap = (text: string | undefined, archive: string): Bmap | undefined =>
   text === undefined ? undefined : parseBmap(text, `the bmap in ${archive}`);

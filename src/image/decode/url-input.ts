@@ -1,7 +1,7 @@
-import { request as requestHttp, type IncomingMessage } from 'node:http';
-import { request as requestHttps } from 'node:https';
+import type { IncomingMessage } from 'node:http';
 import { RdtError } from '../../errors.js';
 import { Dropped, lengthOf, nextChunk, redirected, validatorOf } from './http-answer.js';
+import { sendRequest } from './http-request.js';
 import type { PackedInput } from './packed-input.js';
 import { inflate, unbrotli } from './zlib-decoder.js';
 
@@ -12,6 +12,8 @@ export interface DownloadPolicy {
   /** Pauses before each further attempt; it gives up after the last. Counted anew whenever bytes arrived. */
   readonly retryDelaysMs: readonly number[];
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
+  /** The proxy to ask for a resource; undefined to ask its own server. */
+  readonly proxyFor: (url: URL) => URL | undefined;
 }
 
 const MAX_REDIRECTS = 10;
@@ -25,7 +27,10 @@ export async function openUrlInput(
   signal: AbortSignal,
 ): Promise<PackedInput> {
   const download = new Download(new URL(url), policy, signal);
-  const encoding = await download.start();
+  const encoding = await download.start().catch((error: unknown) => {
+    download.close();
+    throw error;
+  });
   const sizeBytes = encoding === 'identity' ? download.sizeBytes : undefined;
   return {
     name: url,
@@ -78,6 +83,7 @@ class Download {
   /** Opens the first connection, so that a missing file is known before a drive is touched. */
   async start(): Promise<ContentEncoding> {
     const response = await this.retrying(() => this.connect());
+    this.response = response;
     this.sizeBytes = lengthOf(response.headers['content-length']);
     this.validator = validatorOf(response.headers);
     return contentEncoding(response.headers['content-encoding'], this.url.href);
@@ -183,16 +189,10 @@ class Download {
   }
 
   private request(url: URL): Promise<IncomingMessage> {
-    const send = url.protocol === 'https:' ? requestHttps : requestHttp;
     const headers: Record<string, string> = { 'accept-encoding': 'identity', 'user-agent': 'rdt' };
     if (this.position > 0) headers['range'] = `bytes=${this.position}-`;
     if (this.position > 0 && this.validator !== undefined) headers['if-range'] = this.validator;
-    const answer = new Promise<IncomingMessage>((resolve, reject) => {
-      // A socket of its own: a kept one may be dead just when it is wanted.
-      const request = send(url, { headers, agent: false, signal: this.signal }, resolve);
-      request.on('error', (cause) => reject(new Dropped(cause.message, { cause })));
-      request.end();
-    });
+    const answer = sendRequest({ url, headers, proxy: this.policy.proxyFor(url) }, this.signal);
     return this.unlessStalled(answer, () => undefined);
   }
 

@@ -30,6 +30,7 @@ function withKernelMounts(node: LsblkNode, kernel: KernelView): LsblkNode {
   const points = [
     ...node.mountPoints,
     ...mounts.map((mount) => mount.mountPoint),
+    ...overlaysOf(mounts, kernel.mounts),
     ...(swap ? ['[SWAP]'] : []),
   ];
   const children = node.children.map((child) => withKernelMounts(child, kernel));
@@ -39,10 +40,17 @@ function withKernelMounts(node: LsblkNode, kernel: KernelView): LsblkNode {
 const isMountOf = (mount: Mount, node: LsblkNode): boolean =>
   mount.deviceNumber === node.deviceNumber || mount.source === node.path;
 
-/** A swap file: it is on the mount with the longest matching path. */
+/** Where the overlays are mounted that have a layer on one of the mounts: the root of a live system, or of a card that is kept read-only. */
+function overlaysOf(mounts: readonly Mount[], all: readonly Mount[]): string[] {
+  return all
+    .filter(({ layers }) => layers.some((path) => mounts.some((mount) => isOn(path, mount, all))))
+    .map(({ mountPoint }) => mountPoint);
+}
+
+/** A swap file, or a layer of an overlay: it is on the mount with the longest matching path. */
 function isOn(path: string, mount: Mount, all: readonly Mount[]): boolean {
   const holding = all
-    .filter(({ mountPoint }) => path.startsWith(mountPoint === '/' ? '/' : `${mountPoint}/`))
+    .filter(({ mountPoint }) => `${path}/`.startsWith(mountPoint === '/' ? '/' : `${mountPoint}/`))
     .reduce((longest, next) => (next.mountPoint.length >= longest.length ? next.mountPoint : longest), '');
   return holding === mount.mountPoint;
 }

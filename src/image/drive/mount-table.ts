@@ -8,6 +8,8 @@ export interface Mount {
   readonly fsType: string;
   /** Usually the device's path. */
   readonly source: string;
+  /** What an overlay is made of: directories of other mounts. */
+  readonly layers: readonly string[];
 }
 
 /** In the order in which they were mounted. */
@@ -20,11 +22,21 @@ export function parseMountInfo(text: string): Mount[] {
   return text.split('\n').flatMap((line) => {
     const [before = '', after = ''] = line.split(' - ');
     const [, , deviceNumber, , mountPoint] = before.split(' ');
-    const [fsType = '', source = ''] = after.split(' ');
+    const [fsType = '', source = '', options = ''] = after.split(' ');
     if (deviceNumber === undefined || mountPoint === undefined) return [];
-    return [{ deviceNumber, mountPoint: unescape(mountPoint), fsType, source: unescape(source) }];
+    const layers = fsType === 'overlay' ? layersOf(options) : [];
+    return [{ deviceNumber, mountPoint: unescape(mountPoint), fsType, source: unescape(source), layers }];
   });
 }
+
+const layersOf = (options: string): string[] =>
+  options.split(',').flatMap((option) => {
+    const paths = /^(?:lowerdir\+?|upperdir|datadir\+)=(.*)$/.exec(option)?.[1] ?? '';
+    return paths
+      .split(':')
+      .filter((path) => path !== '')
+      .map(unescape);
+  });
 
 /** Devices and files that memory is swapped to. */
 export async function readSwaps(): Promise<string[]> {

@@ -22,14 +22,17 @@ const SYSTEM_PLACES = [
   '/tmp',
   '/usr/',
   '/var/',
-  '/run/initramfs/',
-  '/run/live/',
-  '/run/rootfsbase/',
-  '/run/archiso/',
-  '/run/miso/',
+  '/run/',
 ] as const;
 /** Below a system's place, but for people's own mounts. */
-const USER_PLACES = ['/var/tmp/', '/var/run/media/', '/var/mnt/', '/var/home/'] as const;
+const USER_PLACES = [
+  '/var/tmp/',
+  '/run/media/',
+  '/var/run/media/',
+  '/run/user/',
+  '/var/mnt/',
+  '/var/home/',
+] as const;
 
 /** One volume over several drives: what holds for one of its members holds for all with the same UUID. */
 const SHARED_FS_TYPES: ReadonlySet<string> = new Set([

@@ -2,7 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { PassThrough } from 'node:stream';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, expect } from 'vitest';
+import { withPrograms } from '../image/medium/with-programs.js';
 import {
   gzipMembers,
   openImage,
@@ -13,6 +14,7 @@ import {
 } from './packed-files.js';
 import { makeImage, MIB } from './test-image.js';
 
+const { describe, it } = withPrograms('xz', 'zip');
 const IMAGE = makeImage(3 * MIB);
 const files = new PackedFiles();
 afterAll(() => files[Symbol.dispose]());

@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, expect } from 'vitest';
+import { withPrograms } from '../image/medium/with-programs.js';
 import { builtInUnbzip2 } from '../../../src/image/decode/bzip2-decoder.js';
 import { builtInUnxz } from '../../../src/image/decode/xz-decoder.js';
 import { gzipMembers, openImage, PackedFiles, readWhole, streamOf } from './packed-files.js';
 import { makeImage, MIB } from './test-image.js';
 
+const { describe, it } = withPrograms('xz', 'zip', 'bzip2', 'zstd');
 const IMAGE = makeImage(4 * MIB + 512, 2 * MIB, 3 * MIB);
 const files = new PackedFiles();
 afterAll(() => files[Symbol.dispose]());

@@ -108,6 +108,14 @@ describe('what lsblk does not tell, the kernel tells', () => {
     expect(standings('swap-on-a-usb-drive', kernel)['/dev/sdc']).toBe(NEVER);
   });
 
+  it('the card below an overlay that is the root', () => {
+    const kernel = kernelWith(
+      '25 1 0:30 / / rw - overlay overlayroot rw,lowerdir=/media/root-ro,upperdir=/media/root-rw/up,workdir=/media/root-rw/work\n' +
+        '26 25 179:1 / /media/root-ro ro - ext4 /dev/mmcblk0p1 ro',
+    );
+    expect(standings('zram-and-usb-root', kernel)['/dev/mmcblk0']).toBe(NEVER);
+  });
+
   it('an eMMC chip that holds no system is not a card', () => {
     const kernel = { ...NO_KERNEL, builtInMmc: new Set(['mmcblk0']) };
     expect(standings('zram-and-usb-root', kernel)['/dev/mmcblk0']).toBe(NAME);
@@ -126,6 +134,7 @@ describe('places of the system', () => {
     '/var/lib/docker',
     '/nix/store',
     '/run/live/medium',
+    '/run/cowroot/root',
     '/tmp',
   ])('%s is one', (place) => expect(isSystemPlace(place)).toBe(true));
 

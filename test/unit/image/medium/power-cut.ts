@@ -101,6 +101,12 @@ export const EDITS: readonly Edit[] = [
     },
   },
   {
+    name: 'a new directory with a long name',
+    files: { '/config.json': OLD, ...crowd(2) },
+    apply: (volume) => volume.makeDirectory('/system-connections'),
+    allowed: { '/config.json': [OLD], '/d/F1': [Buffer.from('x')] },
+  },
+  {
     name: 'a removed file',
     files: { '/config.json': OLD, '/a file with a long name.txt': NEW },
     apply: (volume) => volume.remove('/a file with a long name.txt'),
