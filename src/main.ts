@@ -1,3 +1,4 @@
+import { closeSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Wiring } from './commands/command-deps.js';
 import { run } from './run.js';
@@ -23,9 +24,32 @@ function endWithClosedPipe(stream: NodeJS.WriteStream): void {
   });
 }
 
+/**
+ * When Node ends it gives the terminal the settings of when it began. At the end of a pipe, `less` has made its own by then, or has taken them
+ * back: `rdt logs | less` would leave a terminal that shows nothing of what is typed. Node leaves alone what is closed.
+ */
+function leaveTerminalToPager({ stdin, stderr }: NodeJS.Process): void {
+  let isCrash = false;
+  process.on('uncaughtExceptionMonitor', () => (isCrash = true));
+  process.on('exit', () => {
+    // A session of ours has the terminal, or there is something to say yet.
+    if (stdin.isRaw || isCrash) return;
+    for (const { isTTY, fd } of [stdin, stderr]) if (isTTY) closeSync(fd);
+  });
+}
+
+/** A shell may stand in a folder that was deleted: that matters to those alone who look into it, and they say that it is gone. */
+function currentFolder({ env }: NodeJS.Process): string {
+  try {
+    return process.cwd();
+  } catch {
+    return env['PWD'] ?? '/';
+  }
+}
+
 const runtime: Runtime = {
   env: process.env,
-  cwd: process.cwd(),
+  cwd: currentFolder(process),
   platform: process.platform,
   stdin: process.stdin,
   stdout: process.stdout,
@@ -51,6 +75,7 @@ const wiring: Wiring = {
   ssh: async (options) => (await import('./wiring/ssh.js')).wireSsh(runtime, options),
 };
 
+if (!process.stdout.isTTY && process.platform !== 'win32') leaveTerminalToPager(process);
 endWithClosedPipe(process.stdout);
 endWithClosedPipe(process.stderr);
 void run(process.argv.slice(2), runtime, wiring).then((exitCode) => {

@@ -1,7 +1,8 @@
-import { readFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Rdt } from './rdt.js';
+import { BIN, Rdt, type RdtResult, RunningRdt } from './rdt.js';
 
 const RECORDER = join(import.meta.dirname, 'record-modules.cjs');
 
@@ -39,4 +40,24 @@ describe('what a command does not need is not loaded:', () => {
       expect(HEAVY.filter((name) => loaded.includes(name))).toEqual([]);
     },
   );
+});
+
+describe('in a folder that was deleted', () => {
+  /** As a shell runs it that stands there. */
+  async function run(...args: string[]): Promise<RdtResult> {
+    const folder = mkdtempSync(join(rdt.home, 'gone-'));
+    const script = 'cd "$1" && rmdir "$1" && shift && exec "$@"';
+    const words = ['-c', script, 'sh', folder, process.execPath, BIN, ...args];
+    return new RunningRdt(spawn('sh', words, { env: { ...process.env, HOME: rdt.home } })).ended();
+  }
+
+  it('a command that looks into none works', async () => {
+    expect(await run('--version')).toMatchObject({ exitCode: 0, stderr: '' });
+  });
+
+  it('a push says that it is gone', async () => {
+    const { exitCode, stderr } = await run('push', '127.0.0.1:1', '--app-name', 'app');
+    expect(exitCode).toBe(2);
+    expect(stderr).toMatch(/^rdt: There is no folder .*\/gone-\w+\.\n$/);
+  });
 });
