@@ -67,7 +67,8 @@ export class LocalFolder implements AsyncDisposable {
    * @throws RdtError when the source or a folder in it that is not ignored cannot be read.
    */
   static async open(options: LocalFolderOptions, signal: AbortSignal): Promise<LocalFolder> {
-    const { source, platform, rules } = options;
+    const { source, platform } = options;
+    const rules = (): IgnoreRules => options.rules();
     const warn = once((message) => options.warn(message));
     const early: Hint[] = [];
     let onHint = (hint: Hint): void => void early.push(hint);
@@ -123,8 +124,8 @@ export class LocalFolder implements AsyncDisposable {
     const scannedAtMs = this.options.clock.wallMs();
     await this.look(signal);
     const tree = await this.keeper.read(known, signal);
-    const { source, rules } = this.options;
-    return { tree, scannedAtMs, isIgnored: lazily(() => ignoredNow(source, rules())) };
+    const { options } = this;
+    return { tree, scannedAtMs, isIgnored: lazily(() => ignoredNow(options.source, options.rules())) };
   }
 
   /** What the last refresh gave has arrived where it should. */

@@ -56,10 +56,10 @@ export class TreeIndex {
     return this.folders.has(folder);
   }
 
-  /** The path was left out by the last look, and is now. */
+  /** What happens to the path changes nothing: it was left out by the last look, and is now. */
   isIgnored(folder: string, path: string): boolean {
     const rules = this.folders.get(folder)?.inside;
-    if (rules === undefined || this.known.has(path)) return false;
+    if (rules === undefined || this.known.has(path) || nameOf(path) === '.gitignore') return false;
     const asFile = rules.isIgnored(path, false);
     const asFolder = rules.isIgnored(path, true);
     if (asFile === asFolder) return asFile;

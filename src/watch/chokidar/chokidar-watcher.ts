@@ -31,10 +31,6 @@ export class ChokidarWatcher implements Watcher {
       ignoreInitial: false,
       atomic: false,
       ignorePermissionErrors: true,
-      usePolling: mechanism.kind === 'polling',
-      ...(mechanism.kind === 'polling'
-        ? { interval: mechanism.everyMs, binaryInterval: mechanism.everyMs }
-        : {}),
     });
     return new ChokidarWatcher(options, watcher);
   }

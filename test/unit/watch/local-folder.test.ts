@@ -302,6 +302,13 @@ describe('a .gitignore that changes', () => {
     sameTree(await watched.next(), await watched.walked());
   });
 
+  it('is followed when it ignores itself', async () => {
+    await using watched = await WatchedFolder.open({ '.gitignore': '*\n!b\n', a: '1', b: '1' });
+    expect([...(await watched.tree()).keys()]).toEqual(['b']);
+    unlinkSync(watched.path('.gitignore'));
+    sameTree(await watched.next(), await watched.walked());
+  });
+
   it('holds for what is below its own folder', async () => {
     await using watched = await WatchedFolder.open({ 'a/x.txt': '1', 'b/x.txt': '1', 'a/c/x.txt': '1' });
     await watched.tree();
