@@ -2,14 +2,17 @@
  * rdt's supervisor: the first process of a container whose app is restarted without its container (`restart: process`).
  *
  *   init STOP-SIGNAL GRACE-MS -- PROGRAM [ARGUMENT...]
+ *   init restart
  *
  * Runs PROGRAM as its child, hands on every signal, buries orphans, and ends when the child ends: with its exit code, or 128 + n for signal n.
  * RESTART_SIGNAL makes it end the app (STOP-SIGNAL to its process group; SIGKILL to what is left after GRACE-MS, and to what left the group) and run
  * PROGRAM again. It prints nothing but a line on the standard error when PROGRAM cannot be run, and then ends with 127 (not found) or 126, as a shell does.
+ *
+ * `init restart` is for `docker exec`: for each byte that it reads it sends RESTART_SIGNAL to the first process and writes the byte back.
  */
 #include "system.h"
 
-/* SIGRTMAX-4. C libraries do not agree where real-time signals begin; rdt knows the same number (src/push/process-supervisor.ts). */
+/* SIGRTMAX-4; by number, since C libraries do not agree where real-time signals begin. */
 #define RESTART_SIGNAL 60
 /* What outlives SIGKILL for this long hangs in the kernel, or is not ours to kill: only the end of the container helps. */
 #define KILL_PATIENCE ((struct duration){5, 0})
@@ -262,6 +265,15 @@ static void restart(void) {
 
 /* --- */
 
+__attribute__((noreturn)) static void be_messenger(void) {
+  byte message;
+  while (call(__NR_read, 0, (long)&message, 1, 0, 0) == 1) {
+    if (kill(1, RESTART_SIGNAL) != 0) end(1);
+    call(__NR_write, 1, (long)&message, 1, 0, 0);
+  }
+  end(0);
+}
+
 static int number(const char *text) {
   int value = 0;
   for (; *text >= '0' && *text <= '9'; text++) value = value * 10 + (*text - '0');
@@ -270,7 +282,7 @@ static int number(const char *text) {
 
 static void read_arguments(long count, char **arguments) {
   if (count < 5) {
-    print_error("usage: init STOP-SIGNAL GRACE-MS -- PROGRAM [ARGUMENT...]\n");
+    print_error("usage: init STOP-SIGNAL GRACE-MS -- PROGRAM [ARGUMENT...]\n       init restart\n");
     end(126);
   }
   stop_signal = number(arguments[1]);
@@ -284,6 +296,7 @@ void run(long *stack) {
   long count = stack[0];
   char **arguments = (char **)(stack + 1);
   environment = arguments + count + 1;
+  if (count == 2 && arguments[1][0] == 'r') be_messenger();
   read_arguments(count, arguments);
   self = call(__NR_getpid, 0, 0, 0, 0, 0);
   /* Where we are not the first process, orphans come to us all the same. */

@@ -21,11 +21,12 @@ export interface Supervision {
 export const SUPERVISOR_LABEL = 'io.resin.rdt.supervisor';
 /** Counts up when a new supervisor has to be put into containers that have an older one. */
 const VERSION = 1;
-/** Makes the supervisor end the app and start it again (supervisor/init.c). Real-time signals queue: none is lost while another is served. */
-const RESTART_SIGNAL = 'SIGRTMAX-4';
 /** Everything that we put into a container besides the app; in its root. */
 const FOLDER = '.rdt';
 const PROGRAM = 'init';
+
+/** What to run in a supervised container: each byte that it reads makes the supervisor restart the app, and is written back. */
+export const RESTART_COMMAND: readonly string[] = [`/${FOLDER}/${PROGRAM}`, 'restart'];
 
 export const supervisorLabel = (graceMs: number): Readonly<Record<string, string>> => ({
   [SUPERVISOR_LABEL]: `${VERSION}/${graceMs}`,
@@ -111,7 +112,3 @@ export async function installSupervisor(
     );
   }
 }
-
-/** Resolves when the supervisor was told; false when the container does not run. */
-export const restartProcess = (engine: Engine, containerId: string, signal: AbortSignal): Promise<boolean> =>
-  engine.killContainer(containerId, RESTART_SIGNAL, signal);

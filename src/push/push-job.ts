@@ -7,6 +7,7 @@ import type { DeploymentStore } from '../sync/deployment.js';
 import type { Engine } from '../transport/engine.js';
 import type { LocalState } from '../sync/local-state.js';
 import type { LocalTree } from '../sync/tree.js';
+import type { AppRestarter } from './app-restarter.js';
 import type { ReadSupervisor } from './process-supervisor.js';
 import type { EmitPushEvent } from './push-event.js';
 
@@ -51,10 +52,14 @@ export interface PushDeps {
   readonly lost?: AbortSignal;
   /** Given by a caller that watches the folder and so knows what it holds; otherwise the folder is walked. */
   readonly scan?: Scan;
+  /** Given by a caller that has one already. */
+  readonly restarter?: AppRestarter;
 }
 
 /** What the holder of the app's lock works with: `signal` is also aborted when the lock is lost. */
 export interface HeldDeps extends PushDeps {
   /** Aborted when the lock or the device is lost, but not by the user: for steps that a Ctrl-C must not cut in two. */
   readonly lost: AbortSignal;
+  /** For `restart: process`. */
+  readonly restarter: AppRestarter;
 }

@@ -1,5 +1,6 @@
 import type { TriggerHashes } from '../sync/build-triggers.js';
 import { isEmptyPlan, type SyncPlan } from '../sync/sync-plan.js';
+import { AppRestarter } from './app-restarter.js';
 import { buildStep } from './build-step.js';
 import type { Decision } from './decision.js';
 import { lockApp, unlessLocked } from './device-lock.js';
@@ -122,10 +123,20 @@ async function build(job: PushJob, deps: HeldDeps, remote: RemoteState): Promise
 /** Runs `work` while holding the app's lock on the device; losing the lock aborts it. */
 async function locked<T>(job: PushJob, deps: PushDeps, work: (deps: HeldDeps) => Promise<T>): Promise<T> {
   const { engine, holder, clock } = deps;
-  if (deps.lost !== undefined) return work({ ...deps, lost: deps.lost });
+  if (deps.lost !== undefined) return withRestarter(deps, deps.lost, work);
   await using lock = await lockApp({ engine, app: job.settings.appName, holder, clock }, deps.signal);
   const { lost } = lock;
-  return await work({ ...deps, signal: AbortSignal.any([deps.signal, lost]), lost });
+  return await withRestarter({ ...deps, signal: AbortSignal.any([deps.signal, lost]) }, lost, work);
+}
+
+async function withRestarter<T>(
+  deps: PushDeps,
+  lost: AbortSignal,
+  work: (deps: HeldDeps) => Promise<T>,
+): Promise<T> {
+  if (deps.restarter !== undefined) return work({ ...deps, lost, restarter: deps.restarter });
+  using restarter = new AppRestarter(deps.engine, lost);
+  return await work({ ...deps, lost, restarter });
 }
 
 async function runBefore(job: PushJob, deps: PushDeps): Promise<void> {

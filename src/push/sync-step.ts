@@ -8,10 +8,10 @@ import type { OnChangeRule } from '../project/on-change.js';
 import { EARLY_STOP_BYTES, EarlyStop } from './early-stop.js';
 import { rulesOf, runRules } from './on-change.js';
 import type { HeldDeps, PushDeps, PushJob } from './push-job.js';
-import { restartProcess } from './process-supervisor.js';
 import { type PlannedSync, planPushSync, startScan } from './push-state.js';
 import { throttled } from './throttle.js';
 import { restartContainer, type StopOptions } from './stop-container.js';
+import { inspect } from './watch-start.js';
 
 /** A folder that suddenly holds less than half of what it held is more often a mistake than a wish (SYNC.md, rule 4). */
 const MASS_DELETION = { share: 0.5, atLeast: 100 };
@@ -31,6 +31,8 @@ export async function syncStep(
   planned: PlannedSync,
 ): Promise<SyncStepOutcome> {
   refuseMassDeletion(job, planned);
+  if (job.settings.afterSync.kind === 'process' && container.state.running)
+    deps.restarter.prepare(container.id);
   const early = earlyStopFor(job, deps, container, planned);
   const outcome = await orStart(
     early,
@@ -201,16 +203,13 @@ export async function takeEffect(
   }
 }
 
-/** An app that has crashed is not left to the engine, which would wait longer after each crash. */
+/** Where the supervisor cannot be told, the container is restarted: it does not run, or waits to be restarted by the engine. */
 async function restartApp(job: PushJob, deps: HeldDeps, container: Container): Promise<'synced' | 'started'> {
-  const { engine, lost } = deps;
-  if (container.state.restarting) {
-    await restartContainer(engine, container, stopOptions(job, deps));
-    return 'synced';
-  }
-  if (await restartProcess(engine, container.id, lost)) return 'synced';
-  await engine.startContainer(container.id, lost);
-  return 'started';
+  const { engine, restarter, lost } = deps;
+  if (await restarter.restart(container.id)) return 'synced';
+  const now = await inspect(engine, container.id, lost);
+  await restartContainer(engine, now, stopOptions(job, deps));
+  return now.state.running ? 'synced' : 'started';
 }
 
 /** Not to be interrupted: an app that was asked to end is started again. */

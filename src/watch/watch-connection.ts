@@ -1,4 +1,5 @@
 import { RdtError } from '../errors.js';
+import { AppRestarter } from '../push/app-restarter.js';
 import { type DeviceLock, lockApp, newNonce } from '../push/device-lock.js';
 import type { HeldDeps } from '../push/push-job.js';
 import type { EngineConnection } from '../push/push-project.js';
@@ -133,6 +134,8 @@ export class WatchConnection {
       scan: (known) => folder.refresh(known, signal),
       signal,
       lost,
+      // Ends with the session, as `lost` does.
+      restarter: new AppRestarter(engine, lost),
     };
     const projectHasChanged = (): Promise<boolean> => project.hasChanged();
     return {

@@ -43,7 +43,8 @@ export class WatchSession {
 
   private async stayInStep({ container, deployment }: Ready): Promise<Leave> {
     const { held, inbox } = this.session;
-    const { destination } = this.session.job().settings;
+    const { destination, afterSync } = this.session.job().settings;
+    if (afterSync.kind === 'process' && container.state.running) held.restarter.prepare(container.id);
     await using channel = WarmChannel.open(held.engine, container, destination, held.signal);
     this.isPaused = container.state.paused;
     this.holds = deployment;

@@ -252,6 +252,15 @@ export const engineContract = (name: string, open: () => Promise<EngineSubject>)
         expect(await exit).toBe(5);
       });
 
+      it('runs an entrypoint with the command behind it', async () => {
+        const [shell = '', option = '', script = ''] = sh('exit5');
+        await engine.createContainer(app, spec({ Entrypoint: [shell, option], Cmd: [script] }));
+        const exit = engine.waitContainer(app, 'next-exit');
+        await engine.inspectContainer(app);
+        await engine.startContainer(app);
+        expect(await exit).toBe(5);
+      });
+
       it('a wait ends with the reason of its signal', async () => {
         await engine.createContainer(app, spec());
         await engine.startContainer(app);
@@ -548,6 +557,11 @@ export const engineContract = (name: string, open: () => Promise<EngineSubject>)
     });
 
     describe('images', () => {
+      it('tell what they run, and how it is stopped', async () => {
+        const image = await engine.inspectImage(IMAGE);
+        expect(image).toMatchObject({ entrypoint: [], command: ['sh'], stopSignal: 'SIGTERM' });
+      });
+
       it('keeps an image that is in use or has other tags, and forgets a tag', async () => {
         const image = await engine.inspectImage(IMAGE);
         await engine.tagImage(IMAGE, app, 'one');

@@ -43,6 +43,6 @@ const busybox: FakeProgram = async (process) => {
 
 engineContract('FakeEngine', () => {
   const engine = new FakeEngine(busybox);
-  engine.addImage('busybox', { files: { '/tmp/.keep': '' } });
+  engine.addImage('busybox', { cmd: ['sh'], files: { '/tmp/.keep': '' } });
   return Promise.resolve({ engine, [Symbol.asyncDispose]: () => engine[Symbol.asyncDispose]() });
 });

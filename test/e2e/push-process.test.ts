@@ -133,7 +133,7 @@ describe('the entrypoint of an image is found', () => {
   it('by PATH, as the image sets it', async () => {
     using app = await supervisedApp('by-path', {
       Dockerfile: dockerfile(
-        'RUN mkdir /opt/bin && cp main.sh /opt/bin/tool && chmod +x /opt/bin/tool',
+        'RUN mkdir -p /opt/bin && cp main.sh /opt/bin/tool && chmod +x /opt/bin/tool',
         'ENV PATH=/opt/bin:/bin',
         'ENTRYPOINT ["tool"]',
         'CMD ["one", "two words"]',
@@ -144,13 +144,16 @@ describe('the entrypoint of an image is found', () => {
   });
 
   it('by the working folder', async () => {
-    using app = await supervisedApp('by-folder', {
-      Dockerfile: dockerfile('RUN chmod +x main.sh', 'ENTRYPOINT ["./main.sh"]'),
+    using app = new PushedApp(device, 'by-folder', {
+      Dockerfile: dockerfile('ENTRYPOINT ["./main.sh"]'),
       'main.sh': `#!/bin/sh\necho "in $PWD"\n${shell(1)}`,
     });
     app.chmod('main.sh', 0o755);
+    await app.push('--restart', 'process');
     await app.untilLogged('in /usr/src/app');
+    app.write('main.sh', `#!/bin/sh\n${shell(2)}`);
     await expectNewProcessOnly(app, /\.\/main\.sh/);
+    await app.untilLogged('version 2');
   });
 
   it('by the shell that shell form means', async () => {
@@ -184,7 +187,7 @@ describe('the entrypoint of an image is found', () => {
 describe('for the app the supervisor is not there', () => {
   it('it finds the same environment, folder, user, limits and streams', async () => {
     const look =
-      'env | sort; pwd; id; ulimit -a; umask; tty; grep -E "Sig|Cap|NoNew|Seccomp:" /proc/self/status; readlink /proc/$$/fd/*\n';
+      'env | sort; pwd; id; ulimit -a; umask; tty; grep -E "Sig[PBIC]|Cap|NoNew|Seccomp:" /proc/self/status; readlink /proc/$$/fd/*\n';
     const files = {
       Dockerfile: dockerfile('ENV GREETING="hello  world"', 'CMD ["sh", "main.sh"]'),
       'main.sh': look + shell(1),
@@ -260,7 +263,10 @@ describe('to the engine it is the app', () => {
       what: 'a restart by the engine',
       withinMs: 10_000,
     });
-    expect((await app.logs()).match(/version 1/g)).toHaveLength(2);
+    await eventually(async () => (await app.logs()).match(/version 1/g)?.length === 2, {
+      what: 'its second start in the log',
+      withinMs: 10_000,
+    });
   });
 
   it('which a sync starts when it had crashed, without waiting for the engine', async () => {
@@ -277,6 +283,21 @@ describe('to the engine it is the app', () => {
     await eventually(async () => (await app.logs()).includes('version 2'), {
       what: 'the mended app',
       withinMs: 3_000,
+    });
+  });
+
+  it('which it starts again also when it crashes after a sync', async () => {
+    using app = await supervisedApp('later', {
+      ...SHELL,
+      '.resin-sync.yml': project('restart-policy: unless-stopped'),
+    });
+    app.write('main.sh', shell(2));
+    await expectNewProcessOnly(app, /main\.sh/);
+    const [pid = ''] = await processes(app, /main\.sh/);
+    await device.run(['kill', '-KILL', pid]);
+    await eventually(async () => (await app.inspect('{{.RestartCount}} {{.State.Running}}')) === '1 true', {
+      what: 'a restart by the engine',
+      withinMs: 10_000,
     });
   });
 

@@ -1,13 +1,17 @@
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
-import { defaultSettings, type GivenSettings, type PushSettings, resolveSettings } from '../../../src/project/settings.js';
+import {
+  defaultSettings,
+  type GivenSettings,
+  type PushSettings,
+  resolveSettings,
+} from '../../../src/project/settings.js';
 import { containerSpec, describeOtherSettings, hasOtherSettings } from '../../../src/push/container-spec.js';
 import {
   installSupervisor,
   type Processor,
   processorOf,
-  restartProcess,
   superviseImage,
   supervised,
 } from '../../../src/push/process-supervisor.js';
@@ -28,7 +32,9 @@ const IMAGE: ImageDetails = {
 };
 
 const settings = (given: GivenSettings = {}): PushSettings =>
-  resolveSettings({ appName: 'app', afterSync: { kind: 'process' }, ...given }, {}, defaultSettings, { source: '/src' });
+  resolveSettings({ appName: 'app', afterSync: { kind: 'process' }, ...given }, {}, defaultSettings, {
+    source: '/src',
+  });
 
 const commandOf = (image: Partial<ImageDetails>, given: GivenSettings = {}): readonly string[] => {
   const supervision = { program: PROGRAM, image: { ...IMAGE, ...image } };
@@ -68,7 +74,11 @@ describe('a supervised container runs', () => {
 
   it('the command of the project file instead of that of the image, behind its entrypoint', () => {
     const image = { entrypoint: ['/entry.sh'], command: ['serve'] };
-    expect(commandOf(image, { command: ['node', 'other.js'] }).slice(4)).toEqual(['/entry.sh', 'node', 'other.js']);
+    expect(commandOf(image, { command: ['node', 'other.js'] }).slice(4)).toEqual([
+      '/entry.sh',
+      'node',
+      'other.js',
+    ]);
   });
 
   it('with the stop signal of the image', () => {
@@ -80,7 +90,11 @@ describe('a supervised container runs', () => {
   });
 
   it('with everything else that the settings say', () => {
-    const { Entrypoint, Cmd, ...rest } = supervised(containerSpec(settings()), { program: PROGRAM, image: IMAGE }, 500);
+    const { Entrypoint, Cmd, ...rest } = supervised(
+      containerSpec(settings()),
+      { program: PROGRAM, image: IMAGE },
+      500,
+    );
     const { Labels, ...plain }: ContainerSpec = containerSpec(settings());
     expect(rest).toEqual({ ...plain, Labels });
     expect([Entrypoint.length, Cmd.length]).toEqual([4, 2]);
@@ -91,7 +105,9 @@ describe('a container that was made with another restart', () => {
   const made = async (given: GivenSettings) => {
     const engine = new FakeEngine();
     engine.addImage('app');
-    const container = await engine.inspectContainer(await engine.createContainer('app', containerSpec(settings(given))));
+    const container = await engine.inspectContainer(
+      await engine.createContainer('app', containerSpec(settings(given))),
+    );
     if (container === undefined) throw new Error('the fake lost it');
     return container;
   };
@@ -113,9 +129,12 @@ describe('a container that was made with another restart', () => {
     [{ afterSync: container }, { afterSync: { kind: 'none' } }],
     [{ afterSync: container }, { stopGraceMs: 900 }],
   ] as const)('stays when the difference does not show in it (%#)', async (before, now) => {
-    expect(hasOtherSettings(await made({ afterSync: container, ...before }), settings({ afterSync: container, ...now }))).toBe(
-      false,
-    );
+    expect(
+      hasOtherSettings(
+        await made({ afterSync: container, ...before }),
+        settings({ afterSync: container, ...now }),
+      ),
+    ).toBe(false);
   });
 });
 
@@ -172,7 +191,10 @@ describe('the supervisor', () => {
   it('is put into the root of the container, for everybody to execute', async () => {
     const { engine, id } = await created();
     await installSupervisor(engine, id, { program: PROGRAM, image: IMAGE }, signal);
-    expect(await engine.statPath(id, '/.rdt/init')).toMatchObject({ sizeBytes: PROGRAM.length, goMode: 0o755 });
+    expect(await engine.statPath(id, '/.rdt/init')).toMatchObject({
+      sizeBytes: PROGRAM.length,
+      goMode: 0o755,
+    });
     const folder = await engine.getArchive(id, '/.rdt');
     expect(await text(folder ?? Readable.from([]))).toContain('supervisor');
   });
@@ -184,11 +206,5 @@ describe('the supervisor', () => {
     await expect(trying).rejects.toThrow(
       'the supervisor for restart: process could not be put into the container: rootfs is marked read-only',
     );
-  });
-
-  it('is told by its signal, which a container that does not run cannot hear', async () => {
-    const { engine, id } = await created();
-    expect(await restartProcess(engine, id, signal)).toBe(false);
-    expect(engine.calls.at(-1)).toBe(`killContainer ${id} SIGRTMAX-4`);
   });
 });

@@ -20,7 +20,10 @@ describe('the number of a stop signal', () => {
     ['SIGRTMAX-4', 60],
   ])('%s is %d', (name, number) => expect(signalNumber(name)).toBe(number));
 
-  it.each(['', 'SIGNONE', '0', '65', 'SIGRTMAX+1', '-9'])('"%s", which is none, counts as SIGTERM', (name) => {
-    expect(signalNumber(name)).toBe(15);
-  });
+  it.each(['', 'SIGNONE', '0', '65', 'SIGRTMAX+1', '-9'])(
+    '"%s", which is none, counts as SIGTERM',
+    (name) => {
+      expect(signalNumber(name)).toBe(15);
+    },
+  );
 });

@@ -26,7 +26,8 @@ const INTERPRETER = 3;
 /** The types of its program headers. */
 function headerTypes(elf: Buffer, bits: 32 | 64): number[] {
   const start = bits === 64 ? Number(elf.readBigUInt64LE(32)) : elf.readUInt32LE(28);
-  const [size, count] = bits === 64 ? [elf.readUInt16LE(54), elf.readUInt16LE(56)] : [elf.readUInt16LE(42), elf.readUInt16LE(44)];
+  const [size, count] =
+    bits === 64 ? [elf.readUInt16LE(54), elf.readUInt16LE(56)] : [elf.readUInt16LE(42), elf.readUInt16LE(44)];
   return Array.from({ length: count }, (_, index) => elf.readUInt32LE(start + index * size));
 }
 
@@ -52,7 +53,9 @@ describe.skipIf(!canBuild)('with the compilers of Debian 12', () => {
       execFileSync(join(FOLDER, 'build.sh'), [out], { stdio: 'pipe' });
       for (const { name } of PROGRAMS) {
         const file = `rdt-init-${name}`;
-        expect(readFileSync(join(out, file)).equals(readFileSync(join(FOLDER, 'bin', file))), file).toBe(true);
+        expect(readFileSync(join(out, file)).equals(readFileSync(join(FOLDER, 'bin', file))), file).toBe(
+          true,
+        );
       }
     } finally {
       rmSync(out, { recursive: true });

@@ -19,7 +19,7 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true }));
 
 /** Only Linux on x86-64 can run them; there is always something to test there. */
-describe.each(MACHINES)('the supervisor ($name)', (machine) => {
+describe.each(MACHINES)('the supervisor ($name)', { timeout: 20_000 }, (machine) => {
   const sh = (script: string, options = {}) => SupervisedProgram.sh(machine, script, options);
   const run = (argv: readonly string[], options = {}) => new SupervisedProgram(machine, argv, options);
 
@@ -51,17 +51,23 @@ describe.each(MACHINES)('the supervisor ($name)', (machine) => {
     it('with the arguments, the environment, the folder and the streams that it got itself', async () => {
       const argv = ['sh', '-c', 'pwd; env | grep -v ^_=; cat; echo "$@" >&2', 'sh', '', 'a b', '*'];
       const options = { cwd: folder, env: { PATH: process.env['PATH'] ?? '', ODD: 'a=b\tc' } };
-      const bare = execFileSync('sh', argv.slice(1), { ...options, input: 'typed', encoding: 'utf8', stdio: 'pipe' });
+      const bare = execFileSync('sh', argv.slice(1), {
+        ...options,
+        input: 'typed',
+        encoding: 'utf8',
+        stdio: 'pipe',
+      });
       await using app = run(argv, options);
       app.child.stdin?.end('typed');
       expect(await app.exitCode()).toBe(0);
+      const expected = bare.split('\n');
       const lines: string[] = [];
-      for (const _ of bare.split('\n')) lines.push(await app.line());
-      expect(lines.toSorted()).toEqual(bare.split('\n').toSorted());
+      while (lines.length < expected.length) lines.push(await app.line());
+      expect(lines.toSorted()).toEqual(expected.toSorted());
       expect(app.stderr).toBe(' a b *\n');
     });
 
-    it('with the signals blocked and ignored that were blocked and ignored', async () => {
+    it('with the signals blocked and ignored that were blocked and ignored', () => {
       const show = 'grep -E "Sig(Blk|Ign|Cgt)" /proc/self/status';
       const ignoring = `trap "" HUP USR1; exec "$@"`;
       const bare = execFileSync('sh', ['-c', ignoring, 'sh', 'sh', '-c', show], { encoding: 'utf8' });
@@ -83,7 +89,9 @@ describe.each(MACHINES)('the supervisor ($name)', (machine) => {
       writeFileSync(join(folder, 'two/tool'), 'not executable');
       writeFileSync(join(folder, 'three/tool'), '#!/bin/sh\necho "I am $0"\n');
       chmodSync(join(folder, 'three/tool'), 0o755);
-      const PATH = [join(folder, 'none'), ...['one', 'two', 'three'].map((name) => join(folder, name))].join(':');
+      const PATH = [join(folder, 'none'), ...['one', 'two', 'three'].map((name) => join(folder, name))].join(
+        ':',
+      );
       await using app = run(['tool'], { env: { PATH: `${PATH}:/bin` } });
       expect(await app.line()).toBe(`I am ${folder}/three/tool`);
     });
@@ -121,7 +129,9 @@ describe.each(MACHINES)('the supervisor ($name)', (machine) => {
     it.each(['HUP', 'INT', 'QUIT', 'USR1', 'USR2', 'ALRM', 'TERM', 'WINCH', 'CONT', 'URG'] as const)(
       '%s',
       async (name) => {
-        await using app = sh(`trap "echo got ${name}; exit 0" ${name}; echo ready; while :; do sleep 0.02; done`);
+        await using app = sh(
+          `trap "echo got ${name}; exit 0" ${name}; echo ready; while :; do sleep 0.02; done`,
+        );
         await app.until(/^ready$/);
         process.kill(app.pid, `SIG${name}`);
         await app.until(new RegExp(`^got ${name}$`));
@@ -131,11 +141,13 @@ describe.each(MACHINES)('the supervisor ($name)', (machine) => {
   });
 
   describe('buries', () => {
-    it('orphans', async () => {
-      await using app = sh('for i in 1 2 3; do (sleep 0.01 & echo "orphan $!"); done; sleep 0.3; echo over; sleep 9');
+    it.runIf(machine.getsOrphans)('orphans', async () => {
+      await using app = sh(
+        'for i in 1 2 3; do (sleep 0.01 & echo "orphan $!"); done; sleep 0.3; echo over; sleep 9',
+      );
       const orphans = [await app.line(), await app.line(), await app.line()].map(numberOf);
       await app.until(/^over$/);
-      expect(orphans.filter((pid) => statusOf(pid) !== undefined)).toEqual([]);
+      await expect.poll(() => orphans.filter((pid) => statusOf(pid) !== undefined)).toEqual([]);
       expect(childrenOf(app.pid)).toHaveLength(1);
     });
   });
@@ -172,22 +184,21 @@ describe.each(MACHINES)('the supervisor ($name)', (machine) => {
       expect(statusOf(first)).toBeUndefined();
     });
 
-    it('when all of its process group has ended, and not before', async () => {
-      const slow = '(trap "sleep 0.2; echo last; exit" TERM; while :; do sleep 0.02; done) &';
-      await using app = sh(`echo "app $$"; ${slow} while :; do sleep 0.02; done`);
-      await app.until(/^app/);
+    it.runIf(machine.getsOrphans)('when all of its process group has ended, and not before', async () => {
+      const slow = '(trap "sleep 0.2; echo last; exit" TERM; echo slow; while :; do sleep 0.02; done) &';
+      await using app = sh(`echo app; ${slow} while :; do sleep 0.02; done`);
+      await app.until(/^slow/);
       app.restart();
-      const lines = [await app.until(/^(last|app)/), await app.until(/^(last|app)/)];
-      expect(lines).toEqual(['last', expect.stringMatching(/^app/)]);
+      expect([await app.until(/^(last|app)/), await app.until(/^(last|app)/)]).toEqual(['last', 'app']);
     });
 
-    it('without what left its process group', async () => {
-      await using app = sh(`setsid sh -c 'echo "daemon $$"; exec sleep 60' & ${WAIT}`);
+    it.runIf(machine.getsOrphans)('without what left its process group', async () => {
+      await using app = sh(`setsid sleep 60 & echo "daemon $!"; ${WAIT}`);
       const daemon = numberOf(await app.until(/^daemon/));
+      await app.until(/^app/);
       app.restart();
       await app.until(/^asked/);
-      const next = numberOf(await app.until(/^daemon/));
-      expect(next).not.toBe(daemon);
+      expect(numberOf(await app.until(/^daemon/))).not.toBe(daemon);
       expect(statusOf(daemon)).toBeUndefined();
     });
 
@@ -202,7 +213,9 @@ describe.each(MACHINES)('the supervisor ($name)', (machine) => {
 
     it('after the last of many requests at once', async () => {
       const file = join(folder, 'code');
+      writeFileSync(file, 'old');
       await using app = sh(`trap "exit 0" TERM; echo "code $(cat ${file})"; while :; do sleep 0.02; done`);
+      await app.until(/^code/);
       for (let round = 0; round < 30; round++) {
         writeFileSync(file, String(round));
         app.restart();
@@ -211,9 +224,12 @@ describe.each(MACHINES)('the supervisor ($name)', (machine) => {
     });
 
     it('but not when the container is stopped meanwhile', async () => {
-      await using app = sh('trap "sleep 0.2; exit 5" TERM; echo "app $$"; while :; do sleep 0.02; done');
+      await using app = sh(
+        'trap "echo asked; sleep 0.2; exit 5" TERM; echo app; while :; do sleep 0.02; done',
+      );
       await app.until(/^app/);
       app.restart();
+      await app.until(/^asked/);
       process.kill(app.pid, 'SIGTERM');
       expect(await app.exitCode()).toBe(5);
     });
@@ -242,13 +258,22 @@ describe.each(MACHINES)('the supervisor ($name)', (machine) => {
       expect(nextGroup).not.toBe(group);
     });
 
-    it('lets Ctrl-C reach the app alone, and Ctrl-Z nobody', async () => {
-      await using app = sh('trap "echo interrupted" INT; echo ready; while :; do sleep 0.02; done', { terminal: true });
+    it('lets Ctrl-C reach the app alone', async () => {
+      await using app = sh('trap "echo interrupted" INT; echo ready; while :; do sleep 0.02; done', {
+        terminal: true,
+      });
+      await app.until(/^ready/);
+      app.child.stdin?.write('\x03');
+      await app.until(/interrupted$/);
+      expect(statusOf(app.pid)).toBeDefined();
+    });
+
+    it('does not let Ctrl-Z stop the app, which nobody could continue', async () => {
+      await using app = sh('echo ready; exec sleep 60', { terminal: true });
       await app.until(/^ready/);
       app.child.stdin?.write('\x1a');
       app.child.stdin?.write('\x03');
-      await app.until(/interrupted$/);
-      expect(statusOf(app.pid)?.state).toBe('S');
+      expect(await app.exitCode()).toBe(130);
     });
 
     it('gives the restarted app the settings that the first one got', async () => {
