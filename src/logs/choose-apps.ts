@@ -35,14 +35,24 @@ export async function chooseApps(
     engine.listContainers({ all: true }, signal),
     wanted.kind === 'open' ? deps.projectApp() : undefined,
   ]);
-  const containers = listed
-    .filter((container) => !isSupervisor(container) && !isPassingName(container.name))
-    .sort((a, b) => a.name.localeCompare(b.name));
+  const containers = listed.filter(isAnApp).sort((a, b) => a.name.localeCompare(b.name));
   if (wanted.kind === 'named') return named(wanted.names, containers, deps);
   if (projectApp !== undefined) return named([projectApp], containers, deps);
   if (containers.length === 0) throw new RdtError(`${engine.description} has no container.`);
   return wanted.kind === 'all' ? containers : [await onlyOne(containers, deps)];
 }
+
+/** All that have begun to run, now or before; those of `chooseApps` for `all`. */
+export async function namesOfStarted(engine: Engine, signal: AbortSignal): Promise<readonly string[]> {
+  const listed = await engine.listContainers({ all: true }, signal);
+  return listed
+    .filter((container) => isAnApp(container) && container.state !== 'created')
+    .map(({ name }) => name);
+}
+
+/** Not of the operating system, and not on its way to another name. */
+const isAnApp = (container: ContainerSummary): boolean =>
+  !isSupervisor(container) && !isPassingName(container.name);
 
 function named(
   names: readonly string[],

@@ -77,10 +77,13 @@ export class ContainerLog {
     this.backlogIsRead = true;
   }
 
-  /** What comes after the backlog, for ever. Rejects with the signal's reason, and when the device is there but says no. */
-  async *live(link: EngineLink): AsyncGenerator<readonly LogLine[]> {
+  /**
+   * What comes after the backlog: for ever, or until the container is removed for good, after which it may be asked for again. Rejects with the
+   * signal's reason, and when the device is there but says no.
+   */
+  async *live(link: EngineLink, until: 'for-ever' | 'removed'): AsyncGenerator<readonly LogLine[]> {
     let pollMs = FIRST_POLL_MS;
-    for (;;) {
+    do {
       let some = false;
       for await (const lines of this.onward(link)) {
         some ||= lines.length > 0;
@@ -88,7 +91,7 @@ export class ContainerLog {
       }
       pollMs = some ? FIRST_POLL_MS : Math.min(2 * pollMs, LONGEST_POLL_MS);
       await this.deps.clock.sleep(pollMs, this.deps.signal);
-    }
+    } while (until === 'for-ever' || !this.notices.isRemoved);
   }
 
   /** Until the container stops or the connection is cut; nothing when there is nothing new to expect. */

@@ -1,15 +1,18 @@
 import type { Clock } from '../runtime.js';
 import type { Engine } from '../transport/engine.js';
-import { ContainerLog } from './container-log.js';
 import { EngineLink } from './engine-link.js';
+import { FollowedApps, type Joining } from './followed-apps.js';
 import type { LogView } from './log-view.js';
 import { inOrder, showAll, type Shown } from './show-lines.js';
 
 /** Lines that belong together in time come within this time, also from different containers. */
 const IDLE_MS = 20;
+
 export interface Followed extends Shown {
   /** The same device again, after its connection was lost. */
   readonly connect: () => Promise<Engine>;
+  /** Given when containers that come later are wanted too. */
+  readonly joining?: Joining;
 }
 
 export interface FollowDeps {
@@ -20,26 +23,20 @@ export interface FollowDeps {
 
 /** Shows the logs of the containers of these names until the signal is aborted, whatever happens to containers, device and network meanwhile. */
 export async function followLogs(
-  apps: readonly string[],
-  { engine, connect, range, grep }: Followed,
+  names: readonly string[],
+  { engine, connect, joining, range, grep }: Followed,
   { clock, view, signal }: FollowDeps,
 ): Promise<void> {
   const over = new AbortController();
   const deps = { clock, emit: view.note.bind(view), signal: AbortSignal.any([signal, over.signal]) };
   await using link = new EngineLink(engine, { ...deps, connect });
-  const logs = apps.map((app) => new ContainerLog(app, range, deps));
-  const idle = () => clock.sleep(IDLE_MS);
+  const apps = new FollowedApps(names, range, deps, joining);
   try {
-    const backlogs = logs.map((log) => unlessCut(log.backlog(engine), engine, link));
+    const backlogs = apps.backlogs(engine).map((backlog) => unlessCut(backlog, engine, link));
     await showAll(inOrder(backlogs), grep, view);
-    await showAll(
-      inOrder(
-        logs.map((log) => log.live(link)),
-        idle,
-      ),
-      grep,
-      view,
-    );
+    const newcomers = apps.newcomers(link);
+    const live = { idle: () => clock.sleep(IDLE_MS), ...(newcomers && { joining: newcomers }) };
+    await showAll(inOrder(apps.onward(link), live), grep, view);
   } catch (error) {
     if (!signal.aborted) throw error;
   } finally {

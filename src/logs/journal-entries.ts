@@ -9,6 +9,8 @@ export interface JournalEntry {
 }
 
 const LINE_FEED = 10;
+/** Who wrote an entry, the most telling first: the engine calls containers by their ids in the next one. */
+const NAMES = ['CONTAINER_NAME', 'SYSLOG_IDENTIFIER', '_COMM', '_SYSTEMD_UNIT'] as const;
 
 /** The entries of `journalctl --output=json`, which prints one object a line. What is not one is left out. */
 export async function* journalEntries(stdout: Readable): AsyncGenerator<readonly JournalEntry[]> {
@@ -26,11 +28,11 @@ function entryOf(text: string): JournalEntry | undefined {
   const fields = fieldsOf(text);
   const cursor = fields?.['__CURSOR'];
   if (fields === undefined || typeof cursor !== 'string') return undefined;
-  const app = bytesOf(fields['SYSLOG_IDENTIFIER'] ?? fields['_COMM'] ?? fields['_SYSTEMD_UNIT']).toString();
+  const app = NAMES.map((name) => bytesOf(fields[name]).toString()).find((name) => name !== '');
   const time = timeOf(fields['__REALTIME_TIMESTAMP']);
   const message = bytesOf(fields['MESSAGE']).toString().replace(/\n$/, '');
   const lines = message.split('\n').map((line) => Buffer.from(`${line}\n`));
-  return { cursor, lines: lines.map((bytes) => ({ app: app || 'journal', stream: 'journal', time, bytes })) };
+  return { cursor, lines: lines.map((bytes) => ({ app: app ?? 'journal', stream: 'journal', time, bytes })) };
 }
 
 function fieldsOf(text: string): Readonly<Record<string, unknown>> | undefined {

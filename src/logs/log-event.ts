@@ -1,5 +1,7 @@
 /** What happens to a log that is followed, besides its lines. */
 export type LogEvent =
+  /** One that was not there when the others were begun. */
+  | { readonly type: 'joined'; readonly app: string }
   | { readonly type: 'restarted'; readonly app: string }
   | { readonly type: 'recreated'; readonly app: string }
   /** It will be heard of again when it is started. */

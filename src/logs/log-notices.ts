@@ -4,6 +4,7 @@ import type { EmitLogEvent } from './log-event.js';
 
 /** A restart takes less; one that takes longer is told as a stop. */
 const PATIENCE_MS = 1_500;
+const REMOVED = 'removed';
 
 interface Told {
   readonly key: string;
@@ -24,7 +25,7 @@ export class LogNotices {
   /** `wasLost`: the user was told of a lost connection, which is all that there is to say about a device that rebooted. */
   look(container: Container | undefined, wasLost: boolean): void {
     const { app } = this;
-    if (container === undefined) return this.miss('removed', () => this.deps.emit({ type: 'removed', app }));
+    if (container === undefined) return this.miss(REMOVED, () => this.deps.emit({ type: 'removed', app }));
     const { id, state } = container;
     if (!state.running) {
       const { exitCode, startedAt } = state;
@@ -34,6 +35,11 @@ export class LogNotices {
     }
     this.changed(container, wasLost || this.absence?.told === true);
     this.absence = undefined;
+  }
+
+  /** The user was told that it was removed, and it has not come back. */
+  get isRemoved(): boolean {
+    return this.absence?.key === REMOVED && this.absence.told;
   }
 
   private changed({ id, state: { startedAt } }: Container, isKnown: boolean): void {

@@ -1,104 +1,117 @@
+import { BatchSource } from './batch-source.js';
+import { Bell } from './bell.js';
 import type { LogLine } from './log-line.js';
 
-type Batches = AsyncIterable<readonly LogLine[]>;
+export type LineBatches = AsyncIterable<readonly LogLine[]>;
 
-/** One log on its way into the merge. */
-class Source {
-  private readonly iterator: AsyncIterator<readonly LogLine[]>;
-  private lines: readonly LogLine[] = [];
-  private at = 0;
-  private asked: Promise<void> | undefined;
-  private failure: { readonly error: unknown } | undefined;
-  private hasEnded = false;
-
-  constructor(batches: Batches) {
-    this.iterator = batches[Symbol.asyncIterator]();
-  }
-
-  /** Throws what the log failed with. */
-  get head(): LogLine | undefined {
-    if (this.failure !== undefined) throw this.failure.error;
-    return this.lines[this.at];
-  }
-
-  get isOpen(): boolean {
-    return !this.hasEnded;
-  }
-
-  skip(): void {
-    this.at += 1;
-  }
-
-  /** Never rejects: `head` throws. */
-  arrival(): Promise<void> {
-    this.asked ??= this.ask();
-    return this.asked;
-  }
-
-  close(): void {
-    // One that waits for its device ends when its signal is aborted.
-    void this.iterator.return?.().catch(() => undefined);
-  }
-
-  private async ask(): Promise<void> {
-    try {
-      const result = await this.iterator.next();
-      this.hasEnded = result.done === true;
-      this.lines = result.done === true ? [] : result.value;
-    } catch (error) {
-      this.failure = { error };
-    }
-    this.at = 0;
-    this.asked = undefined;
-  }
+export interface LiveMerge {
+  /** How long to wait for a log that says nothing while others do. */
+  readonly idle: () => Promise<void>;
+  /** Logs that come later. */
+  readonly joining?: AsyncIterable<readonly LineBatches[]>;
 }
 
 /**
- * The lines of several logs in the order of their times. `idle` is how long to wait for a log that says nothing while others do; without it
- * the merge waits for each, as it must for logs that end.
+ * The lines of several logs in the order of their times. Those of logs that end wait for each other; those of live ones only so long. Ends with the
+ * last of the logs when no more can join.
  */
 export async function* mergeByTime(
-  logs: readonly Batches[],
-  idle?: () => Promise<void>,
+  logs: readonly LineBatches[],
+  live?: LiveMerge,
 ): AsyncGenerator<readonly LogLine[]> {
-  const sources = logs.map((log) => new Source(log));
+  const merge = new Merge(logs, live);
   try {
-    for (;;) {
-      await untilReady(sources, idle);
-      const lines = takeInOrder(sources);
+    while (merge.isOpen) {
+      await merge.untilReady();
+      const lines = merge.takeInOrder();
       if (lines.length > 0) yield lines;
-      if (!sources.some((source) => source.isOpen)) return;
     }
   } finally {
-    for (const source of sources) source.close();
+    merge.close();
   }
 }
 
-async function untilReady(
-  sources: readonly Source[],
-  idle: (() => Promise<void>) | undefined,
-): Promise<void> {
-  const silent = () => sources.filter((source) => source.isOpen && source.head === undefined);
-  const arrivals = () => silent().map((source) => source.arrival());
-  const allSilent = () => silent().length === sources.filter((source) => source.isOpen).length;
-  while (silent().length > 0 && (idle === undefined || allSilent())) await Promise.race(arrivals());
-  if (silent().length > 0 && idle !== undefined) await Promise.race([Promise.all(arrivals()), idle()]);
-}
+class Merge {
+  private readonly bell = new Bell();
+  private readonly sources: BatchSource<LogLine>[];
+  private readonly joining: BatchSource<LineBatches> | undefined;
 
-/** Until one of the logs that have something has no more. */
-function takeInOrder(sources: readonly Source[]): LogLine[] {
-  const lines: LogLine[] = [];
-  let ready = sources.filter((source) => source.head !== undefined);
-  while (ready.length > 0) {
-    const first = earliest(ready);
-    const { head } = first;
-    if (head !== undefined) lines.push(head);
-    first.skip();
-    if (first.head === undefined) return lines;
-    ready = ready.filter((source) => source.head !== undefined);
+  constructor(
+    logs: readonly LineBatches[],
+    private readonly live: LiveMerge | undefined,
+  ) {
+    this.sources = logs.map((log) => new BatchSource(log, this.bell));
+    this.joining = live?.joining && new BatchSource(live.joining, this.bell);
   }
-  return lines;
+
+  get isOpen(): boolean {
+    return this.joining?.isOpen === true || this.sources.some((source) => source.isOpen);
+  }
+
+  /** Until each has a line, or live ones have had their time. */
+  async untilReady(): Promise<void> {
+    this.admit();
+    while (this.live === undefined ? this.areSomeAwaited : this.areAllAwaited) await this.nextArrival();
+    if (this.live !== undefined && this.areSomeAwaited) await this.grace(this.live.idle);
+  }
+
+  /** Until one of the logs that have something has no more. */
+  takeInOrder(): LogLine[] {
+    const lines: LogLine[] = [];
+    let ready = this.sources.filter((source) => source.head !== undefined);
+    while (ready.length > 0) {
+      const first = earliest(ready);
+      const { head } = first;
+      if (head !== undefined) lines.push(head);
+      first.skip();
+      if (first.head === undefined) return lines;
+      ready = ready.filter((source) => source.head !== undefined);
+    }
+    return lines;
+  }
+
+  close(): void {
+    this.joining?.close();
+    for (const source of this.sources) source.close();
+  }
+
+  private get areSomeAwaited(): boolean {
+    return this.sources.some((source) => source.isAwaited);
+  }
+
+  private get areAllAwaited(): boolean {
+    return this.isOpen && this.sources.every((source) => source.head === undefined);
+  }
+
+  private async nextArrival(): Promise<void> {
+    const arrival = this.bell.heard();
+    for (const source of [...this.sources, ...(this.joining ? [this.joining] : [])]) {
+      if (source.isAwaited) source.ask();
+    }
+    await arrival;
+    this.admit();
+  }
+
+  private async grace(idle: () => Promise<void>): Promise<void> {
+    const time = { isOver: false };
+    void idle().finally(() => {
+      time.isOver = true;
+      this.bell.ring();
+    });
+    while (!time.isOver && this.areSomeAwaited) await this.nextArrival();
+  }
+
+  private admit(): void {
+    const { joining } = this;
+    for (let log = joining?.head; joining !== undefined && log !== undefined; log = joining.head) {
+      this.sources.push(new BatchSource(log, this.bell));
+      joining.skip();
+    }
+    for (const ended of this.sources.filter((source) => !source.isOpen)) {
+      this.sources.splice(this.sources.indexOf(ended), 1);
+    }
+  }
 }
 
-const earliest = (sources: readonly Source[]): Source =>
+const earliest = (sources: readonly BatchSource<LogLine>[]): BatchSource<LogLine> =>
   sources.reduce((best, source) => ((source.head?.time ?? '') < (best.head?.time ?? '') ? source : best));

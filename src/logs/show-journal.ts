@@ -9,10 +9,13 @@ import type { LogTime } from './log-time.js';
 import type { LogView } from './log-view.js';
 import type { LogsRequest } from './show-logs.js';
 
+const JOURNALCTL = ['journalctl', '--no-pager', '--quiet', '--all', '--output=json'] as const;
 const RETRY_MS = 1_000;
 const FOLLOWED_TAIL = 100;
 /** What a shell answers that does not find the program. */
 const NOT_FOUND = 127;
+/** A device that boots may let us in before its journal is there: so many tries, a second apart. */
+const MOST_FAILURES = 30;
 
 export type JournalRequest = Omit<LogsRequest, 'apps'>;
 
@@ -43,6 +46,8 @@ export async function showJournal(request: JournalRequest, deps: ShowJournalDeps
 class Journal {
   private cursor: string | undefined;
   private isLost = false;
+  private hasBegun = false;
+  private failures = 0;
 
   constructor(
     private readonly request: JournalRequest,
@@ -50,7 +55,7 @@ class Journal {
     private readonly deps: ShowJournalDeps,
   ) {}
 
-  /** Until journalctl ends; after a lost connection it goes on behind the last entry, whose cursor outlives a reboot. */
+  /** Until journalctl ends; after a lost connection it goes on behind the last entry. */
   async read(): Promise<void> {
     const { clock, signal, view } = this.deps;
     try {
@@ -59,7 +64,7 @@ class Journal {
       if (this.request.follow) await clock.sleep(RETRY_MS, signal);
     } catch (error) {
       signal.throwIfAborted();
-      if (this.cursor === undefined || !isUnreachable(error)) throw error;
+      if (!this.hasBegun || !this.request.follow || !isUnreachable(error)) throw error;
       if (!this.isLost) view.note({ type: 'connection-lost', reason: error.message });
       this.isLost = true;
       await clock.sleep(RETRY_MS, signal);
@@ -67,26 +72,57 @@ class Journal {
   }
 
   private async readFrom(session: SshSession): Promise<void> {
-    const { signal, shellCommand } = this.deps;
-    const process = await session.exec(shellCommand(journalArgv(this.request, this.cursor)), {}, signal);
-    process.exit.catch(() => undefined);
-    process.stdin.end();
+    const process = await this.start(await this.argv(session), session);
     const complaint = text(process.stderr).catch(() => '');
     await this.show(process);
     const exit = await process.exit;
-    if (exit.kind === 'exited' && exit.code !== 0) throw this.failure(exit.code, await complaint);
+    if (exit.kind === 'killed' || exit.code === 0 || this.isPassing(exit.code)) return;
+    throw this.failure(exit.code, await complaint);
+  }
+
+  private async argv(session: SshSession): Promise<string[]> {
+    if (this.cursor === undefined) return firstArgv(this.request);
+    return [
+      ...JOURNALCTL,
+      '--follow',
+      '--no-tail',
+      ...((await this.isKnown(session, this.cursor)) ? [from(this.cursor)] : []),
+    ];
+  }
+
+  /**
+   * Whether the journal still has this entry. If not, all of it is new: one in memory begins anew with the device, whose clock may even be behind
+   * then, and of others the oldest entries go first. journalctl itself would look for the same time.
+   */
+  private async isKnown(session: SshSession, cursor: string): Promise<boolean> {
+    const process = await this.start([...JOURNALCTL, '--lines=1', from(cursor)], session);
+    process.stderr.resume();
+    for await (const entries of journalEntries(process.stdout)) {
+      if (entries.some((entry) => entry.cursor === cursor)) return true;
+    }
+    return false;
+  }
+
+  private async start(argv: readonly string[], session: SshSession): Promise<SshProcess> {
+    const process = await session.exec(this.deps.shellCommand(argv), {}, this.deps.signal);
+    process.exit.catch(() => undefined);
+    process.stdin.end();
+    return process;
   }
 
   private async show({ stdout }: SshProcess): Promise<void> {
     const { view } = this.deps;
+    const { cursor: known } = this;
     // One entry is asked for with `--tail 0`, so that its place in the journal is known.
-    let isBacklog = this.request.tail === 0 && this.cursor === undefined;
+    let isBacklog = this.request.tail === 0 && known === undefined;
     for await (const entries of journalEntries(stdout)) {
       this.isLost = false;
+      this.hasBegun = true;
+      this.failures = 0;
       this.cursor = entries.at(-1)?.cursor ?? this.cursor;
-      const shown = entries.slice(isBacklog ? 1 : 0).flatMap(({ lines }) => lines);
+      const shown = entries.slice(isBacklog ? 1 : 0).filter(({ cursor }) => cursor !== known);
       isBacklog &&= entries.length === 0;
-      await view.show(shown.filter((line) => this.isWanted(line)));
+      await view.show(shown.flatMap(({ lines }) => lines).filter((line) => this.isWanted(line)));
     }
   }
 
@@ -96,6 +132,12 @@ class Journal {
     if (since?.kind === 'at' && line.time < since.time) return false;
     if (until?.kind === 'at' && line.time > until.time) return false;
     return grep === undefined || grep.test(plainText(line));
+  }
+
+  private isPassing(code: number): boolean {
+    if (!this.hasBegun || !this.request.follow || code === NOT_FOUND) return false;
+    this.failures += 1;
+    return this.failures <= MOST_FAILURES;
   }
 
   private failure(code: number, complaint: string): RdtError {
@@ -112,11 +154,12 @@ class Journal {
   }
 }
 
-function journalArgv({ follow, tail, since, until }: JournalRequest, cursor: string | undefined): string[] {
-  const argv = ['journalctl', '--no-pager', '--quiet', '--all', '--output=json'];
+const from = (cursor: string): string => `--cursor=${cursor}`;
+
+function firstArgv({ follow, tail, since, until }: JournalRequest): string[] {
+  const argv = [...JOURNALCTL];
   if (follow) argv.push('--follow');
   if (until !== undefined) argv.push(`--until=${systemdTime(until, Math.ceil)}`);
-  if (cursor !== undefined) return [...argv, '--no-tail', `--after-cursor=${cursor}`];
   if (since !== undefined) argv.push(`--since=${systemdTime(since, Math.floor)}`);
   const lines = tail ?? (follow && since === undefined ? FOLLOWED_TAIL : 'all');
   if (lines !== 'all') argv.push(`--lines=${Math.max(lines, 1)}`);

@@ -1,9 +1,10 @@
 import type { Device } from '../discovery/device.js';
 import type { Clock } from '../runtime.js';
 import type { ContainerSummary, Engine } from '../transport/engine.js';
-import { chooseApps, type ChooseAppsDeps, type WantedApps } from './choose-apps.js';
+import { chooseApps, type ChooseAppsDeps, namesOfStarted, type WantedApps } from './choose-apps.js';
 import type { LogRange } from './container-log.js';
-import { followLogs } from './follow-logs.js';
+import { type Followed, followLogs } from './follow-logs.js';
+import type { Joining } from './followed-apps.js';
 import type { LogView } from './log-view.js';
 import { type LogTime, timeOf } from './log-time.js';
 import { readLog } from './read-log.js';
@@ -38,21 +39,26 @@ export async function showLogs(request: LogsRequest, deps: ShowLogsDeps): Promis
   try {
     const apps = await chooseApps(request.apps, { ...deps, engine });
     const range = await rangeOf(request, engine, deps);
-    deps.view.begin(
-      device.name,
-      apps.map(({ name }) => name),
-    );
-    const follow = { engine, connect: () => deps.connect(device), range, grep: request.grep };
-    if (request.follow)
-      await followLogs(
-        apps.map(({ name }) => name),
-        follow,
-        deps,
-      );
-    else await showOnce(apps, { engine, range, grep: request.grep }, deps);
+    const names = apps.map(({ name }) => name);
+    deps.view.begin(device.name, names);
+    const shown = { engine, range, grep: request.grep };
+    if (!request.follow) await showOnce(apps, shown, deps);
+    else await followLogs(names, { ...shown, ...reconnecting(device, request, deps) }, deps);
   } finally {
     await engine[Symbol.asyncDispose]();
   }
+}
+
+function reconnecting(
+  device: Device,
+  { apps }: LogsRequest,
+  { connect, view, signal }: ShowLogsDeps,
+): Pick<Followed, 'connect' | 'joining'> {
+  const joining: Joining = {
+    names: (engine) => namesOfStarted(engine, signal),
+    onJoin: (names) => view.begin(device.name, names),
+  };
+  return { connect: () => connect(device), ...(apps.kind === 'all' && { joining }) };
 }
 
 async function rangeOf(

@@ -147,6 +147,8 @@ async function room(output: Writable, signal: AbortSignal): Promise<void> {
 
 function sentence(event: LogEvent, device: string): string {
   switch (event.type) {
+    case 'joined':
+      return `${printable(event.app)} is new; its log is shown as well`;
     case 'restarted':
       return `${printable(event.app)} was restarted`;
     case 'recreated':

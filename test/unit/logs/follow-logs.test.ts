@@ -1,9 +1,10 @@
-import { expect, it } from 'vitest';
-import { followLogs } from '../../../src/logs/follow-logs.js';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { type Followed, followLogs } from '../../../src/logs/follow-logs.js';
 import type { LogEvent } from '../../../src/logs/log-event.js';
-import type { LogView } from '../../../src/logs/log-view.js';
-import { FakeEngine } from '../../contract/fake-engine.js';
 import { content, type LogLine } from '../../../src/logs/log-line.js';
+import type { LogView } from '../../../src/logs/log-view.js';
+import type { Engine } from '../../../src/transport/engine.js';
+import { FakeEngine } from '../../contract/fake-engine.js';
 import { at } from './lines.js';
 
 const IMAGE = 'app:latest';
@@ -32,15 +33,22 @@ class Recorder implements LogView {
   }
 }
 
-async function following(test: (engine: FakeEngine, view: Recorder) => Promise<void>): Promise<Recorder> {
+async function following(
+  test: (engine: FakeEngine, view: Recorder) => Promise<void>,
+  others: Pick<Followed, 'joining'> = {},
+): Promise<Recorder> {
   const engine = new FakeEngine();
   engine.addImage(IMAGE);
   const view = new Recorder();
   const over = new AbortController();
+  let nowMs = 0;
   const clock = {
-    monotonicMs: () => performance.now(),
+    monotonicMs: () => nowMs,
     wallMs: () => Date.now(),
-    sleep: () => new Promise<void>((resolve) => setImmediate(resolve)),
+    sleep: (ms: number) => {
+      nowMs += ms;
+      return new Promise<void>((resolve) => setImmediate(resolve));
+    },
   };
   await start(engine);
   const range = { tail: undefined, since: undefined, until: undefined };
@@ -48,7 +56,8 @@ async function following(test: (engine: FakeEngine, view: Recorder) => Promise<v
   const lasting = Object.assign(Object.create(engine) as FakeEngine, {
     [Symbol.asyncDispose]: () => Promise.resolve(),
   });
-  const followed = { engine: lasting, connect: () => Promise.resolve(lasting), range, grep: undefined };
+  const connect = () => Promise.resolve(lasting);
+  const followed = { engine: lasting, connect, range, grep: undefined, ...others };
   const done = followLogs(['app'], followed, { clock, view, signal: over.signal });
   await test(engine, view);
   over.abort(new Error('enough'));
@@ -56,9 +65,9 @@ async function following(test: (engine: FakeEngine, view: Recorder) => Promise<v
   return view;
 }
 
-async function start(engine: FakeEngine): Promise<void> {
-  await engine.createContainer('app', { Image: IMAGE, Labels: {}, HostConfig: {} });
-  await engine.startContainer('app');
+async function start(engine: FakeEngine, name = 'app'): Promise<void> {
+  await engine.createContainer(name, { Image: IMAGE, Labels: {}, HostConfig: {} });
+  await engine.startContainer(name);
 }
 
 it('shows each line once when the connection is cut, and tells of it once', async () => {
@@ -93,3 +102,58 @@ it('goes on with a restarted container, and with a new one of its name', async (
   expect(view.texts).toEqual(['one', 'two', 'other']);
   expect(view.events.at(-1)).toBe('recreated');
 });
+
+describe('when all containers are followed', () => {
+  const joined: (readonly string[])[] = [];
+  const joining = {
+    names: async (engine: Engine) => (await engine.listContainers({ all: true })).map(({ name }) => name),
+    onJoin: (names: readonly string[]) => void joined.push(names),
+  };
+  beforeEach(() => {
+    joined.length = 0;
+  });
+
+  it('shows one that comes later from its beginning, and tells of it once', async () => {
+    const view = await following(
+      async (engine, shown) => {
+        engine.container('app').log('stdout', 'one\n', at(1));
+        await shown.until('one');
+        await start(engine, 'late');
+        engine.container('late').log('stdout', 'hello\n', at(2));
+        engine.container('late').log('stderr', 'again\n', at(3));
+        await shown.until('again');
+        engine.container('app').log('stdout', 'two\n', at(4));
+        await shown.until('two');
+      },
+      { joining },
+    );
+    expect(view.texts).toEqual(['one', 'hello', 'again', 'two']);
+    expect(view.events).toEqual(['joined']);
+    expect(joined).toEqual([['app', 'late']]);
+  });
+
+  it('lets go of one that is removed, and goes on with a new one of its name', async () => {
+    const view = await following(
+      async (engine, shown) => {
+        await start(engine, 'brief');
+        engine.container('brief').log('stdout', 'first\n', at(1));
+        await shown.until('first');
+        await engine.removeContainer('brief', { removeAnonymousVolumes: false });
+        await expect.poll(() => shown.events, { timeout: 5_000 }).toContain('removed');
+        await expect.poll(() => callsIn100Turns(engine, 'inspectContainer brief')).toBe(0);
+        await start(engine, 'brief');
+        engine.container('brief').log('stdout', 'second\n', at(2));
+        await shown.until('second');
+      },
+      { joining },
+    );
+    expect(view.texts).toEqual(['first', 'second']);
+    expect(view.events).toEqual(['joined', 'removed', 'recreated']);
+  });
+});
+
+async function callsIn100Turns(engine: FakeEngine, call: string): Promise<number> {
+  const before = engine.calls.length;
+  for (let turn = 0; turn < 100; turn++) await new Promise(setImmediate);
+  return engine.calls.slice(before).filter((made) => made === call).length;
+}

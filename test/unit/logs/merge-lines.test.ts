@@ -30,7 +30,7 @@ it('does not wait for a log that says nothing, and closes it', async () => {
       },
     }),
   };
-  const logs = mergeByTime([batches([line('a', 1)]), silent], () => Promise.resolve());
+  const logs = mergeByTime([batches([line('a', 1)]), silent], { idle: () => Promise.resolve() });
   expect(await logs.next()).toEqual({ done: false, value: [line('a', 1)] });
   await logs.return(undefined);
   expect(isClosed).toBe(true);
@@ -42,4 +42,27 @@ it('fails with the log that fails', async () => {
     throw new Error('cut');
   })();
   await expect(merged([failing, batches([line('b', 2)])])).rejects.toThrow('cut');
+});
+
+it('takes in logs that come later, also after all others have ended', async () => {
+  const joining = (async function* () {
+    yield await Promise.resolve([]);
+    yield await Promise.resolve([batches([line('b', 2)]), batches([line('c', 1)])]);
+    yield await Promise.resolve([batches([line('d', 3)])]);
+  })();
+  const idle = () => new Promise<void>((resolve) => setTimeout(resolve, 20));
+  expect(await merged([batches([line('a', 1)])], { idle, joining })).toEqual([
+    'a 1\n',
+    'c 1\n',
+    'b 2\n',
+    'd 3\n',
+  ]);
+});
+
+it('fails when it cannot be told what comes later', async () => {
+  const joining = (async function* () {
+    yield await Promise.resolve([]);
+    throw new Error('no list');
+  })();
+  await expect(merged([], { idle: () => Promise.resolve(), joining })).rejects.toThrow('no list');
 });
