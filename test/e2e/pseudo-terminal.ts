@@ -41,6 +41,11 @@ export class PseudoTerminal implements Disposable {
     return this.tmux('capture-pane', '-p');
   }
 
+  /** As `screen`, with the control sequences that make its colours. */
+  screenWithColours(): string {
+    return this.tmux('capture-pane', '-p', '-e');
+  }
+
   type(text: string): void {
     this.tmux('send-keys', '-l', text);
   }
@@ -84,8 +89,9 @@ export class PseudoTerminal implements Disposable {
   }
 
   async ended(exitCode: number, withinMs = 15_000): Promise<void> {
-    await this.shows(new RegExp(`^end-${this.started}-\\d`, 'm'), withinMs);
-    expect(this.screen()).toMatch(new RegExp(`^end-${this.started}-${exitCode}$`, 'm'));
+    // Ctrl-C leaves its mark where the cursor was.
+    await this.shows(new RegExp(`^(\\^C)?end-${this.started}-\\d`, 'm'), withinMs);
+    expect(this.screen()).toMatch(new RegExp(`^(\\^C)?end-${this.started}-${exitCode}$`, 'm'));
   }
 
   [Symbol.dispose](): void {
