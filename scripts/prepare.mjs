@@ -36,6 +36,8 @@ const DEBIAN_PACKAGES = {
   'gir1.2-nm-1.0': '/usr/share/doc/gir1.2-nm-1.0/copyright',
   openssl: '/usr/bin/openssl',
   'inotify-tools': '/usr/bin/inotifywait',
+  'dropbear-bin': '/usr/sbin/dropbear',
+  systemd: '/lib/systemd/systemd-journald',
 };
 
 installNodePackages();
