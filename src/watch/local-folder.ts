@@ -46,7 +46,7 @@ export class LocalFolder implements AsyncDisposable {
   /** What was looked at since the last `confirm()`. */
   private unconfirmed = new DirtyFolders();
   private readonly quiet = new QuietPeriod();
-  private readonly gitLock: string | undefined;
+  private gitLock: string | undefined;
   private readonly keeper: LocalTreeKeeper;
   /** Folders that are watched before they were listed. */
   private readonly early = new Set<string>();
@@ -58,7 +58,6 @@ export class LocalFolder implements AsyncDisposable {
     private readonly index: TreeIndex,
     private readonly watcher: Watcher,
   ) {
-    this.gitLock = gitLockOf(options.source);
     this.keeper = new LocalTreeKeeper(options.source, index);
   }
 
@@ -229,6 +228,8 @@ export class LocalFolder implements AsyncDisposable {
 
   /** Git is at work in the folder. */
   private isHeld(nowMs: number, firstEventAtMs: number): boolean {
+    // A folder may become a repository while it is watched.
+    this.gitLock ??= gitLockOf(this.options.source);
     if (this.gitLock === undefined || nowMs - firstEventAtMs >= HOLD_AT_MOST_MS) return false;
     if (!isLocked(this.gitLock, this.options.clock.wallMs())) return false;
     this.quiet.hold(nowMs);

@@ -1,0 +1,145 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { DirectoryWatcher, type WatchFolder } from '../../../src/watch/directories/directory-watcher.js';
+import { openWithFallback } from '../../../src/watch/fallback-watcher.js';
+import { PollingWatcher } from '../../../src/watch/polling/polling-watcher.js';
+import type { OpenWatcher } from '../../../src/watch/watcher.js';
+import { sameTree } from './same-tree.js';
+import { directories, realClock, WatchedFolder } from './watched-folder.js';
+
+describe('LocalFolder with many changes at once', () => {
+  it('takes a git checkout of 2,000 files as one batch', async () => {
+    await using watched = await WatchedFolder.open({ 'README.md': '' });
+    const git = gitIn(watched.source);
+    git('init', '-q', '-b', 'one');
+    fill(watched, 2_000, 'one');
+    git('add', '.');
+    git('commit', '-q', '-m', 'one');
+    git('checkout', '-q', '-b', 'two');
+    fill(watched, 2_000, 'two');
+    git('commit', '-q', '-a', '-m', 'two');
+    await settled(watched);
+    for (const branch of ['one', 'two']) {
+      const checkedOut = gitLater(watched.source, 'checkout', '-q', branch);
+      const tree = await watched.next();
+      await checkedOut;
+      sameTree(tree, await watched.walked());
+      await settled(watched);
+    }
+  });
+
+  it('finds 10,000 files deleted at once', async () => {
+    await using watched = await WatchedFolder.open({ keep: '' });
+    fill(watched, 10_000, 'x');
+    await settled(watched);
+    rmSync(watched.path('many'), { recursive: true });
+    const tree = await settled(watched);
+    expect([...tree.keys()]).toEqual(['keep']);
+  });
+
+  it('reads no file again because the folder that it is in was renamed', async () => {
+    await using watched = await WatchedFolder.open();
+    fill(watched, 500, 'x');
+    // Files that were younger than two seconds when they were read are read again, as in git.
+    await sleep(2_100);
+    watched.write('.gitignore', '');
+    const before = await settled(watched);
+    renameSync(watched.path('many'), watched.path('moved'));
+    const after = await settled(watched);
+    expect(after.size).toBe(before.size);
+    expect(after.get('moved/d0/f0')).toBe(before.get('many/d0/f0'));
+  });
+
+  it('watches no ignored folder, however large', async () => {
+    const entered: string[] = [];
+    const openWatcher: OpenWatcher = async (options) => {
+      const watcher = await directories(options);
+      const enter = watcher.enter.bind(watcher);
+      return Object.assign(watcher, { enter: (folder: string) => (entered.push(folder), enter(folder)) });
+    };
+    const files = { 'src/a': '1', 'node_modules/x/y/z': '1', 'build/out': '1', '.gitignore': 'build\n' };
+    await using watched = await WatchedFolder.open(files, { openWatcher });
+    expect(entered).toEqual(['', 'src']);
+    mkdirSync(watched.path('src/node_modules/deep'), { recursive: true });
+    watched.write('src/node_modules/deep/file', '1');
+    watched.write('src/b', '1');
+    await watched.next();
+    expect(entered.filter((folder) => folder.includes('node_modules'))).toEqual([]);
+  });
+});
+
+describe('LocalFolder with more folders than the system watches', () => {
+  it.each(['ENOSPC', 'EMFILE'])('goes on by polling, and says how to raise the limit (%s)', async (code) => {
+    const openWatcher: OpenWatcher = (options) =>
+      openWithFallback(
+        (inner) => Promise.resolve(new DirectoryWatcher(inner, only(3, code))),
+        (inner) => Promise.resolve(new PollingWatcher(inner, realClock, 20)),
+        options,
+      );
+    await using watched = await WatchedFolder.open(
+      { 'a/1': '', 'b/1': '', 'c/1': '', 'd/1': '' },
+      { openWatcher },
+    );
+    await settled(watched);
+    expect(watched.folder.watching).toBe('polling every 0.02 s');
+    expect(watched.warnings).toEqual([
+      expect.stringMatching(/no more watches .*polled.*sudo sysctl fs\.inotify/),
+    ]);
+    for (const folder of ['a', 'd']) {
+      watched.write(`${folder}/1`, 'edited');
+      sameTree(await settled(watched), await watched.walked());
+    }
+  });
+});
+
+/** The first `count` folders are watched, the others fail as they do at the system's limit. */
+function only(count: number, code: string): WatchFolder {
+  let given = 0;
+  return () => {
+    if (given++ >= count) throw Object.assign(new Error('System limit reached'), { code });
+    return { close: () => undefined, on: () => undefined };
+  };
+}
+
+function fill(watched: WatchedFolder, count: number, content: string): void {
+  for (let file = 0; file < count; file++) {
+    const folder = `many/d${Math.floor(file / 50)}`;
+    if (file % 50 === 0) mkdirSync(watched.path(folder), { recursive: true });
+    writeFileSync(watched.path(`${folder}/f${file}`), `${content} ${file}`);
+  }
+}
+
+/** The tree when everything that was done before has been told. */
+async function settled(watched: WatchedFolder) {
+  watched.write('mark', 'marked');
+  for (;;) {
+    const tree = await watched.next();
+    if (tree.has('mark')) break;
+  }
+  rmSync(watched.path('mark'));
+  for (;;) {
+    const tree = await watched.next();
+    if (!tree.has('mark')) return tree;
+  }
+}
+
+const gitIn =
+  (folder: string) =>
+  (...args: readonly string[]): void =>
+    void execFileSync('git', args, { cwd: folder, env: GIT_ENV });
+
+async function gitLater(folder: string, ...args: readonly string[]): Promise<void> {
+  await once(spawn('git', args, { cwd: folder, env: GIT_ENV }), 'close');
+}
+
+const GIT_ENV = {
+  ...process.env,
+  GIT_CONFIG_GLOBAL: '/dev/null',
+  GIT_AUTHOR_NAME: 'a',
+  GIT_AUTHOR_EMAIL: 'a@b',
+  GIT_COMMITTER_NAME: 'a',
+  GIT_COMMITTER_EMAIL: 'a@b',
+};
