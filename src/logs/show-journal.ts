@@ -72,7 +72,10 @@ class Journal {
   }
 
   private async readFrom(session: SshSession): Promise<void> {
-    const process = await this.start(await this.argv(session), session);
+    const argv =
+      this.cursor === undefined ? firstArgv(this.request) : await this.nextArgv(session, this.cursor);
+    if (argv === undefined) return;
+    const process = await this.start(argv, session);
     const complaint = text(process.stderr).catch(() => '');
     await this.show(process);
     const exit = await process.exit;
@@ -80,27 +83,23 @@ class Journal {
     throw this.failure(exit.code, await complaint);
   }
 
-  private async argv(session: SshSession): Promise<string[]> {
-    if (this.cursor === undefined) return firstArgv(this.request);
-    return [
-      ...JOURNALCTL,
-      '--follow',
-      '--no-tail',
-      ...((await this.isKnown(session, this.cursor)) ? [from(this.cursor)] : []),
-    ];
+  /**
+   * Undefined while the device has no journal yet: journalctl would not notice when there is one. When the journal does not have the last entry any
+   * more, all of it is new: one in memory begins anew with the device, whose clock may even be behind then, and of others the oldest entries go
+   * first. journalctl itself would look for the same time.
+   */
+  private async nextArgv(session: SshSession, cursor: string): Promise<string[] | undefined> {
+    const first = await this.firstCursor(session, cursor);
+    if (first === undefined && this.mayFailAgain()) return undefined;
+    return [...JOURNALCTL, '--follow', '--no-tail', ...(first === cursor ? [from(cursor)] : [])];
   }
 
-  /**
-   * Whether the journal still has this entry. If not, all of it is new: one in memory begins anew with the device, whose clock may even be behind
-   * then, and of others the oldest entries go first. journalctl itself would look for the same time.
-   */
-  private async isKnown(session: SshSession, cursor: string): Promise<boolean> {
+  /** Of this entry, or of one that journalctl takes instead. */
+  private async firstCursor(session: SshSession, cursor: string): Promise<string | undefined> {
     const process = await this.start([...JOURNALCTL, '--lines=1', from(cursor)], session);
     process.stderr.resume();
-    for await (const entries of journalEntries(process.stdout)) {
-      if (entries.some((entry) => entry.cursor === cursor)) return true;
-    }
-    return false;
+    for await (const [first] of journalEntries(process.stdout)) if (first !== undefined) return first.cursor;
+    return undefined;
   }
 
   private async start(argv: readonly string[], session: SshSession): Promise<SshProcess> {
@@ -135,7 +134,10 @@ class Journal {
   }
 
   private isPassing(code: number): boolean {
-    if (!this.hasBegun || !this.request.follow || code === NOT_FOUND) return false;
+    return this.hasBegun && this.request.follow && code !== NOT_FOUND && this.mayFailAgain();
+  }
+
+  private mayFailAgain(): boolean {
     this.failures += 1;
     return this.failures <= MOST_FAILURES;
   }

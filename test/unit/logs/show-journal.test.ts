@@ -64,7 +64,7 @@ class JournalDevice {
   /** What the journal answers that is asked for one entry: that one, or any later one. */
   private isKnown(cursor: string, { prints }: Run): string[] {
     const [first = ''] = prints.filter((part) => typeof part === 'string');
-    return [first.includes(`"${cursor}"`) ? entry(cursor, 'asked for') : first];
+    return [first.includes(`"${cursor}"`) ? entry(cursor, 'asked for') : first].filter((text) => text !== '');
   }
 
   private connect(): Promise<SshSession> {
