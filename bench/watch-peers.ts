@@ -32,6 +32,8 @@ export interface Place {
 
 const RDT = process.env['RDT_BIN'] ?? fileURLToPath(new URL('../bin/rdt.js', import.meta.url));
 const CACHE = fileURLToPath(new URL('../.cache/bench', import.meta.url));
+/** Installed for this bench only: no dependency of ours. */
+const LIVEPUSH = 'livepush';
 /** What balena-cli waits after the last event before it hands a batch to livepush. */
 const LIVEPUSH_DEBOUNCE_MS = 2_000;
 /** docker/compose, pkg/watch: QuietPeriod. */
@@ -84,7 +86,12 @@ export async function watchByRdt(
   });
   const lines = new Lines();
   lines.listen(child);
-  await lines.until((line) => line.startsWith('{"type":"watching"'));
+  const failed = once(child, 'close').then(() => {
+    throw new Error(`rdt push --watch ended with ${child.exitCode ?? 'a signal'}`);
+  });
+  // From then on it is ended by us.
+  failed.catch(() => undefined);
+  await Promise.race([lines.until((line) => line.startsWith('{"type":"watching"')), failed]);
   let batch = lines.until((line) => line.startsWith('{"type":"batch"'));
   return {
     pid: child.pid,
@@ -276,7 +283,7 @@ export async function watchByLivepush(place: Place): Promise<Watching> {
   const { folder, address, app, restarts } = place;
   installLivepush();
   const require = createRequire(join(CACHE, 'package.json'));
-  const { default: Livepush } = require('livepush') as LivepushPackage;
+  const { default: Livepush } = require(LIVEPUSH) as LivepushPackage;
   const Dockerode = require('dockerode') as new (options: object) => unknown;
   const docker = new Dockerode({ host: address, port: 2375 });
   const engine = engineOverTcp({ host: address, port: 2375, apiVersion: '1.41' });
@@ -303,8 +310,8 @@ export async function watchByLivepush(place: Place): Promise<Watching> {
 }
 
 function installLivepush(): void {
-  if (existsSync(join(CACHE, 'node_modules', 'livepush'))) return;
-  const args = ['install', '--silent', '--no-audit', '--no-fund', '--prefix', CACHE, 'livepush@3.5.4'];
+  if (existsSync(join(CACHE, 'node_modules', LIVEPUSH))) return;
+  const args = ['install', '--silent', '--no-audit', '--no-fund', '--prefix', CACHE, `${LIVEPUSH}@3.5.4`];
   const { status } = spawnSync('npm', args, { stdio: 'inherit' });
   if (status !== 0) throw new Error('livepush could not be installed');
 }

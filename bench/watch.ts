@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, openSync, closeSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -72,6 +72,7 @@ class Lanes implements AsyncDisposable {
   ) {
     for (const method of methods) {
       const project = new BenchProject(method.replace(' ', '-'), size, command);
+      if (method === 'livepush') addTestProgram(project);
       prepare(project);
       this.projects.set(method, project);
     }
@@ -117,6 +118,13 @@ class Lanes implements AsyncDisposable {
     }
     rmSync(this.state, { recursive: true, force: true });
   }
+}
+
+/** livepush asks /usr/bin/test whether the destination is a folder; where that program is missing it takes it for a file. */
+function addTestProgram({ folder }: BenchProject): void {
+  const file = join(folder, 'Dockerfile');
+  const link = 'RUN mkdir -p /usr/bin && ln -sf /bin/busybox /usr/bin/test';
+  writeFileSync(file, readFileSync(file, 'utf8').replace('FROM busybox\n', `FROM busybox\n${link}\n`));
 }
 
 /** Round -1 warms every cache and is not counted. */

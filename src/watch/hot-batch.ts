@@ -50,12 +50,18 @@ export class HotBatch {
     const planned = await this.plan(deployment);
     if (isEmptyPlan(planned.plan) && memory.owedEffect === undefined) return { kind: 'in-step', deployment };
     refuseMassDeletion(this.session.job(), planned);
-    const outcome = await this.commit(await this.runningFor(planned.plan, container), planned);
+    const outcome = await this.session.monitor.quietly(() => this.carryOut(container, planned));
     if (outcome.kind === 'needs-rebuild') return { kind: 'doubtful' };
-    await this.takeEffect(container, planned, outcome);
     folder.confirm();
     const now = await this.session.store.load(container.id);
     return now === undefined ? { kind: 'doubtful' } : { kind: 'in-step', deployment: now };
+  }
+
+  private async carryOut(container: Container, planned: Planned): Promise<CommitOutcome> {
+    const running = await this.runningFor(planned.plan, container);
+    const outcome = await this.commit(running, planned);
+    if (outcome.kind === 'committed') await this.takeEffect(running, planned, outcome);
+    return outcome;
   }
 
   private async plan(deployment: Deployment): Promise<Planned> {
@@ -109,11 +115,11 @@ export class HotBatch {
 
   private async takeEffect(container: Container, { plan }: Planned, committed: Committed): Promise<void> {
     const { session } = this;
-    const { memory, monitor, held, log } = session;
+    const { memory, held, log } = session;
     const job = session.job();
     const rules = rulesFor(job.settings.onChange, memory.owedEffect ?? []);
     const firstLine = this.listenForLine();
-    const effect = await monitor.quietly(() => runRulesAndTakeEffect(job, held, container, rules));
+    const effect = await runRulesAndTakeEffect(job, held, container, rules);
     log?.hurry();
     const effectMs = this.now();
     memory.settle();

@@ -52,13 +52,13 @@ export class MovingDevice {
 
   /** To be called while it does not answer; looks for it in the background now and then. An address that the user typed stays. */
   search(awayForMs: number): void {
-    const { target, clock, signal, findDevice } = this.deps;
+    const { target, clock, signal } = this.deps;
     const name = target ?? this.home.name;
     const nowMs = clock.monotonicMs();
     if (name === this.home.address || awayForMs < AWAY_MS) return;
     if (nowMs - this.searchedAtMs < BETWEEN_SEARCHES_MS) return;
     this.searchedAtMs = nowMs;
-    findDevice(name, Promise.resolve(), signal).then(
+    this.deps.findDevice(name, Promise.resolve(), signal).then(
       (found) => (this.current = found),
       (error: unknown) => this.ignore(error),
     );

@@ -99,24 +99,40 @@ it('takes in a changed project file, and goes on with the old one when it is wro
   );
   expect(decision).toMatchObject({ action: 'build' });
   await app.andThen('done', () => undefined);
-  expect(await app.exec('printenv', 'COLOUR')).toBe('red');
+  expect(await app.exec('sh', '-c', 'echo $COLOUR')).toBe('red');
   await app.andThen('batch', () => app.write('version', '3\n'));
   await app.expectInStep();
 });
 
 it('runs a rule for what it names before the restart, and shows its output', async () => {
-  const rules = project(['app-name: rules', 'on-change:', '- paths: [migrations/**]', '  run: echo ran $(ls migrations) >> /tmp/ran; cat /tmp/ran']);
-  await using app = new WatchedApp(device, 'rules', { ...FILES, 'migrations/1.sql': '1', '.resin-sync.yml': rules });
+  const rules = project([
+    'app-name: rules',
+    'on-change:',
+    '- paths: [migrations/**]',
+    '  run: echo ran $(ls migrations) >> /tmp/ran; cat /tmp/ran',
+  ]);
+  await using app = new WatchedApp(device, 'rules', {
+    ...FILES,
+    'migrations/1.sql': '1',
+    '.resin-sync.yml': rules,
+  });
   await app.watch();
   await app.andThen('batch', () => app.write('version', '2\n'));
   expect(app.ofType('rule')).toEqual([]);
   const { chunk } = await app.andThen('rule-output', () => app.write('migrations/2.sql', '2'));
   expect(chunk).toBe('ran 1.sql 2.sql\n');
-  await app.untilEvent(({ type }) => type === 'batch', { after: app.events.findIndex(({ type }) => type === 'rule') });
+  await app.untilEvent(({ type }) => type === 'batch', {
+    after: app.events.findIndex(({ type }) => type === 'rule'),
+  });
 });
 
 it('shows a rule that fails, and goes on', async () => {
-  const rules = project(['app-name: failing', 'on-change:', '- paths: data.txt', '  run: echo no luck; exit 4']);
+  const rules = project([
+    'app-name: failing',
+    'on-change:',
+    '- paths: data.txt',
+    '  run: echo no luck; exit 4',
+  ]);
   await using app = new WatchedApp(device, 'failing', { ...FILES, '.resin-sync.yml': rules });
   await app.watch();
   const { message } = await app.andThen('rule-failed', () => app.write('data.txt', '1'));
@@ -130,7 +146,10 @@ it.each([
   ['npm run migrate', 'is not the path of a program'],
 ])('says why a container without a shell cannot run %s', async (command, reason) => {
   const rules = project(['app-name: no-shell', 'on-change:', '- paths: data.txt', `  run: '${command}'`]);
-  const files = { Dockerfile: 'FROM scratch-app\nWORKDIR /usr/src/app\nCOPY . .\n', '.resin-sync.yml': rules };
+  const files = {
+    Dockerfile: 'FROM scratch-app\nWORKDIR /usr/src/app\nCOPY . .\n',
+    '.resin-sync.yml': rules,
+  };
   await using app = new WatchedApp(device, 'no-shell', files);
   await app.watch();
   const { message } = await app.andThen('rule-failed', () => app.write('data.txt', '1'));

@@ -27,7 +27,12 @@ it('brings an edit into the app, restarts it, and shows its lines between its ow
 });
 
 it('brings creations, renames, links, modes, swaps of folder and file, and deletions', async () => {
-  await using app = new WatchedApp(device, 'kinds', { ...FILES, 'lib/a.txt': 'a', 'lib/b.txt': 'b', swap: 'file' });
+  await using app = new WatchedApp(device, 'kinds', {
+    ...FILES,
+    'lib/a.txt': 'a',
+    'lib/b.txt': 'b',
+    swap: 'file',
+  });
   await app.watch();
   app.write('new/deep/file', 'deep');
   renameSync(app.path('lib/a.txt'), app.path('lib/c.txt'));
@@ -87,13 +92,17 @@ it.each([
 
 it('keeps an app without a shell in step, and says so when only a build can', async () => {
   const dockerfile = 'FROM scratch-app\nWORKDIR /usr/src/app\nCOPY . .\n';
-  await using app = new WatchedApp(device, 'shell-less', { Dockerfile: dockerfile, 'a.txt': 'a', 'b.txt': 'b' });
+  await using app = new WatchedApp(device, 'shell-less', {
+    Dockerfile: dockerfile,
+    'a.txt': 'a',
+    'b.txt': 'b',
+  });
   await app.watch();
   await app.andThen('batch', () => app.write('a.txt', 'aa'));
   await app.expectInStep();
   await app.andThen('done', () => app.remove('b.txt'));
-  const reason = 'files were deleted, and the container has no shell to delete them';
-  expect(app.ofType('decision').at(-1)).toMatchObject({ decision: { action: 'build', reasons: [reason] } });
+  expect(app.ofType('decision').at(-1)).toMatchObject({ decision: { action: 'build' } });
+  expect(JSON.stringify(app.ofType('decision').at(-1))).toContain('files were deleted, and the container has no shell');
   await app.untilInStep();
 });
 
