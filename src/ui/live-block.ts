@@ -31,8 +31,8 @@ export class LiveBlock {
     this.drawnLines = 0;
   }
 
-  /** Cursor up, then erase to the end of the screen (ECMA-48 CUU, ED). */
+  /** To the first column (a ^C may have been echoed there), up, and erase to the end of the screen (ECMA-48 CUU, ED). */
   private erasing(): string {
-    return this.drawnLines === 0 ? '' : `\u001b[${this.drawnLines}A\u001b[J`;
+    return this.drawnLines === 0 ? '' : `\r\u001b[${this.drawnLines}A\u001b[J`;
   }
 }

@@ -45,7 +45,7 @@ const holdersOf = async (path: string): Promise<string[]> =>
 function busyError(path: string, holders: readonly string[], cause?: unknown): RdtError {
   const who = holders.length === 0 ? 'something that this user may not see' : holders.join(', ');
   return new RdtError(`${path} is busy: it is used by ${who}`, {
-    hint: 'Close that first. Nothing was written.',
+    hint: 'Close that first.',
     cause,
   });
 }

@@ -44,7 +44,7 @@ export class EtcherAccess implements DriveAccess {
     const now = await this.catalog.find(drive.path);
     if (listed === undefined || now.identity !== drive.identity || now.refusal !== undefined) {
       throw new RdtError(`${drive.path} is another drive now than when it was chosen`, {
-        hint: 'Nothing was written. Start again.',
+        hint: 'Start again.',
       });
     }
     const device = this.createDevice({ drive: listed, write: true, direct: true });

@@ -33,7 +33,7 @@ export class LinuxDriveAccess implements DriveAccess {
       const [, now] = await Promise.all([opening, this.catalog.find(drive.path, signal)]);
       if (now.identity === drive.identity && now.refusal === undefined) return await opening;
       throw new RdtError(`${drive.path} is another drive now than when it was chosen`, {
-        hint: 'Nothing was written. Start again.',
+        hint: 'Start again.',
       });
     } catch (error) {
       const [opened] = await Promise.allSettled([opening]);

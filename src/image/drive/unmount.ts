@@ -28,8 +28,7 @@ async function unmount(drive: string, mountPoint: string, signal: AbortSignal): 
     const holders = await holdersOfMount(mountPoint).catch(() => []);
     const who = holders.length === 0 ? '' : `: it is used by ${holders.join(', ')}`;
     throw new RdtError(`cannot unmount ${mountPoint} of ${drive}${who}`, {
-      hint:
-        holders.length === 0 ? complaintOf(error) : 'Close what uses it, and try again. Nothing was written.',
+      hint: holders.length === 0 ? complaintOf(error) : 'Close what uses it, and try again.',
       cause: error,
     });
   }
@@ -37,5 +36,5 @@ async function unmount(drive: string, mountPoint: string, signal: AbortSignal): 
 
 function complaintOf(error: unknown): string {
   const text = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : '';
-  return text === '' ? 'Unmount it, and try again. Nothing was written.' : text;
+  return text === '' ? 'Unmount it, and try again.' : text;
 }
