@@ -6,9 +6,11 @@ import { runRulesAndTakeEffect } from '../push/sync-step.js';
 import { isAbsence, isBuildFailure, tellFailure } from './failures.js';
 import { type Ready, readyNow } from './ready.js';
 import { syncOldApp } from './sync-old-app.js';
+import { joined } from './joined-batch.js';
+import type { Batch } from './local-folder.js';
 import { lookAtTriggers } from './look-at-triggers.js';
 import type { TriggerLook } from './trigger-look.js';
-import type { Session } from './watch-deps.js';
+import type { Message, Session } from './watch-deps.js';
 
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 30_000;
@@ -27,9 +29,11 @@ type Attempt =
 export async function reconcile(session: Session, triggers: TriggerLook): Promise<Ready | 'project-changed'> {
   let pauseMs = FIRST_PAUSE_MS;
   for (;;) {
-    const attempt = await new Attempting(session, triggers).run();
+    const attempting = new Attempting(session, triggers);
+    const attempt = await attempting.run();
     switch (attempt.kind) {
       case 'ready':
+        attempting.handOn();
         return attempt.ready;
       case 'project-changed':
         return attempt.kind;
@@ -67,6 +71,8 @@ class Attempting {
   private isBuilding = false;
   private hasDecided = false;
   private isWaitTold = false;
+  /** What came when the push had read the folder. */
+  private tooLate: Batch | undefined;
   private beginBuilding: () => void = () => undefined;
   private readonly building = new Promise<void>((resolve) => (this.beginBuilding = resolve));
 
@@ -89,6 +95,17 @@ class Attempting {
     }
   }
 
+  /** To whoever works with the outcome; a further attempt looks at everything anyway. */
+  handOn(): void {
+    if (this.tooLate !== undefined) this.session.inbox.put({ kind: 'batch', batch: this.tooLate });
+  }
+
+  /** What happens to the container meanwhile is our own doing. */
+  private keep(messages: readonly Message[]): void {
+    for (const message of messages)
+      if (message.kind === 'batch') this.tooLate = joined(this.tooLate, message.batch);
+  }
+
   private async pushUnlessNewer(): Promise<PushResult | { readonly kind: 'again' | 'project-changed' }> {
     const { held, inbox, job } = this.session;
     const signal = AbortSignal.any([held.signal, this.newer.signal]);
@@ -100,7 +117,7 @@ class Attempting {
       if (result !== undefined) return result;
       // What comes from here on belongs to the next batch.
       if (!this.isBuilding || held.signal.aborted) return await pushing;
-      inbox.takeAll();
+      this.keep(inbox.takeAll());
       const newer = await this.whatIsNewer();
       if (newer === undefined) continue;
       this.newer.abort(new Error('a newer change came'));
@@ -131,9 +148,16 @@ class Attempting {
       this.isBuilding = event.decision.action === 'build';
       if (this.isBuilding) this.beginBuilding();
     }
+    // A file that kept changing: there may be no further event that tells of it.
+    if (event.type === 'warning') this.lookAgain();
     // From here on the container is replaced: that is quicker ended than taken back.
     if (event.type === 'build' && event.event.type === 'ended') this.isBuilding = false;
     this.session.emit(event);
+  }
+
+  private lookAgain(): void {
+    const nowMs = this.session.held.clock.monotonicMs();
+    this.tooLate = joined(this.tooLate, { firstEventAtMs: nowMs, settledAtMs: nowMs });
   }
 
   private async succeeded({ action, containerId }: PushResult): Promise<Attempt> {

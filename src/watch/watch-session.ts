@@ -6,6 +6,7 @@ import { EngineError } from '../transport/engine-error.js';
 import type { AppNews } from './app-news.js';
 import { isAbsence, tellFailure } from './failures.js';
 import { HotBatch } from './hot-batch.js';
+import { joined } from './joined-batch.js';
 import type { Batch } from './local-folder.js';
 import { lookAtTriggers } from './look-at-triggers.js';
 import type { Ready } from './ready.js';
@@ -48,9 +49,6 @@ export class WatchSession {
     await using channel = WarmChannel.open(held.engine, container, destination, held.signal);
     this.isPaused = container.state.paused;
     this.holds = deployment;
-    // What came while the push was at work may have been too late for it.
-    const nowMs = held.clock.monotonicMs();
-    if (deployment !== undefined) this.pending ??= { firstEventAtMs: nowMs, settledAtMs: nowMs };
     for (;;) {
       const leave = (await this.take(inbox.takeAll())) ?? (await this.carryOutPending(channel));
       if (leave !== undefined) return leave;
@@ -136,11 +134,3 @@ export class WatchSession {
     emit({ type: 'app-exited', app, exitCode, restarts, lastLines: lines === '' ? [] : lines.split('\n') });
   }
 }
-
-const joined = (first: Batch | undefined, second: Batch): Batch =>
-  first === undefined
-    ? second
-    : {
-        firstEventAtMs: Math.min(first.firstEventAtMs, second.firstEventAtMs),
-        settledAtMs: Math.max(first.settledAtMs, second.settledAtMs),
-      };

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -74,9 +74,11 @@ it('does not delete most of what it sent, when the folder suddenly is empty, unl
   await using app = new WatchedApp(device, 'emptied', FILES);
   writeMany(app, 300, 'x');
   await app.watch();
-  await app.andThen('batch-failed', () => rmSync(app.path('src'), { recursive: true }));
+  const aside = `${app.folder}-aside`;
+  await app.andThen('batch-failed', () => renameSync(app.path('src'), aside));
   expect((await app.deployedTree()).has('src/d1/file1.js')).toBe(true);
-  writeMany(app, 300, 'y');
+  renameSync(aside, app.path('src'));
+  app.write('after.txt', 'x');
   await app.untilInStep();
 });
 
@@ -150,6 +152,8 @@ const residentMegabytes = (app: WatchedApp): number =>
 
 /** utime and stime, the 14th and 15th field: proc(5). */
 function processorSeconds(app: WatchedApp): number {
-  const fields = ofProcess(app, 'stat').replace(/^.*\) /s, '').split(' ');
+  const fields = ofProcess(app, 'stat')
+    .replace(/^.*\) /s, '')
+    .split(' ');
   return (Number(fields[11]) + Number(fields[12])) / CLOCK_TICKS_PER_SECOND;
 }

@@ -1,6 +1,7 @@
 import { expect } from 'vitest';
 import { eventually } from '../testbed/eventually.js';
 import type { VirtualDevice } from '../testbed/virtual-device.js';
+import type { FileTree } from './file-trees.js';
 import { PushedApp } from './pushed-app.js';
 import type { RdtResult, RunningRdt } from './rdt.js';
 
@@ -69,6 +70,10 @@ export class WatchedApp extends PushedApp {
     const after = this.events.length;
     await act();
     return this.untilEvent((event) => event.type === type, { after, withinMs });
+  }
+
+  override localTree(): FileTree {
+    return super.localTree((path) => path === '.git' || path === 'node_modules');
   }
 
   /** Waits until the container holds what the folder holds. */

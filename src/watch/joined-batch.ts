@@ -1,0 +1,10 @@
+import type { Batch } from './local-folder.js';
+
+/** Two batches that are carried out as one. */
+export const joined = (first: Batch | undefined, second: Batch): Batch =>
+  first === undefined
+    ? second
+    : {
+        firstEventAtMs: Math.min(first.firstEventAtMs, second.firstEventAtMs),
+        settledAtMs: Math.max(first.settledAtMs, second.settledAtMs),
+      };
