@@ -1,5 +1,4 @@
 import { posix } from 'node:path';
-import { Readable } from 'node:stream';
 import { EngineError } from '../transport/engine-error.js';
 import { archiveBody } from './archive-body.js';
 import { newPackedFiles, type PackedFiles, packCommit } from './commit-archive.js';
@@ -13,7 +12,6 @@ import {
   refused,
 } from './commit-request.js';
 import { DIRTY } from './commit-stage.js';
-import { CLEAN_SCRIPT, runScript } from './container-script.js';
 import { makeDestination } from './destination.js';
 import { type MountPart, splitByMount } from './mounts.js';
 
@@ -47,17 +45,12 @@ async function putPart(
   }
 }
 
-/** Where nothing can be run in the container, the next commit does it. */
-async function clearStage(
-  { engine, container, destination, signal }: Commit,
-  part: MountPart,
-): Promise<void> {
-  if (!container.state.running || container.state.restarting) return;
-  const folder = posix.join(destination, part.below);
+/** What has arrived of a commit that failed may fill the device's disk: an empty commit takes it away. */
+async function clearStage(request: CountedCommit, { below }: MountPart): Promise<void> {
   try {
-    await runScript(engine, container.id, CLEAN_SCRIPT, [folder], Readable.from([]), signal);
+    await putArchive(request, { below, uploads: [] }, undefined);
   } catch (error) {
-    // It stopped meanwhile.
+    // For the same reason as the commit, which is told.
     if (!(error instanceof EngineError)) throw error;
   }
 }

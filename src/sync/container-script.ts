@@ -7,12 +7,6 @@ import type { Engine } from '../transport/engine.js';
 /** A script's last line: without it the output is not whole, whatever the engine says (SYNC.md, section 8, rule 9). */
 const END_MARK = /(?:^|\n)rdt:(\d+)\n?$/;
 
-/** Takes away what a commit that failed has left in the stage below `$1`: it may fill the device's disk. */
-export const CLEAN_SCRIPT = `
-rm -rf "$1/.rdt-stage"
-echo "rdt:$?"
-`;
-
 /**
  * Reads NUL-separated paths below \`$1\` and prints, for those that exist, \`s <mode in hex> <mtime> <path>\` and for regular files
  * \`<sha256>  <path>\`. \`stat\` does not follow links; \`sha256sum\` is only given what is a file itself.

@@ -2,7 +2,6 @@ import type { Readable } from 'node:stream';
 import { Readable as ReadableStream } from 'node:stream';
 import { gunzipSync } from 'node:zlib';
 import { BLOCK_BYTES } from '../../src/sync/blocks.js';
-import { CLEAN_SCRIPT } from '../../src/sync/container-script.js';
 import {
   OTHER_BASE_STATUS,
   STAGE_LOOP_SCRIPT,
@@ -19,7 +18,6 @@ export function playStages(process: FakeProcess): Promise<number> | undefined {
   if (program !== 'sh') return undefined;
   if (script === STAGE_SCRIPT) return playOne(process);
   if (script === STAGE_LOOP_SCRIPT) return playLoop(process);
-  if (script === CLEAN_SCRIPT) return playClean(process);
   return undefined;
 }
 
@@ -50,17 +48,11 @@ async function playOne({ argv, files, stdin, stdout, stderr }: FakeProcess): Pro
   return 0;
 }
 
-function playClean({ argv, files, stdout }: FakeProcess): Promise<number> {
-  files.remove(`${argv[4] ?? ''}/.rdt-stage`);
-  stdout.write('rdt:0\n');
-  return Promise.resolve(0);
-}
-
 /** Ends with its input, or when its container does. */
 async function playLoop({ argv, files, stdin, stdout, killed }: FakeProcess): Promise<number> {
   const input = new Input(stdin);
   killed.addEventListener('abort', () => stdin.destroy(), { once: true });
-  stdout.write('rdt:ready\n');
+  stdout.write('rdt:ready gzip\n');
   for (;;) {
     const words = (await input.line())?.split(' ').map((word) => (word === '-' ? '' : word));
     if (words === undefined) return killed.aborted ? 137 : 0;

@@ -37,9 +37,24 @@ it('a sync that does not fit says so, leaves every old file, and the app runs on
   expect(await app.exec('cat', 'greeting.txt')).toBe('old');
 });
 
+it('a small one, for which the app is ended early, does the same with the app started again', async () => {
+  await device.freeDisk();
+  await device.fillDisk({ leaveBytes: 0 });
+  app.remove('large');
+  app.write('greeting.txt', 'new');
+  app.write('small', randomBytes(200 << 10));
+  const { exitCode, stderr } = await app.tryPush();
+  expect(exitCode, stderr).toBe(1);
+  expect(stderr).toMatch(NO_SPACE);
+  expect(await app.exec('cat', 'greeting.txt')).toBe('old');
+  expect((await app.state()).running).toBe(true);
+  await device.freeDisk();
+  await device.fillDisk({ leaveBytes: 3 << 20 });
+  app.remove('small');
+});
+
 it('one with deletions, which goes through a script in the container, does the same', async () => {
   app.write('greeting.txt', 'old');
-  app.remove('large');
   app.write('doomed.txt', '');
   await app.push();
   app.remove('doomed.txt');
