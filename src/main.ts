@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { closeSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Wiring } from './commands/command-deps.js';
@@ -7,6 +8,8 @@ import type { Runtime } from './runtime.js';
 /** The first signal asks the command to end in good order, the second one ends it at once. */
 function signalOfInterrupts(): AbortSignal {
   const controller = new AbortController();
+  // All that waits listens to it, such as the logs of many containers: that is no leak.
+  setMaxListeners(0, controller.signal);
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const) {
     process.on(name, () => {
       if (controller.signal.aborted) process.exit(130);

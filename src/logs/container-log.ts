@@ -1,12 +1,10 @@
-import type { Clock } from '../runtime.js';
 import type { Container, Engine, LogEntry } from '../transport/engine.js';
 import { EngineError } from '../transport/engine-error.js';
 import type { EngineLink } from './engine-link.js';
 import { LineReader } from './line-reader.js';
 import { LogCursor } from './log-cursor.js';
-import type { EmitLogEvent } from './log-event.js';
 import type { LogLine } from './log-line.js';
-import { LogNotices } from './log-notices.js';
+import { LogNotices, type LogNoticesDeps } from './log-notices.js';
 
 const FIRST_POLL_MS = 100;
 const LONGEST_POLL_MS = 1_000;
@@ -23,9 +21,7 @@ export interface LogRange {
   readonly until: string | undefined;
 }
 
-export interface ContainerLogDeps {
-  readonly clock: Clock;
-  readonly emit: EmitLogEvent;
+export interface ContainerLogDeps extends LogNoticesDeps {
   readonly signal: AbortSignal;
 }
 

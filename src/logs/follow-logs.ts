@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Clock } from '../runtime.js';
 import type { Engine } from '../transport/engine.js';
 import { EngineLink } from './engine-link.js';
@@ -28,7 +29,10 @@ export async function followLogs(
   { clock, view, signal }: FollowDeps,
 ): Promise<void> {
   const over = new AbortController();
-  const deps = { clock, emit: view.note.bind(view), signal: AbortSignal.any([signal, over.signal]) };
+  const ended = AbortSignal.any([signal, over.signal]);
+  // Each log waits with it, and a device may have any number of them.
+  setMaxListeners(0, ended);
+  const deps = { clock, emit: view.note.bind(view), signal: ended };
   await using link = new EngineLink(engine, { ...deps, connect });
   const apps = new FollowedApps(names, range, deps, joining);
   try {

@@ -18,14 +18,17 @@ export interface Joining {
 export class FollowedApps {
   private readonly logs: Map<string, ContainerLog>;
   private readonly live = new Set<string>();
+  private readonly deps: ContainerLogDeps;
 
   constructor(
     apps: readonly string[],
     private readonly range: LogRange,
-    private readonly deps: ContainerLogDeps,
+    deps: Omit<ContainerLogDeps, 'tellsOldStops'>,
     private readonly joining: Joining | undefined,
   ) {
-    this.logs = new Map(apps.map((app) => [app, new ContainerLog(app, range, deps)]));
+    // Among all containers of a device there are always some that have done their work.
+    this.deps = { ...deps, tellsOldStops: joining === undefined };
+    this.logs = new Map(apps.map((app) => [app, new ContainerLog(app, range, this.deps)]));
   }
 
   /** What there is by now; one for each. */

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { Agent } from 'node:http';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -14,6 +15,8 @@ export class DialingAgent extends Agent {
 
   constructor(private readonly dialer: Dialer) {
     super({ keepAlive: true, maxFreeSockets: MAX_IDLE_CONNECTIONS, scheduling: 'lifo' });
+    // Each connection on its way listens to it.
+    setMaxListeners(0, this.disposal.signal);
   }
 
   override createConnection(

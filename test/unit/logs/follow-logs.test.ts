@@ -132,6 +132,24 @@ describe('when all containers are followed', () => {
     expect(joined).toEqual([['app', 'late']]);
   });
 
+  it('says nothing of those that had stopped before, only of what happens from now on', async () => {
+    const view = await following(
+      async (engine, shown) => {
+        await start(engine, 'old');
+        await engine.killContainer('old', 'SIGKILL');
+        await expect.poll(() => callsIn100Turns(engine, 'inspectContainer old')).toBeGreaterThan(30);
+        expect(shown.events).toEqual(['joined']);
+        await engine.startContainer('old');
+        engine.container('old').log('stdout', 'again\n', at(2));
+        await shown.until('again');
+        await engine.killContainer('old', 'SIGKILL');
+        await expect.poll(() => shown.events).toContain('stopped');
+      },
+      { joining },
+    );
+    expect(view.events).toEqual(['joined', 'restarted', 'stopped']);
+  });
+
   it('lets go of one that is removed, and goes on with a new one of its name', async () => {
     const view = await following(
       async (engine, shown) => {
