@@ -1,12 +1,12 @@
-import { spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { buffer } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../testbed/eventually.js';
 import { VirtualDevice } from '../testbed/virtual-device.js';
-import { BIN, Rdt, type RdtResult } from './rdt.js';
+import { pipe } from './pipe.js';
+import { Rdt, type RdtResult } from './rdt.js';
 
 /** Answers its name on port 8000 of whatever network it has. */
 const SERVER =
@@ -18,8 +18,10 @@ let rdt: Rdt;
 
 beforeAll(async () => {
   const base = { announce: false, images: ['busybox', 'scratch-app'] } as const;
-  development = await VirtualDevice.up({ ...base, name: 'ssh-cmd-dev' });
-  production = await VirtualDevice.up({ ...base, name: 'ssh-cmd-prod', production: true });
+  [development, production] = await Promise.all([
+    VirtualDevice.up({ ...base, name: 'ssh-cmd-dev' }),
+    VirtualDevice.up({ ...base, name: 'ssh-cmd-prod', production: true }),
+  ]);
   for (const device of [development, production]) {
     await device.docker(
       'run',
@@ -51,18 +53,6 @@ const argsFor = (device: VirtualDevice, ...args: string[]): string[] => {
 const ssh = (device: VirtualDevice, ...args: string[]): Promise<RdtResult> =>
   rdt.run(argsFor(device, ...args));
 
-/** With an input, and all bytes of the output. */
-async function pipe(args: readonly string[], input: Buffer): Promise<{ output: Buffer; exitCode: number }> {
-  const env = { ...process.env, HOME: rdt.home, XDG_STATE_HOME: '', SSH_AUTH_SOCK: '' };
-  const child = spawn(process.execPath, [BIN, ...args], { env, stdio: ['pipe', 'pipe', 'inherit'] });
-  const ended = once(child, 'close') as Promise<[number]>;
-  child.stdin.on('error', () => undefined);
-  child.stdin.end(input);
-  const output = await buffer(child.stdout);
-  const [exitCode] = await ended;
-  return { output, exitCode };
-}
-
 const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
 
 const PLACES = [
@@ -71,7 +61,7 @@ const PLACES = [
   ['the device itself', () => production, ['--host']],
 ] as const;
 
-describe.each(PLACES)('a command in %s', (_, device, place) => {
+describe.concurrent.each(PLACES)('a command in %s', (_, device, place) => {
   it.each([0, 1, 3, 42, 137])('ends us with its exit code %i', async (code) => {
     const { exitCode } = await ssh(device(), ...place, '--', 'sh', '-c', `exit ${code}`);
     expect(exitCode).toBe(code);
@@ -111,18 +101,19 @@ describe.each(PLACES)('a command in %s', (_, device, place) => {
 
   it('gets 10 MB of random bytes and gives them back unchanged', async () => {
     const input = randomBytes(10_000_000);
-    const { output, exitCode } = await pipe(argsFor(device(), ...place, '--', 'cat'), input);
+    const { output, exitCode } = await pipe(rdt, argsFor(device(), ...place, '--', 'cat'), input);
     expect(sha256(output)).toBe(sha256(input));
     expect(exitCode).toBe(0);
   });
 
   it('that reads no input ends us at once', async () => {
-    const { exitCode } = await pipe(argsFor(device(), ...place, '--', 'false'), randomBytes(3_000_000));
+    const { exitCode } = await pipe(rdt, argsFor(device(), ...place, '--', 'false'), randomBytes(3_000_000));
     expect(exitCode).toBe(1);
   });
 
   it('is a script for a shell when it comes on the input', async () => {
     const { output, exitCode } = await pipe(
+      rdt,
       argsFor(device(), ...place),
       Buffer.from('echo $((40 + 2))\nexit 5\n'),
     );
@@ -165,6 +156,8 @@ describe('--verbose', () => {
     expect(stderr).toMatch(/ssh: host key ssh-ed25519 SHA256:\S+\n/);
     expect(stderr).toMatch(/ssh: offering no password\nssh: offering \S+ \(ssh-ed25519 SHA256:\S+\)\n/);
     expect(stderr).toContain('ssh: logged in');
+    const secret = readFileSync(production.testerKeyFile, 'utf8').split('\n').slice(1, -2);
+    expect(secret.filter((line) => stderr.includes(line))).toEqual([]);
   });
 });
 
