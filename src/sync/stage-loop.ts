@@ -6,7 +6,7 @@ import { noAnswer } from '../transport/connection-error.js';
 import type { Engine, ExecSession } from '../transport/engine.js';
 import { SilenceWatch } from '../transport/silence-watch.js';
 import { gzipLevel } from './archive-body.js';
-import { STAGE_LOOP_SCRIPT } from './stage-script.js';
+import { STAGE_LOOP_SCRIPT, UNFIT_STATUS } from './stage-script.js';
 import { failureOf, type Stage, type StageResult, type Stages } from './stages.js';
 
 /** A stage that says nothing for so long is not waited for any more: a paused container, a pulled cable. */
@@ -16,14 +16,15 @@ const COPIED_BYTES_PER_MS = 1_000;
 /** A program runs in the container for anything that is compressed. */
 const PLAIN_BYTES = 16 << 10;
 const compress = promisify(gzip);
-const READY = /(?:^|\n)rdt:ready\n$/;
-/** Exit codes of a shell that is not there, or lacks a program. */
+const READY = /(?:^|\n)rdt:ready (gzip|plain)\n$/;
+/** Exit codes of a shell that is not there. */
 const NO_SHELL: readonly number[] = [126, 127];
 
 export type StartedLoop =
   | { readonly kind: 'ready'; readonly loop: StageLoop }
-  /** The container has no shell, or not all programs that the script needs. */
   | { readonly kind: 'no-shell' }
+  /** There is a shell, but not all programs that the loop needs. */
+  | { readonly kind: 'unfit' }
   /** The container, or the connection, ended while the shell was starting. */
   | { readonly kind: 'ended' };
 
@@ -31,8 +32,6 @@ interface LoopOptions {
   /** For messages. */
   readonly where: string;
   readonly folders: readonly string[];
-  /** Of long archives; undefined where they go plain. */
-  readonly gzipLevel: number | undefined;
 }
 
 /** A shell that stays in the container and carries out stage after stage: no program has to be started by the engine for one. */
@@ -40,6 +39,8 @@ export class StageLoop implements Stages, AsyncDisposable {
   readonly channel = 'warm';
   /** Resolves when the shell has ended, for whatever reason. */
   readonly ended: Promise<void>;
+  /** Of long archives; undefined where they go plain. */
+  private gzipLevel: number | undefined;
   private output = '';
   private isOver = false;
   private wake: () => void = () => undefined;
@@ -63,11 +64,14 @@ export class StageLoop implements Stages, AsyncDisposable {
     const argv = ['sh', '-c', STAGE_LOOP_SCRIPT, 'sh', ...folders];
     const ending = AbortSignal.any([signal, closing.signal]);
     const level = await gzipLevel(engine, signal);
-    const session = await engine.exec(container, { argv, user: '0:0' }, ending);
-    const loop = new StageLoop(session, closing, { where: engine.description, folders, gzipLevel: level });
-    if ((await loop.said(READY, signal, SILENCE_MS)) !== undefined) return { kind: 'ready', loop };
-    const exitCode = await session.exitCode.catch(() => undefined);
-    return { kind: exitCode !== undefined && NO_SHELL.includes(exitCode) ? 'no-shell' : 'ended' };
+    const where = engine.description;
+    // The app may take its own working directory away; a shell in there would not start.
+    const session = await engine.exec(container, { argv, user: '0:0', workingDir: '/' }, ending);
+    const loop = new StageLoop(session, closing, { where, folders });
+    const ready = await loop.said(READY, signal, SILENCE_MS);
+    if (ready === undefined) return { kind: endOf(await session.exitCode.catch(() => undefined)) };
+    if (ready[1] === 'gzip') loop.gzipLevel = level;
+    return { kind: 'ready', loop };
   }
 
   get isAlive(): boolean {
@@ -77,7 +81,7 @@ export class StageLoop implements Stages, AsyncDisposable {
   async run(stage: Stage, archive: Readable, signal: AbortSignal): Promise<StageResult> {
     const bytes = await buffer(archive);
     signal.throwIfAborted();
-    const level = bytes.length > PLAIN_BYTES ? this.options.gzipLevel : undefined;
+    const level = bytes.length > PLAIN_BYTES ? this.gzipLevel : undefined;
     const body = level === undefined ? bytes : await compress(bytes, { level });
     this.output = '';
     const header = headerOf(stage, this.options.folders, body.length, level === undefined ? 'plain' : 'gzip');
@@ -123,17 +127,22 @@ export class StageLoop implements Stages, AsyncDisposable {
 
   private async listen(): Promise<void> {
     const { stdout, stderr, exitCode } = this.session;
+    // Its end says why; what it says later is of no use.
+    exitCode.catch((error: unknown) => this.closing.abort(error));
     stderr.resume();
     stdout.setEncoding('utf8').on('data', (text: string) => {
       this.output += text;
       this.wake();
     });
-    stdout.once('close', () => {
-      this.isOver = true;
-      this.wake();
-    });
-    await exitCode.catch((error: unknown) => this.closing.abort(error));
+    await new Promise<void>((resolve) => stdout.once('close', resolve));
+    this.isOver = true;
+    this.wake();
   }
+}
+
+function endOf(exitCode: number | undefined): 'no-shell' | 'unfit' | 'ended' {
+  if (exitCode === UNFIT_STATUS) return 'unfit';
+  return exitCode !== undefined && NO_SHELL.includes(exitCode) ? 'no-shell' : 'ended';
 }
 
 /** See `STAGE_LOOP_SCRIPT`. */

@@ -3,6 +3,8 @@ import { BLOCK_BYTES } from './blocks.js';
 /** Exit codes of the stage besides those of the programs in it. */
 export const STALE_STATUS = 64;
 export const OTHER_BASE_STATUS = 65;
+/** Of the loop, in a container that lacks a program. */
+export const UNFIT_STATUS = 66;
 
 /**
  * `stage <folder> <token> <mode> <expected> <id>` carries out the commit archive that comes on its standard input, below the folder.
@@ -45,6 +47,9 @@ stage() (
 )
 
 patch() {
+  for tool in chmod cp dd stat touch; do
+    command -v "$tool" >/dev/null || exit ${OTHER_BASE_STATUS}
+  done
   if [ ! -f "$path" ] || [ -L "$path" ]; then exit ${OTHER_BASE_STATUS}; fi
   base=$(stat -c '%s %Y %i %y' -- "$path")
   case $base in
@@ -91,11 +96,11 @@ echo "rdt:$status"
  */
 export const STAGE_LOOP_SCRIPT = `${STAGE}
 exec 2>&1
-for tool in chmod cp dd gzip ln mkdir mv readlink rm rmdir stat tar touch xargs; do
-  command -v "$tool" >/dev/null || exit 127
+for tool in dd ln mkdir mv readlink rm rmdir tar xargs; do
+  command -v "$tool" >/dev/null || exit ${UNFIT_STATUS}
 done
-[ "$(printf 'a\\nb' | dd bs=3 count=1 iflag=fullblock 2>/dev/null)" = "$(printf 'a\\nb')" ] || exit 127
-echo rdt:ready
+[ "$(printf 'a\\nb' | dd bs=3 count=1 iflag=fullblock 2>/dev/null)" = "$(printf 'a\\nb')" ] || exit ${UNFIT_STATUS}
+if command -v gzip >/dev/null; then echo rdt:ready gzip; else echo rdt:ready plain; fi
 while read -r id number token mode expected bytes packing; do
   eval "folder=\\\${$number}"
   if [ "$token" = - ]; then token=; fi

@@ -4,14 +4,13 @@ import { RdtError } from '../errors.js';
 import type { Container, Engine } from '../transport/engine.js';
 import { EngineError } from '../transport/engine-error.js';
 import { type Commit, type CommitOutcome, commit } from './commit.js';
-import { StageLoop } from './stage-loop.js';
+import { StageLoop, type StartedLoop } from './stage-loop.js';
 import { LostStage } from './stages.js';
 
-/** A container that is being restarted is asked again after so long, then after twice as long ... */
+/** A container that is being restarted is asked again after so long, then after half as long again ... */
 const FIRST_RETRY_MS = 20;
-const LAST_RETRY_MS = 2_000;
-/** A shell that has lived so long did not start into a crashing container. */
-const STABLE_MS = 1_000;
+const LAST_RETRY_MS = 1_000;
+const RETRY_GROWTH = 1.5;
 
 /**
  * One way into one container for a whole session. Small commits go to a shell that stays in the container; it is started in the
@@ -20,6 +19,7 @@ const STABLE_MS = 1_000;
 export class WarmChannel implements AsyncDisposable {
   private loop: StageLoop | undefined;
   private hasShell: boolean | undefined;
+  private isOver = false;
   private readonly closing = new AbortController();
   private readonly keeping: Promise<void>;
   private last: Promise<unknown> = Promise.resolve();
@@ -43,9 +43,9 @@ export class WarmChannel implements AsyncDisposable {
     return this.loop?.isAlive === true;
   }
 
-  /** Whether it is known if the container has a shell to keep. */
-  get isSettled(): boolean {
-    return this.hasShell !== undefined;
+  /** Whether it never will be: the container lacks what that needs, or is gone. */
+  get isCold(): boolean {
+    return this.isOver;
   }
 
   /**
@@ -81,31 +81,43 @@ export class WarmChannel implements AsyncDisposable {
     let retryMs = FIRST_RETRY_MS;
     try {
       for (;;) {
-        const startMs = performance.now();
-        if ((await this.warmOnce(signal)) === 'never') return;
-        if (performance.now() - startMs > STABLE_MS) retryMs = FIRST_RETRY_MS;
+        const end = await this.warmOnce(signal);
+        if (end === 'never') break;
+        // A container that ends as soon as it starts is held back by the engine itself.
+        retryMs = end === 'served' ? FIRST_RETRY_MS : Math.min(RETRY_GROWTH * retryMs, LAST_RETRY_MS);
         await delay(retryMs, undefined, { signal });
-        retryMs = Math.min(2 * retryMs, LAST_RETRY_MS);
       }
     } catch (error) {
       if (!signal.aborted) throw error;
+    } finally {
+      this.isOver = true;
     }
   }
 
   /** Returns when the shell has ended, or could not be started now. */
-  private async warmOnce(signal: AbortSignal): Promise<'again' | 'never'> {
+  private async warmOnce(signal: AbortSignal): Promise<'served' | 'again' | 'never'> {
     try {
       const started = await StageLoop.start(this.engine, this.container.id, this.folders, signal);
-      if (started.kind === 'no-shell') {
-        this.hasShell = false;
-        return 'never';
-      }
-      if (started.kind === 'ready') await this.serve(started.loop);
-      return 'again';
+      return await this.goOn(started);
     } catch (error) {
       // A container that does not run, or a device that is away: commits find out for themselves, and say it.
       if (!(error instanceof RdtError)) throw error;
       return error instanceof EngineError && error.status === 404 ? 'never' : 'again';
+    }
+  }
+
+  private async goOn(started: StartedLoop): Promise<'served' | 'again' | 'never'> {
+    switch (started.kind) {
+      case 'ready':
+        await this.serve(started.loop);
+        return 'served';
+      case 'no-shell':
+        this.hasShell = false;
+        return 'never';
+      case 'unfit':
+        return 'never';
+      case 'ended':
+        return 'again';
     }
   }
 

@@ -6,8 +6,10 @@ import { type CommitRig, commitContract, type OpenWay } from './commit-contract.
 import { FakeEngine } from './fake-engine.js';
 import { runUntilKilled } from './fake-process.js';
 import { playStages } from './fake-stages.js';
+import type { CommitWay } from './synced-folder.js';
 
-const closed = async (): Promise<void> => undefined;
+const wayOf = (commit: CommitWay): Promise<OpenWay> =>
+  Promise.resolve({ commit, [Symbol.asyncDispose]: () => Promise.resolve() });
 
 async function rigOf(
   options: { hasShell: boolean },
@@ -31,19 +33,14 @@ async function rigOf(
   };
 }
 
-commitContract('the fake engine, without a shell', () =>
-  rigOf({ hasShell: false }, async () => ({ commit, [Symbol.asyncDispose]: closed })),
-);
+commitContract('the fake engine, without a shell', () => rigOf({ hasShell: false }, () => wayOf(commit)));
 
-commitContract('the fake engine, as a push does it', () =>
-  rigOf({ hasShell: true }, async () => ({ commit, [Symbol.asyncDispose]: closed })),
-);
+commitContract('the fake engine, as a push does it', () => rigOf({ hasShell: true }, () => wayOf(commit)));
 
 commitContract('the fake engine, by a script each time', () =>
-  rigOf({ hasShell: true }, async ({ engine, container }) => ({
-    commit: (request) => commit({ ...request, stages: new ExecStages(engine, container.id) }),
-    [Symbol.asyncDispose]: closed,
-  })),
+  rigOf({ hasShell: true }, ({ engine, container }) =>
+    wayOf((request) => commit({ ...request, stages: new ExecStages(engine, container.id) })),
+  ),
 );
 
 commitContract('the fake engine, by the warm channel', () =>

@@ -11,6 +11,7 @@ import { eventually } from '../testbed/eventually.js';
 import { mustRun } from '../testbed/program.js';
 import { VirtualDevice } from '../testbed/virtual-device.js';
 import { type CommitRig, commitContract, DESTINATIONS, type OpenWay } from './commit-contract.js';
+import type { CommitWay } from './synced-folder.js';
 
 let device: VirtualDevice;
 let engine: HttpEngine;
@@ -54,18 +55,21 @@ async function rig({ image, flags = [], owner, way }: RigOptions): Promise<Commi
   };
 }
 
-const closed = async (): Promise<void> => undefined;
+const wayOf = (way: CommitWay): Promise<OpenWay> =>
+  Promise.resolve({ commit: way, [Symbol.asyncDispose]: () => Promise.resolve() });
 
-const asPush: RigOptions['way'] = async () => ({ commit, [Symbol.asyncDispose]: closed });
+const asPush: RigOptions['way'] = () => wayOf(commit);
 
-const byScripts: RigOptions['way'] = async (container) => ({
-  commit: (request) => commit({ ...request, stages: new ExecStages(engine, container.id) }),
-  [Symbol.asyncDispose]: closed,
-});
+const byScripts: RigOptions['way'] = (container) =>
+  wayOf((request) => commit({ ...request, stages: new ExecStages(engine, container.id) }));
 
 const warm: RigOptions['way'] = async (container, destination) => {
   const channel = WarmChannel.open(engine, container, destination, new AbortController().signal);
-  await eventually(() => channel.isSettled, { what: 'warming up', withinMs: 10_000, everyMs: 2 });
+  await eventually(() => channel.isWarm || channel.isCold, {
+    what: 'warming up',
+    withinMs: 10_000,
+    everyMs: 2,
+  });
   return {
     commit: (request) => channel.commit(request),
     [Symbol.asyncDispose]: () => channel[Symbol.asyncDispose](),

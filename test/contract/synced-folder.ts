@@ -96,11 +96,16 @@ export class SyncedFolder implements Disposable {
     const local = await this.scan();
     const there = await this.deployed();
     const here = this.describe(local);
-    for (const { destination } of this.container.mounts) {
-      const path = destination.slice(this.destination.length + 1);
-      if (!here.has(path)) there.delete(path);
-    }
+    for (const path of this.mountPoints()) if (!here.has(path)) there.delete(path);
     expect(sorted(there)).toEqual(sorted(here));
+  }
+
+  /** Folders that are there whatever is synced. */
+  mountPoints(): string[] {
+    const prefix = `${this.destination}/`;
+    return this.container.mounts
+      .filter(({ destination }) => destination.startsWith(prefix))
+      .map(({ destination }) => destination.slice(prefix.length));
   }
 
   /** What the container holds, read by the engine's own archive. */
@@ -111,12 +116,12 @@ export class SyncedFolder implements Disposable {
     const tar = extract();
     archive.on('error', (error) => tar.destroy(error)).pipe(tar);
     for await (const entry of tar) {
-      const { name, type, mode = 0, uid, gid, linkname = '', mtime } = entry.header;
+      const { name, type, mode, uid, gid, linkname, mtime } = entry.header;
       const bytes = await buffer(entry);
       const path = name.split('/').slice(1).join('/').replace(/\/$/, '');
       if (path === '') continue;
       const who = `${uid}:${gid}`;
-      const seconds = Math.floor((mtime?.getTime() ?? 0) / 1000);
+      const seconds = Math.floor(mtime.getTime() / 1000);
       if (type === 'directory') described.set(path, `d ${octal(mode)} ${who}`);
       else if (type === 'symlink') described.set(path, `l ${linkname}`);
       else described.set(path, `f ${octal(mode)} ${who} ${seconds} ${sha256(bytes)}`);
@@ -124,8 +129,9 @@ export class SyncedFolder implements Disposable {
     this.state = described.get('.rdt-state') ?? '';
     described.delete('.rdt-state');
     // The engine's way to empty a folder leaves a file in its place.
-    if (described.get('.rdt-stage')?.endsWith(sha256(Buffer.alloc(0))) === true)
-      described.delete('.rdt-stage');
+    const isEmpty = (what: string): boolean => what.endsWith(sha256(Buffer.alloc(0)));
+    for (const [path, what] of described)
+      if (/(^|\/)\.rdt-stage$/.test(path) && isEmpty(what)) described.delete(path);
     return described;
   }
 

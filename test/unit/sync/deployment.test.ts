@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { hashesLength } from '../../../src/sync/blocks.js';
 import { type Deployment, withoutRacyStamp } from '../../../src/sync/deployment.js';
 import { decodeDeployment, encodeDeployment } from '../../../src/sync/state/deployment-format.js';
+import type { LocalEntry } from '../../../src/sync/tree.js';
 import { directory, file, link, tree } from './trees.js';
 
 const deployment: Deployment = {
@@ -21,6 +23,29 @@ describe('a stored deployment', () => {
     expect(back?.tree.get('a/x\n"y')).toEqual(deployment.tree.get('a/x\n"y'));
     expect(back?.tree.get('l')).toMatchObject({ kind: 'symlink', target: '../out' });
     expect(back?.tree.get('a')).toMatchObject({ kind: 'directory', mode: 0o700 });
+  });
+
+  it('comes back with the block hashes of large files, and their times in the container', () => {
+    const blocks = (sizeBytes: number): Buffer => Buffer.alloc(hashesLength(sizeBytes), sizeBytes & 255);
+    const large = (sizeBytes: number, leftMtimeMs: number | undefined): LocalEntry => ({
+      ...file('x'),
+      kind: 'file',
+      mode: 0o644,
+      sha256: 'ab'.repeat(32),
+      sizeBytes,
+      blocks: blocks(sizeBytes),
+      leftMtimeMs,
+    });
+    const entries = {
+      a: large(5_000_001, 1_500_000_000_000),
+      b: file('small'),
+      c: large(9_000_000, undefined),
+    };
+    const encoded = Buffer.concat(encodeDeployment({ ...deployment, tree: tree(entries) }));
+    const back = decodeDeployment(encoded)?.tree;
+    expect(back).toEqual(tree(entries));
+    for (const length of [encoded.length - 1, encoded.length - 5_000])
+      expect(decodeDeployment(encoded.subarray(0, length))).toBeUndefined();
   });
 
   it('of an empty folder comes back', () => {

@@ -1,0 +1,153 @@
+import { createHash } from 'node:crypto';
+import { mkdtempSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { BLOCK_BYTES, BlockHasher, identityOf } from '../../../src/sync/blocks.js';
+import { hashFile, plainHashOf } from '../../../src/sync/hash-file.js';
+import { type Patch, PatchReader, patchOf } from '../../../src/sync/patch.js';
+import type { FileEntry } from '../../../src/sync/tree.js';
+
+const signal = new AbortController().signal;
+const SIZE_BYTES = 100 * BLOCK_BYTES + 777;
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'rdt-patch-'));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+/** A file of the folder as a scan finds it. */
+async function scanned(bytes: Buffer, mtimeSeconds = 1_500_000_000): Promise<FileEntry> {
+  const path = join(folder, 'large');
+  writeFileSync(path, bytes);
+  utimesSync(path, mtimeSeconds, mtimeSeconds);
+  const { size, mtimeMs, ctimeMs, ino } = statSync(path);
+  const listed = {
+    kind: 'file',
+    mode: 0o644,
+    sizeBytes: size,
+    stamp: { mtimeMs, ctimeMs, inode: ino },
+  } as const;
+  const content = await hashFile(folder, 'large', listed, signal);
+  if (content === undefined) throw new Error('the file has gone');
+  return { ...listed, ...content };
+}
+
+/** As a commit left it in a container. */
+const left = async (bytes: Buffer): Promise<FileEntry> => {
+  const entry = await scanned(bytes);
+  return { ...entry, leftMtimeMs: entry.stamp.mtimeMs };
+};
+
+/** What the script in the container makes of a patch. */
+async function applied(base: Buffer, entry: FileEntry, patch: Patch): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  for await (const piece of new PatchReader(join(folder, 'large'), entry, patch).pieces()) pieces.push(piece);
+  const news = Buffer.concat(pieces);
+  expect(news.length).toBe(patch.contentBytes);
+  const bytes = Buffer.alloc(patch.lengthBytes);
+  base.copy(bytes);
+  let taken = 0;
+  for (const { from, count } of patch.runs) {
+    news.copy(bytes, from * BLOCK_BYTES, taken * BLOCK_BYTES, (taken + count) * BLOCK_BYTES);
+    taken += count;
+  }
+  return bytes;
+}
+
+const edited = (bytes: Buffer, ...places: number[]): Buffer => {
+  const copy = Buffer.from(bytes);
+  for (const at of places) copy.writeUInt8(copy.readUInt8(at) ^ 255, at);
+  return copy;
+};
+
+describe('a patch', () => {
+  const base = Buffer.alloc(SIZE_BYTES, 'some content, ');
+
+  it('sends the blocks that differ, those that touch as one run', async () => {
+    const from = await left(base);
+    const now = await scanned(edited(base, 5, BLOCK_BYTES, 40 * BLOCK_BYTES - 1, SIZE_BYTES - 1));
+    expect(patchOf(from, now)).toEqual({
+      base: { sizeBytes: SIZE_BYTES, mtimeSeconds: 1_500_000_000 },
+      lengthBytes: SIZE_BYTES,
+      runs: [
+        { from: 0, count: 2 },
+        { from: 39, count: 1 },
+        { from: 100, count: 1 },
+      ],
+      contentBytes: 3 * BLOCK_BYTES + 777,
+    });
+  });
+
+  it('makes the file here of the one there, whatever the two are', async () => {
+    const lengths = fc.constantFrom(SIZE_BYTES, SIZE_BYTES - 777, SIZE_BYTES + 1, 95 * BLOCK_BYTES);
+    const places = fc.array(fc.nat(95 * BLOCK_BYTES - 1), { maxLength: 20 });
+    await fc.assert(
+      fc.asyncProperty(lengths, places, async (length, changed) => {
+        const from = await left(base);
+        const grown = Buffer.alloc(length);
+        base.copy(grown);
+        const bytes = edited(grown, ...changed);
+        const now = await scanned(bytes);
+        const patch = patchOf(from, now);
+        expect(patch === undefined ? undefined : (await applied(base, now, patch)).equals(bytes)).toBe(true);
+      }),
+      { numRuns: 12 },
+    );
+  });
+
+  it('is not worth it when a third is new, or the content is shifted', async () => {
+    const from = await left(base);
+    const third = Array.from({ length: 34 }, (_, n) => n * BLOCK_BYTES);
+    expect(patchOf(from, await scanned(edited(base, ...third)))).toBeUndefined();
+    expect(patchOf(from, await scanned(Buffer.concat([Buffer.from('!'), base])))).toBeUndefined();
+  });
+
+  it('is not made for a file of which nobody knows what is in the container', async () => {
+    const entry = await scanned(base);
+    const now = await scanned(edited(base, 1));
+    expect(patchOf(undefined, now)).toBeUndefined();
+    expect(patchOf(entry, now)).toBeUndefined();
+    expect(patchOf({ ...entry, leftMtimeMs: 1, blocks: undefined }, now)).toBeUndefined();
+    expect(patchOf({ kind: 'symlink', target: 'x', stamp: entry.stamp }, now)).toBeUndefined();
+  });
+
+  it('tells when a block is another one than the scan has seen', async () => {
+    const from = await left(base);
+    const now = await scanned(edited(base, 5));
+    const patch = patchOf(from, now);
+    if (patch === undefined) throw new Error('no patch');
+    writeFileSync(join(folder, 'large'), edited(base, 5, 6));
+    const reader = new PatchReader(join(folder, 'large'), now, patch);
+    for await (const piece of reader.pieces()) expect(piece.length).toBe(BLOCK_BYTES);
+    expect(reader.isSame).toBe(false);
+  });
+});
+
+describe('block hashes', () => {
+  it('are the same however the content is cut into pieces', () => {
+    const bytes = Buffer.alloc(3 * BLOCK_BYTES + 5, 'abc');
+    const hashed = (pieceBytes: number): string => {
+      const hasher = new BlockHasher();
+      for (let at = 0; at < bytes.length; at += pieceBytes)
+        hasher.update(bytes.subarray(at, at + pieceBytes));
+      return hasher.digest().toString('hex');
+    };
+    expect(new Set([1_000, BLOCK_BYTES - 1, BLOCK_BYTES, 150_000, bytes.length].map(hashed)).size).toBe(1);
+  });
+
+  it('stand for the content, which is also known by its plain hash as long as it stays the same', async () => {
+    const bytes = Buffer.alloc(SIZE_BYTES, 'x');
+    const entry = await scanned(bytes);
+    expect(entry.sha256).toBe(identityOf(entry.blocks ?? Buffer.alloc(0)));
+    const path = join(folder, 'large');
+    const plain = createHash('sha256').update(bytes).digest('hex');
+    expect(await plainHashOf(path, entry.sha256, signal)).toBe(plain);
+    writeFileSync(path, 'other');
+    expect(await plainHashOf(path, entry.sha256, signal)).toBeUndefined();
+    rmSync(path);
+    expect(await plainHashOf(path, entry.sha256, signal)).toBeUndefined();
+  });
+});
