@@ -58,6 +58,20 @@ describe('a fault on the way', () => {
     expect(cannotBoot(card)).toBe(true);
   });
 
+  it.each(['a reader that loses its card', 'one that gets another card at once'])('%s', async (name) => {
+    const card = rig.drive(name.replaceAll(' ', '-'), DRIVE_BYTES);
+    const running = new RunningFlash(['-', '-d', card.path, ...INSIST]);
+    await running.feed(IMAGE.subarray(0, 10 * MIB));
+    await running.until(/writing/);
+    card.pullOut();
+    if (name.startsWith('one')) card.putIn(DRIVE_BYTES / 2);
+    running.child.stdin?.end(IMAGE.subarray(10 * MIB));
+    const { exitCode, stderr } = await running.ended();
+    expect(stderr).toMatch(/failed .* was pulled out/);
+    expect(exitCode).toBe(1);
+    expect(processesWith(card.path)).toEqual([]);
+  });
+
   it.each(['SIGINT', 'SIGTERM'] as const)(
     '%s ends it in good order: no child left, the device free, no card that boots',
     async (signal) => {

@@ -104,6 +104,8 @@ export class FlashRig implements Disposable {
 
   private attach(backing: string): LoopDrive {
     const path = run('losetup', '--show', '--find', backing);
+    // Whoever had this device before may have made it read-only: that outlives the file behind it.
+    run('blockdev', '--setrw', path);
     this.undo.push(() => tryRun('losetup', '--detach', path));
     return new LoopDrive(path, backing);
   }
@@ -149,6 +151,17 @@ export class LoopDrive {
     } finally {
       closeSync(fd);
     }
+  }
+
+  /** As a reader without its card: the device stays, and has no size any more. */
+  pullOut(): void {
+    truncateSync(this.backing, 0);
+    run('losetup', '--set-capacity', this.path);
+  }
+
+  putIn(sizeBytes: number): void {
+    truncateSync(this.backing, sizeBytes);
+    run('losetup', '--set-capacity', this.path);
   }
 
   /** What it held is gone, and it goes on as if nothing had happened. */

@@ -3,7 +3,7 @@ import { open, readFile, stat, type FileHandle } from 'node:fs/promises';
 import { RdtError } from '../../errors.js';
 import type { Drive, OpenDrive } from '../flash-drive.js';
 import { deviceNumberOf } from './device-number.js';
-import { driveIoError, driveOpenError, errorCode } from './drive-error.js';
+import { driveIoError, driveOpenError, errorCode, pulledOutError } from './drive-error.js';
 import { devicesOfDisk, holdersOfDevices, writersOfDevices } from './holders.js';
 
 /** Tells how much sysfs counts in, whatever the drive's own sectors are. */
@@ -20,14 +20,17 @@ export async function openDirectDrive(drive: Drive): Promise<OpenDrive> {
     const writers = await writersOfDevices(await devicesOfDisk(deviceNumber));
     if (writers.length > 0) throw busyError(drive.path, writers);
     const folder = `/sys/dev/block/${deviceNumber}`;
-    const sectors = Number(await readFile(`${folder}/size`, 'utf8'));
+    const sizeBytes = await sizeInSysfs(folder);
     const sectorBytes = Number(await readFile(`${folder}/queue/logical_block_size`, 'utf8'));
-    return new DirectDrive(handle, drive.path, sectors * SYSFS_SECTOR, sectorBytes);
+    return new DirectDrive(handle, drive.path, folder, sizeBytes, sectorBytes);
   } catch (error) {
     await handle.close();
     throw error;
   }
 }
+
+const sizeInSysfs = async (folder: string): Promise<number> =>
+  Number(await readFile(`${folder}/size`, 'utf8')) * SYSFS_SECTOR;
 
 async function openExclusively(path: string): Promise<FileHandle> {
   const { O_RDWR, O_EXCL, O_DIRECT } = constants;
@@ -54,16 +57,17 @@ class DirectDrive implements OpenDrive {
   constructor(
     private readonly handle: FileHandle,
     readonly path: string,
+    private readonly sysfsFolder: string,
     readonly sizeBytes: number,
     readonly sectorBytes: number,
   ) {}
 
   async write(offset: number, data: Buffer): Promise<void> {
-    await writeFully(this.handle, this.path, offset, data);
+    await this.unlessPulledOut(() => writeFully(this.handle, this.path, offset, data));
   }
 
   async readInto(offset: number, target: Buffer): Promise<void> {
-    await readExactly(this.handle, this.path, offset, target);
+    await this.unlessPulledOut(() => readExactly(this.handle, this.path, offset, target));
   }
 
   extendTo(): Promise<void> {
@@ -71,11 +75,21 @@ class DirectDrive implements OpenDrive {
   }
 
   async sync(): Promise<void> {
-    await syncHandle(this.handle, this.path);
+    await this.unlessPulledOut(() => syncHandle(this.handle, this.path));
   }
 
   close(): Promise<void> {
     return this.handle.close();
+  }
+
+  /** A drive that vanished fails with EIO, a reader without its card with ENOSPC, as if it were full: its size tells. */
+  private async unlessPulledOut(step: () => Promise<void>): Promise<void> {
+    try {
+      await step();
+    } catch (error) {
+      const sizeBytes = await sizeInSysfs(this.sysfsFolder).catch(() => 0);
+      throw sizeBytes === this.sizeBytes ? error : pulledOutError(this.path, error);
+    }
   }
 }
 

@@ -26,6 +26,10 @@ export function driveIoError(path: string, doing: string, offset: number, cause:
   }
 }
 
+/** The drive, or its medium, is not there any more; whatever the kernel said is a consequence of that. */
+export const pulledOutError = (path: string, cause: unknown): RdtError =>
+  new RdtError(`${path} was pulled out`, { cause, hint: 'Put it in again, and start again.' });
+
 /** Why a drive could not be opened; a busy one is told by the caller, who knows by whom. */
 export function driveOpenError(path: string, cause: unknown): RdtError {
   switch (errorCode(cause) ?? '') {
