@@ -187,7 +187,8 @@ describe.each([
   });
 
   it('ends with exit code 4 when the engine is lost on the way', async () => {
-    folder({ Dockerfile: 'FROM busybox\nRUN echo begun; sleep 600\n' });
+    // An engine that was killed asks what still runs to end when it comes back, and waits 10 s for it.
+    folder({ Dockerfile: "FROM busybox\nRUN trap 'exit 1' TERM; echo begun; sleep 600 & wait\n" });
     let killed: Promise<void> | undefined;
     const onEvent = (event: BuildEvent): void => {
       if (event.type === 'output' && event.line === 'begun') killed = device.killEngine();

@@ -36,7 +36,8 @@ describe('an engine on TCP', () => {
     await engine.removeContainer('app', { removeAnonymousVolumes: true });
     const spec = {
       Image: 'busybox:latest',
-      Cmd: ['sh', '-c', 'echo up; exec sleep 1000'],
+      // An engine that was killed asks what still runs to end when it comes back, and waits 10 s for it.
+      Cmd: ['sh', '-c', 'trap exit TERM; echo up; sleep 1000 & wait'],
       Labels: {},
       HostConfig: {},
     };
