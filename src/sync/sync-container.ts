@@ -6,6 +6,7 @@ import { type Commit, type CommitOutcome, commit } from './commit.js';
 import type { PackedFiles } from './commit-archive.js';
 import { DIRTY, STATE_LINK } from './commit-stage.js';
 import { type Deployed, type Deployment, type DeploymentStore, withoutRacyStamp } from './deployment.js';
+import { differingPaths, withChanges } from './layered-tree.js';
 import { ownerOf } from './owner.js';
 import type { SyncPlan } from './sync-plan.js';
 import type { LocalEntry, LocalTree, TreeEntry } from './tree.js';
@@ -115,14 +116,25 @@ function deployedTree(
   { sent, changing }: PackedFiles,
 ): LocalTree {
   const unsent = new Set(changing);
-  const tree = new Map<string, LocalEntry>();
-  for (const [path, entry] of local) {
+  const changes = new Map<string, LocalEntry | undefined>();
+  for (const [path, entry] of entriesToLookAt(local, deployed)) {
     const there = unsent.has(path)
       ? deployed.remembered?.tree.get(path)
       : (sent.get(path) ?? untouched(entry, deployed.tree.get(path)));
-    if (there !== undefined) tree.set(path, withoutRacyStamp(there, scannedAtMs));
+    const now = there === undefined ? undefined : withoutRacyStamp(there, scannedAtMs);
+    if (now !== entry) changes.set(path, now);
   }
-  return tree;
+  return withChanges(local, changes);
+}
+
+/** What was remembered with this very entry was not young then, and is not now. */
+function entriesToLookAt(local: LocalTree, { tree, remembered }: Deployed): Iterable<[string, LocalEntry]> {
+  const differing = tree === remembered?.tree ? differingPaths(tree, local) : undefined;
+  if (differing === undefined) return local;
+  return differing.flatMap((path): [string, LocalEntry][] => {
+    const entry = local.get(path);
+    return entry === undefined ? [] : [[path, entry]];
+  });
 }
 
 /** A large file that was not sent has the time that it had; a patch of it has to know that one. */

@@ -1,3 +1,4 @@
+import { differingPaths } from './layered-tree.js';
 import { parentsOf, sameEntry, type Tree, type TreeEntry } from './tree.js';
 
 /** A path to take away from the container: one that an earlier push of ours put there. */
@@ -24,11 +25,15 @@ export interface SyncPlanInput {
   readonly isIgnored: (path: string, isDirectory: boolean) => boolean;
 }
 
-/** Pure: compares the two trees. Only what an earlier push sent is ever deleted (SYNC.md, section 8, rule 4). */
+/**
+ * Pure: compares the two trees. Only what an earlier push sent is ever deleted (SYNC.md, section 8, rule 4).
+ * Of trees that share their layers only the differences are looked at.
+ */
 export function planSync({ deployed, local, isIgnored }: SyncPlanInput): SyncPlan {
+  const differing = differingPaths(deployed, local);
   const uploads: string[] = [];
   const obstacles: Deletion[] = [];
-  for (const [path, entry] of local) {
+  for (const [path, entry] of differing === undefined ? local : entriesAt(local, differing)) {
     const there = deployed.get(path);
     if (there === entry || (there !== undefined && sameEntry(there, entry))) continue;
     uploads.push(path);
@@ -36,12 +41,19 @@ export function planSync({ deployed, local, isIgnored }: SyncPlanInput): SyncPla
   }
   const swapped = new Set(obstacles.map(({ path }) => path));
   const deletions: Deletion[] = [];
-  for (const [path, { kind }] of deployed) {
+  for (const [path, { kind }] of differing === undefined ? deployed : entriesAt(deployed, differing)) {
     if (local.has(path) || isIgnored(path, kind === 'directory')) continue;
     const blocks = [...parentsOf(path)].some((parent) => swapped.has(parent));
     (blocks ? obstacles : deletions).push({ path, kind });
   }
   return { uploads, deletions: deepestFirst(deletions), obstacles: deepestFirst(obstacles) };
+}
+
+function* entriesAt(tree: Tree, paths: readonly string[]): Generator<[string, TreeEntry]> {
+  for (const path of paths) {
+    const entry = tree.get(path);
+    if (entry !== undefined) yield [path, entry];
+  }
 }
 
 export const isEmptyPlan = (plan: SyncPlan): boolean =>

@@ -28,7 +28,7 @@ class FallbackWatcher implements Watcher {
   ) {}
 
   get description(): string {
-    return this.current?.description ?? 'nothing yet';
+    return this.current?.description ?? 'polling';
   }
 
   async begin(first: OpenWatcher): Promise<void> {

@@ -115,7 +115,7 @@ export class LocalFolder implements AsyncDisposable {
 
   /**
    * Lists what may have changed, reads changed files, and returns the folder as it is. The tree is the same object as the last time when
-   * nothing differs (time stamps in it are kept up to date), else a new one that shares its unchanged entries.
+   * nothing differs but time stamps, else a new one that shares its unchanged entries (layered-tree.ts).
    * `known` are files with trustworthy stamps, which then need not be read. One call at a time.
    * @throws RdtError when something cannot be read; what was to be looked at is kept for the next call.
    */

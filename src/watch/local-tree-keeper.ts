@@ -1,3 +1,4 @@
+import { withChanges } from '../sync/layered-tree.js';
 import { type LocalEntry, type LocalTree, sameEntry, sameStamp } from '../sync/tree.js';
 import { Turns } from '../sync/turns.js';
 import { byInode, FileReader } from './file-reader.js';
@@ -8,7 +9,10 @@ const NOTHING: LocalTree = new Map<string, never>();
 /** Keeps the tree with its hashes in step with the index, and what is still to be read. */
 export class LocalTreeKeeper {
   private readonly reader: FileReader;
-  private tree: Map<string, LocalEntry> | undefined;
+  /** What was given the last time. */
+  private given: LocalTree | undefined;
+  /** The same with the newest time stamps. */
+  private newest: LocalTree = NOTHING;
   /** Paths that may be other than in the tree; a new folder comes before what is in it. */
   private readonly pending = new Set<string>();
   /** Those of them whose stamp proves nothing. */
@@ -24,6 +28,8 @@ export class LocalTreeKeeper {
   /** Takes over what a look at the folders found; returns the folders that are gone. */
   take(findings: Findings): string[] {
     const left = this.index.apply(findings);
+    // Before the first reading all of it is pending.
+    if (this.given === undefined) return left;
     for (const path of findings.gone) this.pending.add(path);
     for (const path of findings.found.keys()) this.pending.add(path);
     for (const path of findings.touched) this.touched.add(path);
@@ -31,21 +37,17 @@ export class LocalTreeKeeper {
     return left;
   }
 
-  /** The tree as it is now; the same object as before when nothing differs. */
+  /** The tree as it is now; the same object as before when nothing differs but time stamps. */
   async read(known: LocalTree = NOTHING, signal: AbortSignal): Promise<LocalTree> {
-    const before = this.tree ?? NOTHING;
-    const read = await this.readPending(before, known, signal);
+    const { newest } = this;
+    const read = await this.readPending(newest, known, signal);
     const differs =
-      this.tree === undefined || [...read].some(([path, now]) => isOther(before.get(path), now));
-    const tree = this.tree === undefined || differs ? new Map(before) : this.tree;
-    for (const [path, entry] of read) {
-      if (entry === undefined) tree.delete(path);
-      else tree.set(path, entry);
-    }
-    this.tree = tree;
+      this.given === undefined || [...read].some(([path, now]) => isOther(newest.get(path), now));
+    this.newest = withChanges(newest, read);
+    if (this.given === undefined || differs) this.given = this.newest;
     this.pending.clear();
     this.touched.clear();
-    return tree;
+    return this.given;
   }
 
   private async readPending(
@@ -56,7 +58,7 @@ export class LocalTreeKeeper {
     const read = new Map<string, LocalEntry | undefined>();
     const turns = new Turns(signal);
     const moved = byInode(before, this.gone());
-    for (const path of this.pending) {
+    for (const path of this.given === undefined ? this.index.entries.keys() : this.pending) {
       const now = this.index.entries.get(path);
       if (now === undefined) this.reader.forget(path);
       if (now?.kind !== 'file') {
@@ -66,7 +68,7 @@ export class LocalTreeKeeper {
       const isTrusted = !this.touched.has(path) && !this.reader.isRacy(path);
       const candidates = isTrusted ? [before.get(path), known.get(path), moved.get(now.stamp.inode)] : [];
       const file = await this.reader.read(path, now, candidates, signal);
-      read.set(path, isSame(before.get(path), file) ? before.get(path) : file);
+      if (file === undefined || !isSame(before.get(path), file)) read.set(path, file);
       if (turns.isOver()) await turns.next();
     }
     return read;
@@ -79,8 +81,8 @@ export class LocalTreeKeeper {
 }
 
 /** So that who compares entries by identity need not look closer. */
-const isSame = (before: LocalEntry | undefined, now: LocalEntry | undefined): boolean =>
-  before !== undefined && now !== undefined && sameEntry(before, now) && sameStamp(before.stamp, now.stamp);
+const isSame = (before: LocalEntry | undefined, now: LocalEntry): boolean =>
+  before !== undefined && sameEntry(before, now) && sameStamp(before.stamp, now.stamp);
 
 const isOther = (before: LocalEntry | undefined, now: LocalEntry | undefined): boolean =>
   before === undefined || now === undefined ? before !== now : !sameEntry(before, now);

@@ -41,8 +41,8 @@ export interface LookOptions extends ListOptions {
 
 /** The folder tree as it was found by the last looks at it. */
 export class TreeIndex {
-  private readonly folders = new Map<string, Folder>();
-  private readonly known = new Map<string, ListedEntry>();
+  private folders = new Map<string, Folder>();
+  private known = new Map<string, ListedEntry>();
 
   constructor(private readonly options: LookOptions) {}
 
@@ -103,6 +103,12 @@ export class TreeIndex {
 
   /** Takes over what a look found; returns the folders that are gone. */
   apply({ folders, found, gone }: Findings): string[] {
+    if (this.folders.size === 0) {
+      // The first look: nothing of 20,000 entries is copied.
+      this.folders = folders;
+      this.known = found;
+      return [];
+    }
     const left: string[] = [];
     for (const path of gone) {
       this.known.delete(path);

@@ -12,8 +12,11 @@ export type WatchFolder = (
 
 interface Armed {
   readonly handle: ReturnType<WatchFolder>;
-  /** Tells this folder from a later one at the same path, also when that one got the same inode number. */
-  readonly identity: string;
+  /**
+   * Tells this folder from a later one at the same path, also when that one got the same inode number. Undefined the first time:
+   * most folders are entered once, and need no look of their own.
+   */
+  readonly identity: string | undefined;
   /** The folder itself was moved or deleted: the system may watch nothing at this path any more. */
   moved: boolean;
 }
@@ -40,12 +43,13 @@ export class DirectoryWatcher implements Watcher {
 
   enter(folder: string): void {
     if (this.exhausted) return;
-    // Looked at before it is watched: when it is exchanged in between, the next look finds another identity.
-    const identity = identityOf(this.absolute(folder));
     const before = this.armed.get(folder);
-    if (before !== undefined && !before.moved && before.identity === identity) return;
+    // Looked at before it is watched: when it is exchanged in between, the next look finds another identity.
+    const identity = before === undefined ? undefined : identityOf(this.absolute(folder));
+    if (before !== undefined && identity !== undefined && !before.moved && before.identity === identity)
+      return;
     this.leave(folder);
-    if (identity !== undefined) this.arm(folder, identity);
+    this.arm(folder, identity);
   }
 
   leave(folder: string): void {
@@ -59,7 +63,7 @@ export class DirectoryWatcher implements Watcher {
     return Promise.resolve();
   }
 
-  private arm(folder: string, identity: string): void {
+  private arm(folder: string, identity: string | undefined): void {
     const path = this.absolute(folder);
     const own = basename(path);
     try {
