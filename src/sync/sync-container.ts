@@ -110,9 +110,13 @@ export async function syncContainer(target: SyncTarget, options: SyncOptions): P
   return outcome;
 }
 
+interface DeployedNow extends Pick<SyncOptions, 'local' | 'scannedAtMs'> {
+  readonly deployed: Pick<Deployed, 'tree' | 'remembered'>;
+}
+
 /** What the container holds now: the folder as it was sent, and for files that were not at rest what was there before. */
-function deployedTree(
-  { local, deployed, scannedAtMs }: SyncOptions,
+export function deployedTree(
+  { local, deployed, scannedAtMs }: DeployedNow,
   { sent, changing }: PackedFiles,
 ): LocalTree {
   const unsent = new Set(changing);
@@ -128,7 +132,10 @@ function deployedTree(
 }
 
 /** What was remembered with this very entry was not young then, and is not now. */
-function entriesToLookAt(local: LocalTree, { tree, remembered }: Deployed): Iterable<[string, LocalEntry]> {
+function entriesToLookAt(
+  local: LocalTree,
+  { tree, remembered }: DeployedNow['deployed'],
+): Iterable<[string, LocalEntry]> {
   const differing = tree === remembered?.tree ? differingPaths(tree, local) : undefined;
   if (differing === undefined) return local;
   return differing.flatMap((path): [string, LocalEntry][] => {

@@ -10,6 +10,7 @@ import { joined } from './joined-batch.js';
 import type { Batch } from './local-folder.js';
 import { lookAtTriggers } from './look-at-triggers.js';
 import type { Ready } from './ready.js';
+import { rebased } from './rebased.js';
 import { reconcile } from './reconcile.js';
 import type { TriggerLook } from './trigger-look.js';
 import type { Message, Session } from './watch-deps.js';
@@ -48,7 +49,7 @@ export class WatchSession {
     if (afterSync.kind === 'process' && container.state.running) held.restarter.prepare(container.id);
     await using channel = WarmChannel.open(held.engine, container, destination, held.signal);
     this.isPaused = container.state.paused;
-    this.holds = deployment;
+    this.holds = deployment === undefined ? undefined : await rebased(this.session, deployment);
     for (;;) {
       const leave = (await this.take(inbox.takeAll())) ?? (await this.carryOutPending(channel));
       if (leave !== undefined) return leave;

@@ -1,0 +1,25 @@
+import { RdtError } from '../errors.js';
+import { newPackedFiles } from '../sync/commit-archive.js';
+import type { Deployment } from '../sync/deployment.js';
+import { deployedTree } from '../sync/sync-container.js';
+import { isEmptyPlan, planSync } from '../sync/sync-plan.js';
+import type { Session } from './watch-deps.js';
+
+/**
+ * The same deployment as changes of the tree that the folder keeps: from then on a batch takes the time of what changed, not of the
+ * whole tree. As it is when folder and container differ, or the folder cannot be read just now.
+ */
+export async function rebased(
+  { folder, held }: Pick<Session, 'folder' | 'held'>,
+  deployment: Deployment,
+): Promise<Deployment> {
+  try {
+    const { tree: local, isIgnored, scannedAtMs } = await folder.refresh(deployment.tree, held.signal);
+    if (!isEmptyPlan(planSync({ deployed: deployment.tree, local, isIgnored }))) return deployment;
+    const deployed = { tree: deployment.tree, remembered: deployment };
+    return { ...deployment, tree: deployedTree({ local, deployed, scannedAtMs }, newPackedFiles()) };
+  } catch (error) {
+    if (!(error instanceof RdtError)) throw error;
+    return deployment;
+  }
+}
