@@ -1,9 +1,4 @@
-import type { OpenWatcher, Watcher, WatcherOptions } from './watcher.js';
-
-const ADVICE: Readonly<Record<string, string>> = {
-  ENOSPC: 'raise it with: sudo sysctl fs.inotify.max_user_watches=524288',
-  EMFILE: 'raise it with: sudo sysctl fs.inotify.max_user_instances=1024',
-};
+import type { Limit, OpenWatcher, Watcher, WatcherOptions } from './watcher.js';
 
 /** Watches with `first` until the system grants it no more watches, then goes on with `second`, and looks at everything once. */
 export async function openWithFallback(
@@ -32,7 +27,7 @@ class FallbackWatcher implements Watcher {
   }
 
   async begin(first: OpenWatcher): Promise<void> {
-    this.current = await first({ ...this.options, onExhausted: (code) => this.fallBack(code) });
+    this.current = await first({ ...this.options, onExhausted: (limit) => this.fallBack(limit) });
   }
 
   enter(folder: string): void {
@@ -51,10 +46,9 @@ class FallbackWatcher implements Watcher {
     await this.current?.[Symbol.asyncDispose]();
   }
 
-  private fallBack(code: string): void {
-    const advice = ADVICE[code] ?? 'close other programs that watch files';
+  private fallBack({ code, remedy }: Limit): void {
     this.options.onWarning(
-      `the system grants no more watches (${code}), so the folder is polled from now on; ${advice}`,
+      `the system grants no more watches (${code}), so the folder is polled from now on; ${remedy}`,
     );
     this.change = this.replace().catch((error: unknown) => {
       this.options.onWarning(`polling failed: ${String(error)}; changes are found once a minute`);

@@ -75,7 +75,7 @@ export class LocalFolder implements AsyncDisposable {
       source,
       onHint: (hint) => onHint(hint),
       onWarning: warn,
-      onExhausted: (code) => warn(`the system grants no more watches (${code})`),
+      onExhausted: ({ code, remedy }) => warn(`the system grants no more watches (${code}); ${remedy}`),
     });
     const index = new TreeIndex({ source, platform, warn, rules, entering: (path) => watcher.enter(path) });
     const folder = new LocalFolder(options, index, watcher);

@@ -18,13 +18,19 @@ export interface Watcher extends AsyncDisposable {
   leave(folder: string): void;
 }
 
+/** `code` is that of the system call (`ENOSPC`, `EMFILE`); `remedy` says to a person what raises the limit. */
+export interface Limit {
+  readonly code: string;
+  readonly remedy: string;
+}
+
 export interface WatcherOptions {
   /** Absolute path. */
   readonly source: string;
   onHint(hint: Hint): void;
   onWarning(message: string): void;
-  /** The system grants no more watches (`ENOSPC`, `EMFILE`): from now on hints are missing. Called once; nothing else follows it. */
-  onExhausted(code: string): void;
+  /** The system grants no more watches: from now on hints are missing. Called once; nothing else follows it. */
+  onExhausted(limit: Limit): void;
 }
 
 export type OpenWatcher = (options: WatcherOptions) => Promise<Watcher>;

@@ -119,6 +119,22 @@ export function watcherContract(name: string, open: OpenWatcher): void {
       await stage.heard('a');
     });
 
+    it('tells of a folder that comes again after it went and was left', async () => {
+      stage.write('a/file', '1');
+      stage.enter('', 'a');
+      await stage.quiet();
+      rmSync(stage.path('a'), { recursive: true });
+      await stage.heard('');
+      stage.watcher.leave('a');
+      await stage.quiet();
+      stage.write('a/file', '2');
+      await stage.heard('');
+      stage.watcher.enter('a');
+      await stage.quiet();
+      stage.write('a/file', '33');
+      await stage.heard('a');
+    });
+
     it('watches a folder that took the place of another, when it is entered again', async () => {
       stage.write('a/file', '1');
       stage.enter('', 'a');
@@ -212,7 +228,7 @@ class Stage {
         stage.heardSomething();
       },
       onWarning: (message) => void stage.warnings.push(message),
-      onExhausted: (code) => void stage.warnings.push(code),
+      onExhausted: ({ code }) => void stage.warnings.push(code),
     });
     return stage;
   }

@@ -3,7 +3,9 @@ import type { FSWatcher } from 'chokidar';
 import { statIfThere } from '../../sync/file-content.js';
 import type { Watcher, WatcherOptions } from '../watcher.js';
 
+/** It opens a file for each that it watches. */
 const LIMITS: ReadonlySet<string> = new Set(['ENOSPC', 'EMFILE', 'ENFILE']);
+const REMEDY = 'raise it with: ulimit -n 65536';
 
 /** For macOS and Windows, where chokidar knows what their events mean. */
 export class ChokidarWatcher implements Watcher {
@@ -77,7 +79,7 @@ export class ChokidarWatcher implements Watcher {
       return;
     }
     this.exhausted = true;
-    this.options.onExhausted(code);
+    this.options.onExhausted({ code, remedy: REMEDY });
   }
 
   private relative(absolute: string): string {

@@ -21,7 +21,11 @@ interface Armed {
   moved: boolean;
 }
 
-const LIMITS: ReadonlySet<string> = new Set(['ENOSPC', 'EMFILE', 'ENFILE']);
+/** Error code -> what raises the limit that was met. */
+const REMEDIES: Readonly<Record<string, string>> = {
+  ENOSPC: 'raise it with: sudo sysctl fs.inotify.max_user_watches=524288',
+  EMFILE: 'raise it with: sudo sysctl fs.inotify.max_user_instances=1024',
+};
 
 /**
  * One `fs.watch` for each folder. For Linux, where it costs a tenth of a watch for each file and misses nothing
@@ -95,13 +99,14 @@ export class DirectoryWatcher implements Watcher {
     const code = error instanceof Error && 'code' in error ? String(error.code) : '';
     // Gone again: the folder that it was in tells.
     if (code === 'ENOENT' || code === 'ENOTDIR') return;
-    if (!LIMITS.has(code)) {
+    const remedy = REMEDIES[code];
+    if (remedy === undefined) {
       this.options.onWarning(`${this.absolute(folder)} cannot be watched: ${String(error)}`);
       return;
     }
     if (this.exhausted) return;
     this.exhausted = true;
-    this.options.onExhausted(code);
+    this.options.onExhausted({ code, remedy });
   }
 
   private absolute(folder: string): string {

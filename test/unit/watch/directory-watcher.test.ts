@@ -17,13 +17,19 @@ describe('DirectoryWatcher at the limits of the system', () => {
   });
   afterEach(() => rmSync(source, { recursive: true, force: true }));
 
-  it.each(['ENOSPC', 'EMFILE'])('says once that it got no watch (%s), and nothing any more', (code) => {
-    const system = new System({ watches: 2, code });
-    const { watcher, told } = watching(source, system);
-    for (const folder of ['', 'a', 'b', 'c']) watcher.enter(folder);
-    system.happens('a', 'file');
-    expect(told).toEqual([`exhausted ${code}`]);
-  });
+  it.each([
+    ['ENOSPC', 'sudo sysctl fs.inotify.max_user_watches=524288'],
+    ['EMFILE', 'sudo sysctl fs.inotify.max_user_instances=1024'],
+  ])(
+    'says once that it got no watch (%s), with the command for it, and nothing any more',
+    (code, command) => {
+      const system = new System({ watches: 2, code });
+      const { watcher, told } = watching(source, system);
+      for (const folder of ['', 'a', 'b', 'c']) watcher.enter(folder);
+      system.happens('a', 'file');
+      expect(told).toEqual([`exhausted ${code}: raise it with: ${command}`]);
+    },
+  );
 
   it('warns of a folder that cannot be watched for another reason, and watches the others', () => {
     const system = new System({ watches: 1, code: 'EACCES' });
@@ -89,7 +95,7 @@ function watching(source: string, system: System) {
       source,
       onHint: (hint) => void hints.push(hint),
       onWarning: (message) => void told.push(message),
-      onExhausted: (code) => void told.push(`exhausted ${code}`),
+      onExhausted: ({ code, remedy }) => void told.push(`exhausted ${code}: ${remedy}`),
     },
     system.watch,
     QUEUE_LENGTH,

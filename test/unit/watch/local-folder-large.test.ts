@@ -58,7 +58,12 @@ describe('LocalFolder with many changes at once', () => {
     const openWatcher: OpenWatcher = async (options) => {
       const watcher = await directories(options);
       const enter = watcher.enter.bind(watcher);
-      return Object.assign(watcher, { enter: (folder: string) => (entered.push(folder), enter(folder)) });
+      return Object.assign(watcher, {
+        enter: (folder: string) => {
+          entered.push(folder);
+          enter(folder);
+        },
+      });
     };
     const files = { 'src/a': '1', 'node_modules/x/y/z': '1', 'build/out': '1', '.gitignore': 'build\n' };
     await using watched = await WatchedFolder.open(files, { openWatcher });
