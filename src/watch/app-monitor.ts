@@ -29,6 +29,8 @@ export interface AppMonitorDeps {
 export class AppMonitor {
   private latest: Container | undefined;
   private lastExitCode: number | undefined;
+  /** Nothing that we do pauses a container, or lets it go on. */
+  private isPaused = false;
   private ownWork = 0;
   private missed = 0;
   private nudged: (() => void) | undefined;
@@ -67,8 +69,10 @@ export class AppMonitor {
     this.latest = container;
     this.lastExitCode = undefined;
     if (container === undefined) return undefined;
-    const { running, restarting, exitCode } = container.state;
+    const { running, restarting, exitCode, paused } = container.state;
     if (!running || restarting) tell({ kind: 'exited', exitCode, restarts: restarting });
+    if (paused !== this.isPaused) tell({ kind: paused ? 'paused' : 'resumed' });
+    this.isPaused = paused;
     return container;
   }
 
@@ -105,6 +109,7 @@ export class AppMonitor {
     if (this.latest !== before || this.ownWork > 0) return;
     const news = newsBetween(before, now, this.lastExitCode);
     this.latest = now;
+    this.isPaused = now?.state.paused ?? false;
     if (news !== undefined) this.deps.tell(news);
   }
 

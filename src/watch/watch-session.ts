@@ -81,7 +81,7 @@ export class WatchSession {
       const { verdict } = await lookAtTriggers(session, this.triggers);
       if (verdict !== 'nothing') return verdict === 'build' ? 'doubtful' : verdict;
       const container = monitor.container ?? (await monitor.look());
-      if (container === undefined) return 'doubtful';
+      if (container?.id !== holds.containerId) return 'doubtful';
       const outcome = await batch.run(container, holds);
       if (outcome.kind === 'doubtful') return outcome.kind;
       this.toldExit = undefined;
