@@ -1,19 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { VirtualDevice } from '../testbed/virtual-device.js';
-import { Rdt } from './rdt.js';
+import { BIN, Rdt } from './rdt.js';
+import { untilStuck } from './until-stuck.js';
 
-const BIN = fileURLToPath(new URL('../../bin/rdt.js', import.meta.url));
 const TICKING = 'i=0; while true; do i=$((i+1)); echo tick $i; echo tock $i >&2; sleep 0.2; done';
-/** Stands for the journal of a device, which a virtual one does not keep. */
-const JOURNALCTL = `#!/bin/sh
-echo '{"__CURSOR":"a","__REALTIME_TIMESTAMP":"1769860800123456","SYSLOG_IDENTIFIER":"kernel","MESSAGE":"hello"}'
-echo '{"__CURSOR":"b","__REALTIME_TIMESTAMP":"1769860801123456","SYSLOG_IDENTIFIER":"sshd","MESSAGE":[228,246]}'
-printf '%s\\n' "$*" >&2
-`;
-
 let device: VirtualDevice;
 const rdt = new Rdt();
 const logs = (...args: string[]) => rdt.run(['logs', device.address, ...args]);
@@ -98,14 +90,90 @@ it('ends when its reader has had enough', async () => {
   expect({ code, lines: stdout.split('\n').length }).toEqual({ code: 0, lines: 6 });
 });
 
-it('ends with exit code 0 at Ctrl-C', async () => {
-  const following = rdt.start(['logs', device.address, '-f', '-a', 'ticker', '--tail', '0']);
-  await following.until(/tick \d+\n[^]*tick/);
-  const startMs = performance.now();
+describe.each([
+  ['TCP', () => device.address],
+  ['ssh', () => `ssh://root@${device.address}`],
+])('Ctrl-C, over %s', (_, target) => {
+  /** Milliseconds from the signal to the end, which has to be an orderly one. */
+  const ending = async (meanwhile: () => Promise<void> = () => Promise.resolve()): Promise<number> => {
+    const following = rdt.start(['logs', target(), '-f', '-a', 'ticker', '--tail', '0']);
+    await following.until(/tick \d+\n[^]*tick/);
+    await meanwhile();
+    const startMs = performance.now();
+    following.kill('SIGINT');
+    const { exitCode, stderr } = await following.ended();
+    expect(exitCode, stderr).toBe(0);
+    return performance.now() - startMs;
+  };
+
+  it('ends it with exit code 0 within 100 ms', async () => {
+    // The best of three: this machine may be busy with something else.
+    expect(Math.min(await ending(), await ending(), await ending())).toBeLessThan(100);
+  });
+
+  it('ends it so also while the device is out of reach', async () => {
+    const timesMs = [await ending(() => device.unplug())];
+    await device.plug();
+    timesMs.push(await ending(() => device.unplug()));
+    await device.plug();
+    expect(Math.min(...timesMs)).toBeLessThan(100);
+  });
+});
+
+it('ends at Ctrl-C within 100 ms although nobody reads what it shows', async () => {
+  const flood = 'yes a line of a log that is never read | head -n 300000; exec sleep 1000';
+  await device.docker('run', '-d', '--name', 'flood', 'busybox', 'sh', '-c', flood);
+  const args = ['logs', device.address, '-f', '-a', 'flood', '--tail', 'all'];
+  const ending = async (): Promise<number> => {
+    const child = spawn(process.execPath, [BIN, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+    await once(child.stdout, 'readable');
+    await untilStuck(child.pid);
+    const startMs = performance.now();
+    child.kill('SIGINT');
+    expect(await once(child, 'exit')).toEqual([0, null]);
+    return performance.now() - startMs;
+  };
+  expect(Math.min(...(await Promise.all([ending(), ending(), ending()])))).toBeLessThan(100);
+  await device.docker('rm', '-f', 'flood');
+});
+
+it('takes in containers that come later with --all, in one line, and lets go of those that are removed', async () => {
+  const run = (text: string) =>
+    device.docker('run', '-d', '--name', 'late', 'busybox', 'sh', '-c', `echo ${text}; exec sleep 1000`);
+  const following = rdt.start(['logs', device.address, '--all', '-f', '--tail', '1']);
+  await following.until(/ticker +\| tick/);
+  await run('first');
+  await following.until(/late +\| first\n/);
+  await device.docker('rm', '-f', 'late');
+  await following.until(/rdt: late was removed/);
+  await run('second');
+  await following.until(/late +\| second\n/);
   following.kill('SIGINT');
-  expect((await following.ended()).exitCode).toBe(0);
-  // 100 ms on a machine of one's own; this one is shared.
-  expect(performance.now() - startMs).toBeLessThan(500);
+  const { exitCode, stdout, stderr } = await following.ended();
+  expect(exitCode).toBe(0);
+  expect(stdout.match(/late +\| .*/g)?.map((row) => row.replace(/ +/, ' '))).toEqual([
+    'late | first',
+    'late | second',
+  ]);
+  expect(stderr.match(/rdt: late .*/g)).toEqual([
+    'rdt: late is new; its log is shown as well',
+    expect.stringContaining('rdt: late was removed') as string,
+    'rdt: late was replaced by a new container',
+  ]);
+  expect(stdout).not.toContain('supervisor');
+  await device.docker('rm', '-f', 'late');
+});
+
+it('has nothing to say of its own about many containers at once', async () => {
+  const names = Array.from({ length: 15 }, (_, index) => `many-${index}`);
+  await Promise.all(names.map((name) => device.docker('create', '--name', name, 'busybox', 'true')));
+  const once = await logs('--all', '--grep', '^tick 1$');
+  expect(once).toMatchObject({ exitCode: 0, stderr: '' });
+  const following = rdt.start(['logs', device.address, '--all', '-f', '--tail', '1', '--grep', '^tick']);
+  await following.until(/tick \d+\n[^]*tick/);
+  following.kill('SIGINT');
+  expect(await following.ended()).toMatchObject({ exitCode: 0, stderr: '' });
+  await device.docker('rm', ...names);
 });
 
 it('follows the name to a new container, and tells so in one line', async () => {
@@ -119,26 +187,6 @@ it('follows the name to a new container, and tells so in one line', async () => 
   const { stdout, stderr } = await following.ended();
   expect(stdout).toBe('first\nsecond\n');
   expect(stderr.match(/replaced/g)).toHaveLength(1);
-});
-
-it('says that a device keeps no journal, or shows it', async () => {
-  const install = ['sh', '-c', 'cat > /usr/bin/journalctl; chmod +x /usr/bin/journalctl'];
-  await device.run(install, { input: JOURNALCTL });
-  const { stdout, exitCode } = await logs('--host', '--json', '--since', '10m');
-  expect(exitCode).toBe(0);
-  expect(
-    stdout
-      .trimEnd()
-      .split('\n')
-      .map((line) => JSON.parse(line) as unknown),
-  ).toMatchObject([
-    { app: 'kernel', stream: 'journal', time: '2026-01-31T12:00:00.123456000Z', text: 'hello' },
-    { app: 'sshd', text: '\ufffd\ufffd' },
-  ]);
-  await device.run(['rm', '/usr/bin/journalctl']);
-  const without = await logs('--host');
-  expect(without.exitCode).toBe(1);
-  expect(without.stderr).toContain('has no journalctl');
 });
 
 it('goes on where it was after a reboot', async () => {
