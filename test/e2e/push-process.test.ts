@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../testbed/eventually.js';
 import { VirtualDevice } from '../testbed/virtual-device.js';
 import { PushedApp } from './pushed-app.js';
+import { WatchedApp } from './watched-app.js';
 
 let device: VirtualDevice;
 
@@ -335,6 +336,30 @@ describe('a new app under the supervisor', () => {
       'rdt: cannot run no-such-program: it, or the program that interprets it, is not in the container',
     );
     expect(await app.state()).toMatchObject({ id: good.id, running: true });
+  });
+});
+
+describe('while the folder is watched', () => {
+  it('each save replaces the process, also after a crash, and nothing of rdt stays behind', async () => {
+    await using app = new WatchedApp(device, 'watched', SHELL);
+    const save = async (version: number): Promise<void> => {
+      app.write('main.sh', shell(version));
+      await app.untilEvent(({ type, text }) => type === 'output' && text === `version ${version}`);
+    };
+    await app.watch('--restart', 'process');
+    const container = await app.state();
+    for (const version of [2, 3, 4, 5]) await save(version);
+    expect(await app.state()).toEqual(container);
+    const [pid = ''] = await processes(app, /main\.sh/);
+    await app.andThen('app-exited', () => device.run(['kill', '-KILL', pid]));
+    await save(6);
+    await save(7);
+    expect(await app.inspect('{{.Id}} {{.RestartCount}}')).toBe(`${container.id} 1`);
+    await app.stop();
+    await eventually(async () => !(await app.docker('top', app.name)).includes('init restart'), {
+      what: 'the end of the messenger',
+      withinMs: 10_000,
+    });
   });
 });
 

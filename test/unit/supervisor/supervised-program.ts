@@ -43,7 +43,6 @@ export const MACHINES: readonly Machine[] =
         native('amd64'),
         native('386'),
         emulated('arm on an ARMv5', 'arm', `${QEMU}arm-static`, '-cpu', 'arm926'),
-        emulated('arm on an ARMv6', 'arm', `${QEMU}arm-static`, '-cpu', 'arm1176'),
         emulated('arm on an ARMv7', 'arm', `${QEMU}arm-static`, '-cpu', 'cortex-a7'),
         emulated('arm64', 'arm64', `${QEMU}aarch64-static`),
       ].filter(({ runner: [emulator] }) => emulator === undefined || existsSync(emulator));
