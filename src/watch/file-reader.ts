@@ -15,6 +15,7 @@ export class FileReader {
 
   /** Those of the racy files that are in one of these folders. */
   racyIn(folders: ReadonlySet<string>): string[] {
+    if (folders.size === 0) return [];
     return [...this.racy].filter((path) => folders.has(path.slice(0, Math.max(0, path.lastIndexOf('/')))));
   }
 

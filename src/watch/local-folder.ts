@@ -15,8 +15,9 @@ import type { Hint, OpenWatcher, Watcher } from './watcher.js';
 
 /** Events can be lost without a sign of it: by network file systems, containers, a bug. So an idle folder is looked at this often. */
 const IDLE_LOOK_MS = 60_000;
-/** And no more of the time than 1 of this goes into it. */
+/** A large one more rarely: no more of the time than 1 of this goes into it. */
 const IDLE_SHARE = 400;
+const IDLE_LOOK_AT_LEAST_MS = 600_000;
 /** Entering new folders takes no longer than this at a time. */
 const EARLY_MS = 50;
 /** A batch waits for git no longer than this. */
@@ -159,7 +160,7 @@ export class LocalFolder implements AsyncDisposable {
       this.dirty.merge(dirty);
       throw error;
     }
-    if (dirty.all) this.idleLookMs = Math.max(IDLE_LOOK_MS, (this.now() - startMs) * IDLE_SHARE);
+    if (dirty.all) this.idleLookMs = idleLookMs(this.now() - startMs);
   }
 
   /** Those that went again, or turned out to be ignored. */
@@ -239,12 +240,12 @@ export class LocalFolder implements AsyncDisposable {
   /** What goes on in a new folder is heard from now on: a copy or a checkout is not over because it went there. */
   private enterNewFolders(nowMs: number): boolean {
     let found = false;
-    for (const folder of this.index.newFolders(this.dirty)) {
+    const isOver = (): boolean => this.now() - nowMs > EARLY_MS;
+    for (const folder of this.index.newFolders(this.dirty, isOver)) {
       if (this.early.has(folder)) continue;
       this.early.add(folder);
       this.watcher.enter(folder);
       found = true;
-      if (this.now() - nowMs > EARLY_MS) break;
     }
     return found;
   }
@@ -277,6 +278,9 @@ function once(warn: (message: string) => void): (message: string) => void {
     warn(message);
   };
 }
+
+const idleLookMs = (lookMs: number): number =>
+  Math.min(Math.max(IDLE_LOOK_MS, lookMs * IDLE_SHARE), IDLE_LOOK_AT_LEAST_MS);
 
 /** Most batches delete nothing, and then nobody asks. */
 function lazily(make: () => LocalState['isIgnored']): LocalState['isIgnored'] {

@@ -84,20 +84,21 @@ export class TreeIndex {
 
   /**
    * Folders that were not listed yet, in those that may have changed; a folder is given before what is in it is listed. Cheap: looks
-   * at names alone. Who wants to hear what goes on in them has no need to wait for the next look.
+   * at names alone, until it is over. Who wants to hear what goes on in them has no need to wait for the next look.
    */
-  *newFolders(dirty: DirtyFolders): Generator<string> {
+  *newFolders(dirty: DirtyFolders, isOver: () => boolean): Generator<string> {
     for (const path of dirty.topDown()) {
       const folder = this.folders.get(path);
-      if (folder !== undefined) yield* this.newIn(path, folder.inside);
+      if (folder !== undefined) yield* this.newIn(path, folder.inside, isOver);
     }
   }
 
-  private *newIn(path: string, rules: IgnoreRules): Generator<string> {
+  private *newIn(path: string, rules: IgnoreRules, isOver: () => boolean): Generator<string> {
+    if (isOver()) return;
     for (const child of foldersIn(this.options, path)) {
       if (this.folders.has(child) || rules.isIgnored(child, true)) continue;
       yield child;
-      yield* this.newIn(child, rules.enter(child, hasIgnoreFile(this.options.source, child)));
+      yield* this.newIn(child, rules.enter(child, hasIgnoreFile(this.options.source, child)), isOver);
     }
   }
 

@@ -13,6 +13,8 @@ import {
 } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import type { OpenWatcher } from '../../../src/watch/watcher.js';
+import { FakeClock } from '../push/fake-clock.js';
 import { sameTree } from './same-tree.js';
 import { never, WatchedFolder } from './watched-folder.js';
 
@@ -284,6 +286,49 @@ describe('a refresh', () => {
     expect(watched.warnings).toEqual(['pipe is neither file, folder nor link; it is not synced']);
   });
 });
+
+describe('the source itself', () => {
+  it('is followed when it is replaced by another of the same name', async () => {
+    await using watched = await WatchedFolder.open({ a: '1', 'sub/b': '1' });
+    await watched.tree();
+    rmSync(watched.source, { recursive: true });
+    watched.write('sub/c', '1');
+    sameTree(await watched.next(), await watched.walked());
+    watched.write('sub/c', '2');
+    sameTree(await watched.next(), await watched.walked());
+  });
+
+  it('is an error when it has gone, and not an empty tree', async () => {
+    await using watched = await WatchedFolder.open({ a: '1' });
+    await watched.tree();
+    rmSync(watched.source, { recursive: true });
+    await expect(watched.next()).rejects.toThrow(/cannot read .*ENOENT/);
+    watched.write('a', '2');
+    sameTree(await watched.tree(), await watched.walked());
+  });
+});
+
+describe('a folder that nothing is heard of', () => {
+  it('is looked at as a whole once a minute', async () => {
+    const clock = new FakeClock();
+    await using watched = await WatchedFolder.open({ 'sub/a': '1' }, { openWatcher: deaf, clock });
+    await watched.tree();
+    watched.write('sub/a', '22');
+    const next = watched.next();
+    await clock.advance(60_000);
+    await clock.advance(30);
+    expect((await next).get('sub/a')).toMatchObject({ sizeBytes: 2 });
+  });
+});
+
+/** Hears nothing. */
+const deaf: OpenWatcher = () =>
+  Promise.resolve({
+    description: 'nothing',
+    enter: () => undefined,
+    leave: () => undefined,
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  });
 
 describe('a .gitignore that changes', () => {
   it('takes away what it ignores, and gives back what it does not any more', async () => {
