@@ -116,7 +116,8 @@ export class SystemDisks {
 
 function systemUse(node: LsblkNode): string | undefined {
   if (node.mountPoints.includes('[SWAP]')) return 'used as swap';
-  const place = node.mountPoints.find(isSystemPlace);
+  const places = node.mountPoints.filter(isSystemPlace);
+  const place = places.find((mountPoint) => mountPoint === '/') ?? places[0];
   return place === undefined ? undefined : `mounted at ${place}`;
 }
 

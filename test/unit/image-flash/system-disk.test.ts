@@ -194,6 +194,14 @@ const MACHINES: Record<string, Record<string, string>> = {
   },
 };
 
+/** A piece of the root's file system is often mounted once more. */
+const boundElsewhere: KernelView = {
+  ...NO_KERNEL,
+  mounts: parseMountInfo(
+    '20 1 8:1 /run/netns /run/netns rw - ext4 /dev/sda1 rw\n25 1 8:1 / / rw - ext4 /dev/sda1 rw',
+  ),
+};
+
 describe('the drives of a machine', () => {
   it.each(Object.keys(MACHINES))('like %s are told apart from its system', (machine) => {
     expect(standings(machine)).toEqual(MACHINES[machine]);
@@ -218,6 +226,8 @@ describe('the drives of a machine', () => {
   it('say which part of the system they carry, through every layer', () => {
     const [nvme] = drivesIn('constructed/luks-on-hotplug-nvme');
     expect(nvme?.refusal).toBe('it carries the running system: /dev/nvme0n1p1 is mounted at /boot/efi');
+    const [vda] = drivesIn('constructed/strings-of-util-linux-2.29', boundElsewhere);
+    expect(vda?.refusal).toBe('it carries the running system: /dev/sda1 is mounted at /');
     const [, second] = drivesIn('constructed/md-raid1');
     expect(second?.refusal).toBe('it carries the running system: /dev/md0 is mounted at /');
   });
