@@ -12,7 +12,10 @@ export type BuilderKind = 'buildkit' | 'classic';
 
 /** What happens during a build, in order. Names and lines come from the device as they are: a view has to sanitise them. */
 export type BuildEvent =
-  /** `totalBytes` is the size of the tar before compression; also sent once with 0 before the first byte. */
+  /**
+   * `totalBytes` is the size of the tar before compression, or of the files that the device has asked for by now; equal numbers
+   * say that all of it has been sent. Not sent when the device lacks nothing.
+   */
   | { readonly type: 'context-sent'; readonly sentBytes: number; readonly totalBytes: number }
   | { readonly type: 'step-started'; readonly step: BuildStep }
   | { readonly type: 'step-finished'; readonly step: BuildStep; readonly cached: boolean }

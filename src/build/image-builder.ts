@@ -1,11 +1,12 @@
 import type { Readable } from 'node:stream';
 import type { BuilderKind, BuildStep, EmitBuildEvent } from './build-event.js';
+import type { ContextSource } from './context/context-files.js';
 
 /**
  * Builds an image on the device. Contract of `build`:
  * - a Dockerfile that does not build is a `failed` outcome, not an error; nothing of the attempt is left but cached layers.
  * - an engine that cannot be reached, or is lost on the way, is an `RdtError` with exit code 4; an error of the context
- *   stream rejects with that error; an aborted signal cuts the build on the device and rejects with the signal's reason.
+ *   (stream or files) rejects with that error; an aborted signal cuts the build on the device and rejects with the signal's reason.
  * - `step-started` of a step comes before everything else of it; `step-finished` or `step-failed` comes last, each once.
  */
 export interface ImageBuilder {
@@ -15,6 +16,8 @@ export interface ImageBuilder {
 export interface ImageBuildRequest {
   /** A fresh tar of the context (plain or gzip) at every call: an engine without BuildKit needs a second one. */
   readonly openContext: () => Readable;
+  /** The same context for a builder that keeps what it got; undefined when it shall go as a tar. */
+  readonly files?: ContextSource | undefined;
   /** Path in the context, with forward slashes. */
   readonly dockerfile: string;
   /** `repository:tag` that the image gets when all of it is built. */
@@ -23,7 +26,7 @@ export interface ImageBuildRequest {
   readonly buildArgs: Readonly<Record<string, string>>;
   /** Secrets: never shown, never logged. */
   readonly credentials: RegistryCredentials;
-  /** BuildKit takes no credentials without a session, so that a private base image is left to the classic builder. */
+  /** `buildkit` falls back to the classic builder where there is no BuildKit, or none that would take the credentials. */
   readonly preferred: BuilderKind;
 }
 

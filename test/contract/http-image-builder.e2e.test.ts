@@ -26,3 +26,4 @@ const onDevice = (name: string) => async (): Promise<BuilderSubject> => {
 
 imageBuilderContract('BuildKit over HTTP', 'buildkit', onDevice('build-kit'));
 imageBuilderContract('the classic builder over HTTP', 'classic', onDevice('build-classic'));
+imageBuilderContract('BuildKit over a session', 'buildkit', onDevice('b1-contract'), 'files');

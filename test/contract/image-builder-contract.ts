@@ -1,7 +1,9 @@
+import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { pack } from 'tar-stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { BuildEvent } from '../../src/build/build-event.js';
+import type { ContextSource, OfferedFile } from '../../src/build/context/context-files.js';
 import type { ImageBuilder, ImageBuildRequest } from '../../src/build/image-builder.js';
 
 export interface BuilderSubject extends AsyncDisposable {
@@ -12,11 +14,15 @@ export interface BuilderSubject extends AsyncDisposable {
   containers(): Promise<number>;
 }
 
+/** How a builder is given the context. */
+export type ContextKind = 'tar' | 'files';
+
 /** What every `ImageBuilder` does. The device has `busybox:latest` and reaches no registry. */
 export function imageBuilderContract(
   name: string,
   preferred: ImageBuildRequest['preferred'],
   open: () => Promise<BuilderSubject>,
+  contextKind: ContextKind = 'tar',
 ): void {
   describe(`an image builder: ${name}`, () => {
     let subject: BuilderSubject;
@@ -33,7 +39,11 @@ export function imageBuilderContract(
       signal?: AbortSignal,
     ) => {
       const events: BuildEvent[] = [];
-      const request = requestOf({ Dockerfile: dockerfile }, { preferred, ...change });
+      const content = { Dockerfile: dockerfile };
+      const request =
+        contextKind === 'tar'
+          ? requestOf(content, { preferred, ...change })
+          : requestOf(content, { preferred, openContext: noTar, files: filesOf(content), ...change });
       const outcome = await subject.builder.build(request, (event) => events.push(event), signal);
       return { outcome, events };
     };
@@ -91,7 +101,9 @@ export function imageBuilderContract(
     it('rejects with the error of the context', async () => {
       const broken = new Error('a file went away');
       const openContext = () => Readable.from(failing(broken), { objectMode: true });
-      await expect(build('', { openContext })).rejects.toBe(broken);
+      const files = filesOf({ Dockerfile: '# broken' }, () => failing(broken));
+      const change = contextKind === 'tar' ? { openContext } : { files };
+      await expect(build('', change)).rejects.toBe(broken);
     });
 
     it('rejects with the reason of the signal', async () => {
@@ -101,7 +113,12 @@ export function imageBuilderContract(
         abort.abort(reason);
         return tarOf({ Dockerfile: 'FROM busybox\n' });
       };
-      await expect(build('', { openContext }, abort.signal)).rejects.toBe(reason);
+      const files = filesOf({ Dockerfile: 'FROM scratch\n' }, (content) => {
+        abort.abort(reason);
+        return Readable.from([content]);
+      });
+      const change = contextKind === 'tar' ? { openContext } : { files };
+      await expect(build('', change, abort.signal)).rejects.toBe(reason);
     });
   });
 }
@@ -119,6 +136,33 @@ export const requestOf = (
   preferred: 'buildkit',
   ...change,
 });
+
+const noTar = (): never => {
+  throw new Error('the context was to go file by file');
+};
+
+type ReadFile = (content: Buffer) => AsyncIterable<Buffer>;
+
+/** The same files one by one; a key of their own makes the engine ask for each of them. */
+function filesOf(
+  files: Readonly<Record<string, string>>,
+  read: ReadFile = (content) => Readable.from([content]),
+): ContextSource {
+  const entries = Object.entries(files).map(([path, text]) => {
+    const sizeBytes = Buffer.byteLength(text);
+    return {
+      type: 'file',
+      path,
+      rawPath: undefined,
+      mode: 0o644,
+      mtimeSeconds: 1,
+      mtimeNs: 1n,
+      sizeBytes,
+    } as const;
+  });
+  const offered = { entries, read: (file: OfferedFile) => read(Buffer.from(files[file.path] ?? '')) };
+  return { key: randomUUID(), offer: () => Promise.resolve(offered) };
+}
 
 function tarOf(files: Readonly<Record<string, string>>): Readable {
   const tar = pack();

@@ -1,8 +1,10 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 
-/** A way to a TCP port on which every connection can be cut at any moment. */
+/** A way to a TCP port on which every connection can be cut at any moment, and on which bytes are counted. */
 export class CuttingProxy implements AsyncDisposable {
+  /** What has gone to the port. */
+  sentBytes = 0;
   private readonly sockets = new Set<Socket>();
 
   private constructor(private readonly server: Server) {}
@@ -32,6 +34,7 @@ export class CuttingProxy implements AsyncDisposable {
   }
 
   private join(client: Socket, device: Socket): void {
+    client.on('data', (piece: Buffer) => (this.sentBytes += piece.length));
     for (const [socket, other] of [
       [client, device],
       [device, client],

@@ -118,7 +118,7 @@ class ContextWalk {
     try {
       const names = readdirSync(at);
       if (typeof at === 'string' && !names.some((name) => name.includes('\uFFFD'))) {
-        return names.sort(byBytes).map((name) => ({ path: joined(folder.path, name), rawPath: undefined }));
+        return inByteOrder(names).map((name) => ({ path: joined(folder.path, name), rawPath: undefined }));
       }
       return readdirSync(at, { encoding: 'buffer' })
         .sort((a, b) => a.compare(b))
@@ -146,8 +146,11 @@ export function fsPath(source: string, { path, rawPath }: Place): string | Buffe
   return path === '' ? source : `${source}/${path}`;
 }
 
-/** UTF-16 order differs from byte order beyond the basic plane only; the order has to be the same everywhere, not pretty. */
-const byBytes = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+/** Beyond the basic plane UTF-16 order is another one; BuildKit insists on that of the bytes. */
+const inByteOrder = (names: string[]): string[] =>
+  names.some((name) => /[\ud800-\udfff]/.test(name))
+    ? names.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
+    : names.sort();
 
 function specialKind(stats: Stats): string {
   if (stats.isSocket()) return 'a socket';

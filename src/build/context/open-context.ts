@@ -8,8 +8,10 @@ import type { EmitBuildEvent } from '../build-event.js';
 import { type DockerIgnore, parseDockerIgnore } from '../docker-ignore.js';
 import { compressForLink } from './compress-for-link.js';
 import type { ContextEntry } from './context-entry.js';
+import type { ContextSource } from './context-files.js';
 import { isMissing, unreadable } from './context-error.js';
 import { listContextFiles } from './list-context-files.js';
+import { offerContext } from './offer-context.js';
 import { packContext } from './pack-context.js';
 
 export interface ContextRequest {
@@ -26,6 +28,8 @@ export interface BuildContext {
   readonly dockerfile: string;
   readonly dockerfileText: string;
   readonly entries: readonly ContextEntry[];
+  /** For a builder that keeps the files under this key. */
+  offer(key: string): ContextSource;
   /** A fresh tar, compressed as far as the link is worth it. Ends with an RdtError when a file can not be read whole. */
   open(clock: Clock, emit: EmitBuildEvent): Readable;
 }
@@ -53,6 +57,7 @@ export async function openContext(
     dockerfile,
     dockerfileText,
     entries,
+    offer: (key) => ({ key, offer: (abort) => offerContext(source, entries, abort) }),
     open: (clock, emitSent) => {
       const pieces = compressForLink(packContext(source, entries, emitSent), () => clock.monotonicMs());
       return Readable.from(pieces, { objectMode: true, highWaterMark: PIECES_AHEAD });

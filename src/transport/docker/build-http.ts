@@ -1,4 +1,5 @@
 import type { BuilderKind, EmitBuildEvent } from '../../build/build-event.js';
+import { ContextChanged } from '../../build/context/context-files.js';
 import type {
   BuildOutcome,
   ImageBuilder,
@@ -12,54 +13,129 @@ import { ClassicOutput } from './build-classic.js';
 import { readBuildMessages } from './build-message.js';
 import { BuildSteps } from './build-steps.js';
 import { type EngineAnswer, type EngineHttp, readText } from './engine-http.js';
+import { BuildSession } from './session/build-session.js';
+
+/** How the context gets to the engine. */
+type Handover =
+  | { readonly kind: 'tar'; readonly builder: BuilderKind }
+  | { readonly kind: 'session'; readonly id: string };
+
+interface Attempt {
+  readonly outcome: BuildOutcome;
+  readonly sawTrace: boolean;
+}
 
 /**
- * Builds through `POST /build`. BuildKit takes the context as a tar without a session since 18.06; an engine that has no
- * BuildKit is noticed by the lack of its trace (20.10 does not announce it in `/_ping`), and gets a classic build.
+ * Builds through `POST /build`. BuildKit asks for the files that it lacks over a session; where there is none to be had it takes the
+ * context as a tar (since 18.06). An engine that has no BuildKit is noticed by the lack of its trace (20.10 does not announce it in
+ * `/_ping`), and gets a classic build.
  */
 export class EngineImageBuilder implements ImageBuilder {
   /** Remembered, so that a device without BuildKit gets the context twice only once. */
   private withoutBuildkit = false;
+  private withoutSessions = false;
 
   constructor(private readonly http: EngineHttp) {}
 
   async build(request: ImageBuildRequest, emit: EmitBuildEvent, signal?: AbortSignal): Promise<BuildOutcome> {
-    if (this.withoutBuildkit || request.preferred === 'classic') {
-      return (await this.attempt('classic', request, emit, signal)).outcome;
-    }
-    const { outcome, sawTrace } = await this.attempt('buildkit', request, emit, signal);
+    if (this.withoutBuildkit || request.preferred === 'classic')
+      return this.buildClassic(request, emit, signal);
+    const overSession = await this.buildOverSession(request, emit, signal);
+    if (overSession !== undefined) return overSession;
+    // Without a session BuildKit takes no logins.
+    if (Object.keys(request.credentials).length > 0) return this.buildClassic(request, emit, signal);
+    const { outcome, sawTrace } = await this.attempt(
+      { kind: 'tar', builder: 'buildkit' },
+      request,
+      emit,
+      signal,
+    );
     if (sawTrace || outcome.type === 'built') return outcome;
     this.withoutBuildkit = true;
-    return (await this.attempt('classic', request, emit, signal)).outcome;
+    return this.buildClassic(request, emit, signal);
   }
 
-  private async attempt(
-    kind: BuilderKind,
+  private async buildClassic(
     request: ImageBuildRequest,
     emit: EmitBuildEvent,
     signal: AbortSignal | undefined,
-  ): Promise<{ outcome: BuildOutcome; sawTrace: boolean }> {
+  ): Promise<BuildOutcome> {
+    return (await this.attempt({ kind: 'tar', builder: 'classic' }, request, emit, signal)).outcome;
+  }
+
+  /** Undefined when the context has to go in another way. */
+  private async buildOverSession(
+    request: ImageBuildRequest,
+    emit: EmitBuildEvent,
+    signal: AbortSignal | undefined,
+  ): Promise<BuildOutcome | undefined> {
+    if (this.withoutSessions || request.files === undefined) return undefined;
+    const { dockerfile, credentials } = request;
+    const files = request.files.offer(signal);
+    const offer = { key: request.files.key, dockerfile, credentials, files };
+    const [offered, opened] = await Promise.allSettled([
+      files,
+      BuildSession.open(this.http, offer, emit, signal),
+    ]);
+    using session = opened.status === 'fulfilled' ? opened.value : undefined;
+    if (offered.status === 'rejected') throw offered.reason as Error;
+    if (opened.status === 'rejected') throw opened.reason as Error;
+    this.withoutSessions = session === undefined;
+    if (session === undefined || offered.value === undefined) return undefined;
+    // Awaited here: the session must outlive the build.
+    return await this.buildWith(session, request, emit, signal);
+  }
+
+  private async buildWith(
+    session: BuildSession,
+    request: ImageBuildRequest,
+    emit: EmitBuildEvent,
+    signal: AbortSignal | undefined,
+  ): Promise<BuildOutcome | undefined> {
+    const { outcome, sawTrace } = await this.attempt(
+      { kind: 'session', id: session.id },
+      request,
+      emit,
+      signal,
+    ).catch((error: unknown): Attempt => {
+      // The engine ends a build whose context breaks off: what broke it off says more.
+      if (signal?.aborted === true || session.failure === undefined) throw error as Error;
+      return { outcome: failedWith('buildkit', ''), sawTrace: true };
+    });
+    if (session.failure instanceof ContextChanged) return undefined;
+    if (session.failure !== undefined) throw session.failure as Error;
+    if (outcome.type === 'built' || (sawTrace && session.wasUsed)) return outcome;
+    this.withoutSessions = true;
+    return undefined;
+  }
+
+  private async attempt(
+    handover: Handover,
+    request: ImageBuildRequest,
+    emit: EmitBuildEvent,
+    signal: AbortSignal | undefined,
+  ): Promise<Attempt> {
     try {
-      const answer = await this.post(kind, request, signal);
+      const answer = await this.post(handover, request, signal);
       return await this.readAnswer(answer, request, emit, signal);
     } catch (error) {
       if (!(error instanceof EngineError)) throw error;
-      const nothing = { step: undefined, runExitCode: undefined, output: [] };
-      const failure = { builder: kind, message: error.message, ...nothing };
-      return { outcome: { type: 'failed', failure }, sawTrace: false };
+      const builder = handover.kind === 'tar' ? handover.builder : 'buildkit';
+      return { outcome: failedWith(builder, error.message), sawTrace: false };
     }
   }
 
   private post(
-    kind: BuilderKind,
+    handover: Handover,
     request: ImageBuildRequest,
     signal: AbortSignal | undefined,
   ): Promise<EngineAnswer> {
+    const overSession = handover.kind === 'session';
     return this.http.requestOk({
       method: 'POST',
       path: '/build',
       query: {
-        version: kind === 'buildkit' ? 2 : 1,
+        version: overSession || handover.builder === 'buildkit' ? 2 : 1,
         t: request.tag,
         dockerfile: request.dockerfile,
         labels: JSON.stringify(request.labels),
@@ -69,9 +145,11 @@ export class EngineImageBuilder implements ImageBuilder {
         rm: true,
         // The container of a step that failed or was interrupted goes too.
         forcerm: true,
+        remote: overSession ? 'client-session' : undefined,
+        session: overSession ? handover.id : undefined,
       },
       headers: { 'Content-Type': 'application/x-tar', ...registryHeader(request.credentials) },
-      body: request.openContext(),
+      body: overSession ? Buffer.alloc(0) : request.openContext(),
       signal,
     });
   }
@@ -81,7 +159,7 @@ export class EngineImageBuilder implements ImageBuilder {
     request: ImageBuildRequest,
     emit: EmitBuildEvent,
     signal: AbortSignal | undefined,
-  ): Promise<{ outcome: BuildOutcome; sawTrace: boolean }> {
+  ): Promise<Attempt> {
     const steps = new BuildSteps(emit);
     const buildkit = new BuildkitOutput(steps, emit);
     const classic = new ClassicOutput(steps, emit);
@@ -110,6 +188,13 @@ export class EngineImageBuilder implements ImageBuilder {
     const answer = await this.http.requestOk({ method: 'GET', path, signal });
     return (JSON.parse(await readText(answer.body)) as { Id: string }).Id;
   }
+}
+
+function failedWith(builder: BuilderKind, message: string): BuildOutcome {
+  return {
+    type: 'failed',
+    failure: { builder, message, step: undefined, runExitCode: undefined, output: [] },
+  };
 }
 
 /** The engine decodes the alphabet for URLs, with its padding (Go's `base64.URLEncoding`). */

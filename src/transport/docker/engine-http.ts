@@ -15,7 +15,8 @@ export interface EngineRequest {
   readonly path: string;
   /** Undefined values are left out. */
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
-  readonly headers?: Readonly<Record<string, string>>;
+  /** Several values go in a line each. */
+  readonly headers?: Readonly<Record<string, string | readonly string[]>>;
   /** A Buffer goes with its length, a stream in chunks as fast as the engine reads it; the stream is destroyed when the request ends early. */
   readonly body?: Readable | Buffer;
   readonly signal?: AbortSignal | undefined;
@@ -77,12 +78,12 @@ export class EngineHttp implements AsyncDisposable {
   }
 
   /**
-   * Turns the connection of a request into a raw byte stream (exec, attach): `end()` is a half-close.
+   * Turns the connection of a request into a raw byte stream (exec, attach; `h2c` for a session): `end()` is a half-close.
    * An answer of 400 or more rejects with an `EngineError`.
    */
-  async upgrade(asked: EngineRequest): Promise<Duplex> {
+  async upgrade(asked: EngineRequest, protocol: 'tcp' | 'h2c' = 'tcp'): Promise<Duplex> {
     const exchange = new Exchange(
-      this.send(asked, { Connection: 'Upgrade', Upgrade: 'tcp' }),
+      this.send(asked, { Connection: 'Upgrade', Upgrade: protocol }),
       asked,
       this.description,
     );
