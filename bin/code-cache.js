@@ -60,10 +60,19 @@ function codeCacheOf(source) {
         renameSync(fresh, file);
       } catch {
         // A full disk, or a home that cannot be written to: the next run is as slow as this one.
-        rmSync(fresh, { force: true });
+        removeLeftover(fresh);
       }
     },
   };
+}
+
+/** @param {string} file */
+function removeLeftover(file) {
+  try {
+    rmSync(file, { force: true });
+  } catch {
+    // A folder that may not even be looked into: nothing of ours is in it.
+  }
 }
 
 /**

@@ -151,10 +151,12 @@ describe('an image file as the target', () => {
     mkdirSync(folder);
     execFileSync('chown', ['65534', folder]);
     const target = `${folder}/card.img`;
+    // Nor a home: this one may not even be looked into.
     const { exitCode, stderr } = await rdtFlash([packed('os.img.gz'), '-d', target, '--yes'], {
       uid: 65534,
+      env: { HOME: '/root' },
     });
-    expect(stderr).not.toMatch(/^(rdt:|failed)/m);
+    expect(stderr).not.toMatch(/^(rdt:|failed)|Error/m);
     expect(exitCode).toBe(0);
     expect(readFileSync(target).equals(IMAGE)).toBe(true);
   });
