@@ -1,12 +1,17 @@
 import { content, isWhole, type LogLine } from '../logs/log-line.js';
 import type { LogView } from '../logs/log-view.js';
 import type { EmitPushEvent } from '../push/push-event.js';
+import { throttled } from '../push/throttle.js';
 import type { Runtime } from '../runtime.js';
 import type { EmitWatchEvent } from '../watch/watch-event.js';
+import { formatBytes } from './amounts.js';
 import { BuildLines } from './build-lines.js';
 import { createJsonView } from './push-view.js';
 import { styleFor } from './style.js';
 import { type WatchLine, watchLines } from './watch-lines.js';
+
+/** A large sync says how far it is this often. */
+const PROGRESS_EVERY_MS = 2_000;
 
 /** Where a watch shows what it does, and what the app prints. */
 export interface WatchView {
@@ -31,12 +36,16 @@ export function createWatchView(runtime: Runtime, { timing, showPush, log }: Wat
     stderr.write(`${isInLine ? '\n' : ''}${style[weight](text)}\n`);
     isInLine = false;
   };
+  const progress = throttled(clock, PROGRESS_EVERY_MS, (sentBytes: number, totalBytes: number) =>
+    say({ text: `sending ${formatBytes(sentBytes)} of ${formatBytes(totalBytes)}`, weight: 'dim' }),
+  );
   let build = new BuildLines(stderr, clock);
   let isWatching = false;
   let hasOutput = false;
   const emit: EmitWatchEvent = (event) => {
     if (event.type === 'watching') isWatching = true;
     if (event.type === 'decision') build = new BuildLines(stderr, clock);
+    if (isWatching && event.type === 'sync-progress') return progress(event.sentBytes, event.totalBytes);
     const said = watchLines(event, { timing, isWatching, hasOutput });
     if (!('type' in said)) return said.forEach(say);
     if (isWatching && said.type === 'build') return build.handle(said.event);

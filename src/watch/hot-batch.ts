@@ -1,4 +1,5 @@
 import { changedPaths, rulesFor } from '../push/on-change.js';
+import { throttled } from '../push/throttle.js';
 import { refuseMassDeletion, runRulesAndTakeEffect } from '../push/sync-step.js';
 import type { CommitOutcome } from '../sync/commit.js';
 import type { Deployed, Deployment } from '../sync/deployment.js';
@@ -12,6 +13,7 @@ import type { BatchSummary, BatchTiming } from './watch-event.js';
 
 /** A file that was being written to is looked at again after this, whatever its events say. */
 const RESTLESS_MS = 100;
+const PROGRESS_EVERY_MS = 1_000;
 /** For the first line after a restart. */
 const FIRST_LINE_MS = 3_000;
 
@@ -60,7 +62,8 @@ export class HotBatch {
   private async carryOut(container: Container, planned: Planned): Promise<CommitOutcome> {
     const running = await this.runningFor(planned.plan, container);
     const outcome = await this.commit(running, planned);
-    if (outcome.kind === 'committed') await this.takeEffect(running, planned, outcome);
+    if (outcome.kind === 'committed' && hasArrived(planned.plan, outcome))
+      await this.takeEffect(running, planned, outcome);
     return outcome;
   }
 
@@ -97,6 +100,9 @@ export class HotBatch {
     // The answer may be lost when all of it has arrived.
     memory.owe(changedPaths(plan, local.tree));
     this.packedMs = this.now();
+    const tell = throttled(held.clock, PROGRESS_EVERY_MS, (sentBytes: number, totalBytes: number) =>
+      this.session.emit({ type: 'sync-progress', sentBytes, totalBytes }),
+    );
     const outcome = await syncContainer(
       { engine, container, source, destination, store, signal, channel: this.channel },
       {
@@ -105,7 +111,10 @@ export class HotBatch {
         plan,
         unobserved: false,
         scannedAtMs: local.scannedAtMs,
-        onProgress: () => (this.packedMs = this.now()),
+        onProgress: (sentBytes, totalBytes) => {
+          this.packedMs = this.now();
+          tell(sentBytes, totalBytes);
+        },
       },
     );
     this.sentMs = this.now();
@@ -185,6 +194,10 @@ export class HotBatch {
     return this.session.held.clock.monotonicMs();
   }
 }
+
+/** False when all of it was still being written to: then there is nothing to restart the app for. */
+const hasArrived = ({ uploads, deletions, obstacles }: SyncPlan, { packed }: Committed): boolean =>
+  uploads.length === 0 || packed.changing.length < uploads.length || deletions.length + obstacles.length > 0;
 
 const EFFECTS = {
   container: 'restarted',
