@@ -3,7 +3,6 @@ import {
   chmodSync,
   mkdirSync,
   mkdtempSync,
-  readFileSync,
   renameSync,
   rmSync,
   statSync,
@@ -17,10 +16,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { BuildEvent } from '../../src/build/build-event.js';
 import { buildImage } from '../../src/build/build-image.js';
+import type { ContextSource } from '../../src/build/context/context-files.js';
+import type { ImageBuilder } from '../../src/build/image-builder.js';
 import { ExitCode } from '../../src/errors.js';
 import { EngineImageBuilder } from '../../src/transport/docker/build-http.js';
 import { EngineHttp } from '../../src/transport/docker/engine-http.js';
 import { TcpDialer } from '../../src/transport/docker/tcp-dialer.js';
+import { eventually } from '../testbed/eventually.js';
 import { LINK_PROFILES, VirtualDevice } from '../testbed/virtual-device.js';
 import { CuttingProxy } from './cutting-proxy.js';
 import { localTree } from './file-trees.js';
@@ -74,11 +76,13 @@ interface BuildOptions {
   readonly through?: CuttingProxy;
   readonly as?: string;
   readonly onEvent?: (event: BuildEvent) => void;
+  /** Called before each file that the device asks for is read. */
+  readonly beforeRead?: () => Promise<void>;
   readonly signal?: AbortSignal;
 }
 
 /** Builds the folder; answers with the steps, and the bytes of files that were sent. */
-async function build({ through, as = tag, onEvent, signal }: BuildOptions = {}) {
+async function build({ through, as = tag, onEvent, beforeRead, signal }: BuildOptions = {}) {
   const dialer =
     through === undefined
       ? new TcpDialer(device.address, device.enginePort)
@@ -92,8 +96,42 @@ async function build({ through, as = tag, onEvent, signal }: BuildOptions = {}) 
     onEvent?.(event);
   };
   const request = { source, tag: as, labels: {}, platform: process.platform, clock };
-  const built = await buildImage(request, new EngineImageBuilder(http), emit, signal);
+  const engine = new EngineImageBuilder(http);
+  const builder: ImageBuilder = {
+    build: (asked, tell, abort) =>
+      engine.build({ ...asked, files: before(asked.files, beforeRead) }, tell, abort),
+  };
+  const built = await buildImage(request, builder, emit, signal);
   return { ...built, fileBytes, steps };
+}
+
+/** The same files, each of which is read after `act`. */
+function before(
+  files: ContextSource | undefined,
+  act: (() => Promise<void>) | undefined,
+): ContextSource | undefined {
+  if (files === undefined || act === undefined) return files;
+  return {
+    key: files.key,
+    async offer(signal) {
+      const offered = await files.offer(signal);
+      return (
+        offered && {
+          entries: offered.entries,
+          async *read(file) {
+            await act();
+            yield* offered.read(file);
+          },
+        }
+      );
+    },
+  };
+}
+
+/** In how many files of its disk the engine has this text. */
+async function countInCache(text: string): Promise<number> {
+  const found = await device.run(['grep', '-rlF', text, '/var/lib/docker/overlay2']);
+  return found.stdout.split('\n').filter(Boolean).length;
 }
 
 const OVER_SESSION = '[internal] load build context';
@@ -245,36 +283,42 @@ describe('a build that is cut off while files are sent', () => {
     ['by the signal', cutBySignal],
     ['by the end of the engine', () => device.killEngine()],
   ])('%s leaves nothing wrong behind', async (_how, cut) => {
-    large('1');
-    await buildsExactly();
-    large('2');
-    const abort = new AbortController();
-    let cutting: Promise<void> | undefined;
-    const onEvent = (event: BuildEvent): void => {
-      if (event.type === 'context-sent') cutting ??= cut(abort);
+    const forty = (text: string): void => {
+      for (let index = 10; index < 50; index++) write(`file${index}`, `${tag} ${text} ${index}`);
     };
-    await expect(build({ onEvent, signal: abort.signal })).rejects.toThrow();
-    await cutting;
+    forty('one');
+    await buildsExactly();
+    forty('two');
+    const abort = new AbortController();
+    let reads = 0;
+    const whenHalfArrived = async (): Promise<void> => {
+      if (++reads !== 25) return;
+      await eventually(async () => (await countInCache(`${tag} two`)) >= 20, {
+        what: 'half of the files on the device',
+        withinMs: 10_000,
+      });
+      await cut(abort);
+      // The engine's end of the session shows by itself.
+      await new Promise((resolve) => setTimeout(resolve, 2_000).unref());
+    };
+    await expect(build({ beforeRead: whenHalfArrived, signal: abort.signal })).rejects.toThrow();
     if (!abort.signal.aborted) await device.startEngine();
     await buildsExactly();
-    large('1');
+    forty('one');
     await buildsExactly();
   });
 
   it('by the cable ends with exit code 4, and the next one is right', async () => {
-    const abort = new AbortController();
     large('1');
     await buildsExactly();
     large('3');
-    let unplugged: Promise<void> | undefined;
-    const onEvent = (event: BuildEvent): void => {
-      if (event.type === 'context-sent') unplugged ??= device.unplug();
+    let reads = 0;
+    const unplugAtSecond = async (): Promise<void> => {
+      if (++reads === 2) await device.unplug();
     };
-    const cutOff = expect(build({ onEvent, signal: abort.signal })).rejects.toMatchObject({
+    await expect(build({ beforeRead: unplugAtSecond })).rejects.toMatchObject({
       exitCode: ExitCode.unreachable,
     });
-    await cutOff;
-    await unplugged;
     await device.plug();
     await buildsExactly();
   });
@@ -283,12 +327,14 @@ describe('a build that is cut off while files are sent', () => {
 describe('a file that changes between two looks at it', () => {
   it('makes the context go as a tar, which has it as it is', async () => {
     write('moving', 'first');
-    for (let index = 0; index < 20; index++) write(`ballast${index}`, Buffer.alloc(200_000, index));
-    const onEvent = (event: BuildEvent): void => {
-      if (event.type === 'step-started' && event.step.number === 1) write('moving', 'later');
+    let reads = 0;
+    const editAtFirst = (): Promise<void> => {
+      if (++reads === 1) write('moving', 'later');
+      return Promise.resolve();
     };
-    await build({ onEvent });
+    const { steps } = await build({ beforeRead: editAtFirst });
+    expect(steps).toContain('[internal] load remote build context');
     const { stdout } = await device.docker('run', '--rm', tag, 'cat', '/ctx/moving');
-    expect(stdout).toBe(readFileSync(at('moving'), 'utf8'));
+    expect(stdout).toBe('later');
   });
 });
