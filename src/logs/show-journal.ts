@@ -159,7 +159,7 @@ class Journal {
 const from = (cursor: string): string => `--cursor=${cursor}`;
 
 function firstArgv({ follow, tail, since, until }: JournalRequest): string[] {
-  const argv = [...JOURNALCTL];
+  const argv: string[] = [...JOURNALCTL];
   if (follow) argv.push('--follow');
   if (until !== undefined) argv.push(`--until=${systemdTime(until, Math.ceil)}`);
   if (since !== undefined) argv.push(`--since=${systemdTime(since, Math.floor)}`);
