@@ -59,7 +59,7 @@ async function build(
   const credentials = await credentialsFor(context, request, signal);
   const { dockerfile } = context;
   const open = () => context.open(clock, emit);
-  const files = context.offer(contextKey(request));
+  const files = context.files(contextKey(request));
   const outcome = await builder.build(
     { openContext: open, files, dockerfile, tag, labels, buildArgs, credentials, preferred: 'buildkit' },
     emit,

@@ -115,15 +115,13 @@ function before(
     key: files.key,
     async offer(signal) {
       const offered = await files.offer(signal);
-      return (
-        offered && {
-          entries: offered.entries,
-          async *read(file) {
-            await act();
-            yield* offered.read(file);
-          },
-        }
-      );
+      return {
+        entries: offered.entries,
+        async *read(file) {
+          await act();
+          yield* offered.read(file);
+        },
+      };
     },
   };
 }

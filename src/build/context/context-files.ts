@@ -26,11 +26,8 @@ export interface ContextFiles {
 export interface ContextSource {
   /** What the builder keeps the files under: the same for each build of one folder into one app. */
   readonly key: string;
-  /**
-   * Reads every file once. Undefined when the context can not be told in this way: a name that is not UTF-8.
-   * @throws RdtError when a file can not be read.
-   */
-  offer(signal?: AbortSignal): Promise<ContextFiles | undefined>;
+  /** Reads every file once. @throws RdtError when one can not be read; the signal's reason. */
+  offer(signal: AbortSignal): Promise<ContextFiles>;
 }
 
 /** A file is not what was offered any more: the context has to be handed over in another way, or once more. */

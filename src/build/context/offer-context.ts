@@ -1,6 +1,12 @@
 import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
-import { ContextChanged, type ContextFiles, type OfferedEntry, type OfferedFile } from './context-files.js';
+import {
+  ContextChanged,
+  type ContextFiles,
+  type ContextSource,
+  type OfferedEntry,
+  type OfferedFile,
+} from './context-files.js';
 import type { ContextEntry, ContextFile } from './context-entry.js';
 import { fsPath } from './list-context-files.js';
 import { openForStreaming, readSnapshot, SNAPSHOT_LIMIT_BYTES } from './read-file-content.js';
@@ -11,13 +17,22 @@ const NS_PER_SECOND = 1_000_000_000;
 const BYTES_BETWEEN_BREATHS = 4 * 1024 * 1024;
 const ENTRIES_BETWEEN_BREATHS = 500;
 
-/** See `ContextSource.offer`. A file that has gone since it was listed is left out. */
-export async function offerContext(
+/** Undefined when the context can not be told file by file: something in it has a name that is not UTF-8. */
+export function contextSource(
   source: string,
   entries: readonly ContextEntry[],
-  signal?: AbortSignal,
-): Promise<ContextFiles | undefined> {
+  key: string,
+): ContextSource | undefined {
   if (!entries.every(isUtf8)) return undefined;
+  return { key, offer: (signal) => offerContext(source, entries, signal) };
+}
+
+/** A file that has gone since it was listed is left out. */
+async function offerContext(
+  source: string,
+  entries: readonly ContextEntry[],
+  signal: AbortSignal,
+): Promise<ContextFiles> {
   const offered: OfferedEntry[] = [];
   let bytesRead = 0;
   for (const [index, entry] of entries.entries()) {
@@ -27,7 +42,7 @@ export async function offerContext(
     if (bytesRead < BYTES_BETWEEN_BREATHS && index % ENTRIES_BETWEEN_BREATHS !== 0) continue;
     bytesRead = 0;
     await setImmediate();
-    signal?.throwIfAborted();
+    signal.throwIfAborted();
   }
   return { entries: offered, read: (file) => readOffered(source, file) };
 }

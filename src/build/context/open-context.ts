@@ -11,7 +11,7 @@ import type { ContextEntry } from './context-entry.js';
 import type { ContextSource } from './context-files.js';
 import { isMissing, unreadable } from './context-error.js';
 import { listContextFiles } from './list-context-files.js';
-import { offerContext } from './offer-context.js';
+import { contextSource } from './offer-context.js';
 import { packContext } from './pack-context.js';
 
 export interface ContextRequest {
@@ -28,8 +28,8 @@ export interface BuildContext {
   readonly dockerfile: string;
   readonly dockerfileText: string;
   readonly entries: readonly ContextEntry[];
-  /** For a builder that keeps the files under this key. */
-  offer(key: string): ContextSource;
+  /** For a builder that keeps the files under this key; undefined when a name is not UTF-8. */
+  files(key: string): ContextSource | undefined;
   /** A fresh tar, compressed as far as the link is worth it. Ends with an RdtError when a file can not be read whole. */
   open(clock: Clock, emit: EmitBuildEvent): Readable;
 }
@@ -57,7 +57,7 @@ export async function openContext(
     dockerfile,
     dockerfileText,
     entries,
-    offer: (key) => ({ key, offer: (abort) => offerContext(source, entries, abort) }),
+    files: (key) => contextSource(source, entries, key),
     open: (clock, emitSent) => {
       const pieces = compressForLink(packContext(source, entries, emitSent), () => clock.monotonicMs());
       return Readable.from(pieces, { objectMode: true, highWaterMark: PIECES_AHEAD });

@@ -71,19 +71,20 @@ export class EngineImageBuilder implements ImageBuilder {
   ): Promise<BuildOutcome | undefined> {
     if (this.withoutSessions || request.files === undefined) return undefined;
     const { dockerfile, credentials } = request;
-    const files = request.files.offer(signal);
+    const over = new AbortController();
+    const whileOpen = signal === undefined ? over.signal : AbortSignal.any([signal, over.signal]);
+    const files = request.files.offer(whileOpen);
+    // Whoever asks for the files hears of it; nobody does when there is no session.
+    files.catch(() => undefined);
     const offer = { key: request.files.key, dockerfile, credentials, files };
-    const [offered, opened] = await Promise.allSettled([
-      files,
-      BuildSession.open(this.http, offer, emit, signal),
-    ]);
-    using session = opened.status === 'fulfilled' ? opened.value : undefined;
-    if (offered.status === 'rejected') throw offered.reason as Error;
-    if (opened.status === 'rejected') throw opened.reason as Error;
-    this.withoutSessions = session === undefined;
-    if (session === undefined || offered.value === undefined) return undefined;
-    // Awaited here: the session must outlive the build.
-    return await this.buildWith(session, request, emit, signal);
+    try {
+      using session = await BuildSession.open(this.http, offer, emit, signal);
+      this.withoutSessions = session === undefined;
+      // Awaited here: the session must outlive the build.
+      return session === undefined ? undefined : await this.buildWith(session, request, emit, signal);
+    } finally {
+      over.abort();
+    }
   }
 
   private async buildWith(

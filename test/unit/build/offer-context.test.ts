@@ -1,13 +1,15 @@
 import { symlinkSync, utimesSync, writeFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import type { ContextEntry } from '../../../src/build/context/context-entry.js';
 import {
   ContextChanged,
   type ContextFiles,
+  type ContextSource,
   type OfferedFile,
 } from '../../../src/build/context/context-files.js';
 import { listContextFiles } from '../../../src/build/context/list-context-files.js';
-import { offerContext } from '../../../src/build/context/offer-context.js';
+import { contextSource } from '../../../src/build/context/offer-context.js';
 import { parseDockerIgnore } from '../../../src/build/docker-ignore.js';
 import { temporaryFolder } from './temporary-folder.js';
 
@@ -16,11 +18,16 @@ async function listed(source: string) {
   return listContextFiles({ source, ignore, platform: process.platform }, () => undefined);
 }
 
-async function offer(source: string): Promise<ContextFiles> {
-  const files = await offerContext(source, await listed(source));
-  if (files === undefined) throw new Error('the context was not offered');
-  return files;
-}
+const sourceOf = (source: string, entries: readonly ContextEntry[]): ContextSource => {
+  const found = contextSource(source, entries, 'key');
+  if (found === undefined) throw new Error('the context was not offered');
+  return found;
+};
+
+const NEVER = new AbortController().signal;
+
+const offer = async (source: string): Promise<ContextFiles> =>
+  sourceOf(source, await listed(source)).offer(NEVER);
 
 const fileOf = ({ entries }: ContextFiles, name: string): OfferedFile => {
   const entry = entries.find(({ path: at }) => at === name);
@@ -87,22 +94,23 @@ describe('the context as it is offered to a builder', () => {
     const source = temporaryFolder({ a: '', b: '' });
     const entries = await listed(source);
     rmSync(path.join(source, 'a'));
-    expect((await offerContext(source, entries))?.entries.map(({ path: at }) => at)).toEqual(['b']);
+    expect((await sourceOf(source, entries).offer(NEVER)).entries.map(({ path: at }) => at)).toEqual(['b']);
   });
 
   it.skipIf(process.platform !== 'linux')('is not offered when a name or a link is not UTF-8', async () => {
     const raw = Buffer.from([0xff]);
     const named = temporaryFolder({});
     writeFileSync(Buffer.concat([Buffer.from(`${named}/`), raw]), '');
-    expect(await offerContext(named, await listed(named))).toBeUndefined();
+    expect(contextSource(named, await listed(named), 'key')).toBeUndefined();
     const linked = temporaryFolder({});
     symlinkSync(raw, path.join(linked, 'link'));
-    expect(await offerContext(linked, await listed(linked))).toBeUndefined();
+    expect(contextSource(linked, await listed(linked), 'key')).toBeUndefined();
   });
 
   it('is not read further when the signal is aborted', async () => {
     const source = temporaryFolder({ a: '' });
     const reason = new Error('enough');
-    await expect(offerContext(source, await listed(source), AbortSignal.abort(reason))).rejects.toBe(reason);
+    const aborted = AbortSignal.abort(reason);
+    await expect(sourceOf(source, await listed(source)).offer(aborted)).rejects.toBe(reason);
   });
 });

@@ -32,8 +32,8 @@ export interface SessionOffer {
   /** In the context, with forward slashes. */
   readonly dockerfile: string;
   readonly credentials: RegistryCredentials;
-  /** Needed when the engine asks for it, which is not before the build is asked for. */
-  readonly files: Promise<ContextFiles | undefined>;
+  /** The engine waits for it: it is asked to build while the files are still read. */
+  readonly files: Promise<ContextFiles>;
 }
 
 /**
@@ -142,8 +142,8 @@ export class BuildSession implements Disposable {
   ): Promise<number> {
     this.wasUsed = true;
     const files = await this.offer.files;
-    const entries = files === undefined ? undefined : this.folder(files, name, followPaths);
-    if (files === undefined || entries === undefined) return GrpcStatus.notFound;
+    const entries = this.folder(files, name, followPaths);
+    if (entries === undefined) return GrpcStatus.notFound;
     await new DiffCopy(call, files, entries, this.emit).serve();
     return GrpcStatus.ok;
   }
