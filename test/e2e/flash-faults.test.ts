@@ -83,7 +83,7 @@ describe('a fault on the way', () => {
         'sh',
         [
           '-c',
-          `exec 3<>'${fifo}'; head -c ${size - 100_000} '${packed('os.img.xz')}' >&3; echo fed; exec sleep 1000`,
+          `exec 3>'${fifo}'; head -c ${size - 100_000} '${packed('os.img.xz')}' >&3; echo fed; exec sleep 1000`,
         ],
         { stdio: ['ignore', 'pipe', 'ignore'] },
       );
