@@ -65,7 +65,10 @@ it(`is in step after ${STEPS} random steps while connections, containers, apps a
   expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
 });
 
-/** Each resolves when it is over. Reboots are rarer than the rest: they take seconds. */
+/**
+ * Each resolves when it is over. Reboots are rarer than the rest: they take seconds. A pause is not among them: an engine 20.10 that pauses
+ * a container just when a program is started in it never unpauses it again.
+ */
 function faultsOf(app: WatchedApp, proxy: CuttingProxy): readonly (() => Promise<void>)[] {
   const cut = (): Promise<void> => {
     proxy.cut();
@@ -83,10 +86,6 @@ function faultsOf(app: WatchedApp, proxy: CuttingProxy): readonly (() => Promise
     () => docker('kill', '--signal', 'KILL'),
     () => device.restartEngine(),
     () => device.reboot({ powerCut: true }),
-    async () => {
-      await docker('pause');
-      await docker('unpause');
-    },
   ];
 }
 
