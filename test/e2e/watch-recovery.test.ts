@@ -49,7 +49,15 @@ it.each([
     'replaced',
     async (app: WatchedApp) => {
       await app.docker('rm', '--force', app.name);
-      await app.docker('run', '--detach', '--label', `io.resin.rdt.app=${app.name}`, '--name', app.name, app.name);
+      await app.docker(
+        'run',
+        '--detach',
+        '--label',
+        `io.resin.rdt.app=${app.name}`,
+        '--name',
+        app.name,
+        app.name,
+      );
     },
   ],
 ] as const)('is in step again after the container was %s by somebody else', async (name, act) => {
@@ -59,7 +67,7 @@ it.each([
   expect(await app.andThen('app-changed', () => act(app))).toMatchObject({ what: name });
   app.write('version', '3\n');
   await app.untilInStep();
-  expect((await app.state()).running).toBe(true);
+  await app.untilEvent(({ type, text }) => type === 'output' && text === 'version 3');
 });
 
 it('waits while the container is paused', async () => {
