@@ -102,7 +102,9 @@ it('keeps an app without a shell in step, and says so when only a build can', as
   await app.expectInStep();
   await app.andThen('done', () => app.remove('b.txt'));
   expect(app.ofType('decision').at(-1)).toMatchObject({ decision: { action: 'build' } });
-  expect(JSON.stringify(app.ofType('decision').at(-1))).toContain('files were deleted, and the container has no shell');
+  expect(JSON.stringify(app.ofType('decision').at(-1))).toContain(
+    'files were deleted, and the container has no shell',
+  );
   await app.untilInStep();
 });
 

@@ -69,7 +69,11 @@ describe('the command of a rule', () => {
   it('that fails is told, and ends nothing', async () => {
     const { events, running } = await run('migrate', () => 4);
     await running;
-    expect(events.at(-1)).toMatchObject({ type: 'rule-failed', command: 'migrate', message: expect.stringContaining('4') as string });
+    expect(events.at(-1)).toMatchObject({
+      type: 'rule-failed',
+      command: 'migrate',
+      message: expect.stringContaining('4') as string,
+    });
   });
 
   it('fails with the connection', async () => {
@@ -93,6 +97,9 @@ describe('the command of a rule', () => {
   ])('%s without a shell fails with a reason', async (command, status, reason) => {
     const { events, running } = await run(command, () => status, false);
     await running;
-    expect(events.at(-1)).toMatchObject({ type: 'rule-failed', message: expect.stringContaining(reason) as string });
+    expect(events.at(-1)).toMatchObject({
+      type: 'rule-failed',
+      message: expect.stringContaining(reason) as string,
+    });
   });
 });

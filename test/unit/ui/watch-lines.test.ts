@@ -9,12 +9,22 @@ function text(event: WatchEvent, given: Partial<WatchScene> = {}): string {
   return 'type' in lines ? `as a push: ${lines.type}` : lines.map((line) => line.text).join('\n');
 }
 
-const batch = { files: 3, deleted: 1, bytes: 5, channel: 'warm', effect: 'restarted', durationMs: 142 } as const;
+const batch = {
+  files: 3,
+  deleted: 1,
+  bytes: 5,
+  channel: 'warm',
+  effect: 'restarted',
+  durationMs: 142,
+} as const;
 
 it.each([
   [batch, '3 files, 1 deleted -> restarted in 142 ms'],
   [{ ...batch, files: 1, deleted: 0, effect: 'none' }, '1 file -> synced in 142 ms'],
-  [{ ...batch, files: 0, deleted: 2, effect: 'restarted-process' }, '2 deleted -> process restarted in 142 ms'],
+  [
+    { ...batch, files: 0, deleted: 2, effect: 'restarted-process' },
+    '2 deleted -> process restarted in 142 ms',
+  ],
 ] as const)('says what became of a batch in one line', (summary, line) => {
   expect(text({ type: 'batch', batch: summary })).toBe(line);
 });
@@ -28,13 +38,24 @@ it('gives the parts of a batch only where they are asked for', () => {
 });
 
 it('shows the last lines of an app that ended only where its lines are not shown anyway', () => {
-  const exited = { type: 'app-exited', app: 'a', exitCode: 1, restarts: false, lastLines: ['\u001b[31moh'] } as const;
+  const exited = {
+    type: 'app-exited',
+    app: 'a',
+    exitCode: 1,
+    restarts: false,
+    lastLines: ['\u001b[31moh'],
+  } as const;
   expect(text(exited)).toBe('a ended with exit code 1; the next change starts it again\n  oh');
   expect(text(exited, { hasOutput: true })).toBe('a ended with exit code 1; the next change starts it again');
 });
 
 it('explains a failed build once', () => {
-  const failed = { type: 'build-failed', message: 'Dockerfile:2: no', hint: 'why\nso', oldAppRuns: true } as const;
+  const failed = {
+    type: 'build-failed',
+    message: 'Dockerfile:2: no',
+    hint: 'why\nso',
+    oldAppRuns: true,
+  } as const;
   expect(text({ ...failed, again: false })).toBe(
     'Dockerfile:2: no\n  why\n  so\nthe old app runs on, and the next change tries again',
   );

@@ -13,12 +13,15 @@ async function lookAt(files: Readonly<Record<string, string>>, listed: readonly 
   return { folder, triggers };
 }
 
-it.each(['Dockerfile', 'package.json', '.dockerignore', 'lib/listed.txt'])('sees that %s changed', async (path) => {
-  const { folder, triggers } = await lookAt({ [path]: '1' }, ['lib/listed.txt']);
-  writeFileSync(join(folder, path), '2');
-  expect((await triggers.look(never)).reasons).toEqual([`${path} changed`]);
-  expect((await triggers.look(never)).reasons).toEqual([]);
-});
+it.each(['Dockerfile', 'package.json', '.dockerignore', 'lib/listed.txt'])(
+  'sees that %s changed',
+  async (path) => {
+    const { folder, triggers } = await lookAt({ [path]: '1' }, ['lib/listed.txt']);
+    writeFileSync(join(folder, path), '2');
+    expect((await triggers.look(never)).reasons).toEqual([`${path} changed`]);
+    expect((await triggers.look(never)).reasons).toEqual([]);
+  },
+);
 
 it('sees triggers come and go', async () => {
   const { folder, triggers } = await lookAt({ Dockerfile: '1' });

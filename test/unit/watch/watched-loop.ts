@@ -102,10 +102,7 @@ export class WatchedLoop implements AsyncDisposable {
   }
 
   /** Resolves with the first event of this type after the `after` first ones. */
-  async untilEvent<T extends AnyEvent['type']>(
-    type: T,
-    after = 0,
-  ): Promise<Extract<AnyEvent, { type: T }>> {
+  async untilEvent<T extends AnyEvent['type']>(type: T, after = 0): Promise<Extract<AnyEvent, { type: T }>> {
     for (;;) {
       const found = this.events.slice(after).find((event) => event.type === type);
       if (found !== undefined) return found as Extract<AnyEvent, { type: T }>;
