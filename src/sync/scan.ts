@@ -1,7 +1,8 @@
 import { hashFile } from './hash-file.js';
 import type { IgnoreRules } from './ignore-rules.js';
 import { type ListedEntry, listFolder, type ListOptions, type UnreadFile } from './list-folder.js';
-import { type LocalEntry, type LocalTree, sameStamp } from './tree.js';
+import { withChanges } from './layered-tree.js';
+import { type LocalEntry, type LocalTree, sameEntry, sameStamp } from './tree.js';
 import { Turns } from './turns.js';
 
 export interface ScanOptions extends ListOptions {
@@ -28,27 +29,34 @@ export async function listTree(options: ScanOptions): Promise<Listing> {
 }
 
 /**
- * Reads the files of a listing and gives each its hash; a file with the size and stamp that `known` holds is not read.
+ * Reads the files of a listing and gives each its hash; what is as `known` has it is not read, and keeps its very entry.
  * @throws RdtError when a file cannot be read. One that has vanished meanwhile is left out.
  */
 export async function hashTree(listing: Listing, known: LocalTree, options: ScanOptions): Promise<LocalTree> {
-  const tree = new Map<string, LocalEntry>();
+  const changes = new Map<string, LocalEntry | undefined>();
   const turns = new Turns(options.signal);
   for (const [path, entry] of listing.entries) {
-    if (entry.kind !== 'file') {
-      tree.set(path, entry);
-      continue;
-    }
-    const before = known.get(path);
-    if (isUnchanged(entry, before)) {
-      tree.set(path, before);
-      continue;
-    }
-    const content = await hashFile(options.source, path, entry, options.signal);
-    if (content !== undefined) tree.set(path, { ...entry, ...content });
+    if (isSame(entry, known.get(path))) continue;
+    changes.set(path, await withContent(path, entry, options));
     if (turns.isOver()) await turns.next();
   }
-  return tree;
+  for (const path of known.keys()) if (!listing.entries.has(path)) changes.set(path, undefined);
+  return withChanges(known, changes);
+}
+
+async function withContent(
+  path: string,
+  entry: ListedEntry,
+  { source, signal }: ScanOptions,
+): Promise<LocalEntry | undefined> {
+  if (entry.kind !== 'file') return entry;
+  const content = await hashFile(source, path, entry, signal);
+  return content === undefined ? undefined : { ...entry, ...content };
+}
+
+function isSame(entry: ListedEntry, before: LocalEntry | undefined): boolean {
+  if (entry.kind === 'file') return isUnchanged(entry, before);
+  return before !== undefined && sameEntry(before, entry);
 }
 
 /** By git's rule: the file that was hashed as `before` need not be read again. */

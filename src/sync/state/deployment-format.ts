@@ -28,13 +28,18 @@ interface Head {
  * write, a fifth of a push that has one file to send; in columns they take a quarter of that.
  */
 export function encodeDeployment({ tree, ...deployment }: Deployment): Buffer[] {
-  const entries = [...tree.values()];
+  const paths: string[] = [];
+  const entries: LocalEntry[] = [];
+  tree.forEach((entry, path) => {
+    paths.push(path);
+    entries.push(entry);
+  });
   const hashes = entries.map((entry) => (entry.kind === 'file' ? entry.sha256 : '')).join('');
   const targets = entries.flatMap((entry) => (entry.kind === 'symlink' ? [entry.target] : []));
   const sections = [
     numbersOf(entries),
     Buffer.from(hashes, 'hex'),
-    joined([...tree.keys()]),
+    joined(paths),
     joined(targets),
     Buffer.concat(entries.flatMap(blocksOf)),
   ];
