@@ -1,4 +1,4 @@
-import { type LocalEntry, type LocalTree, NEVER, type Tree } from './tree.js';
+import { isRacy, type LocalEntry, type LocalTree, NEVER, type Tree } from './tree.js';
 
 /**
  * What rdt remembers of the last sync to one container. Kept on the laptop; it is true as long as the container's own
@@ -41,12 +41,7 @@ export interface DeploymentStore {
   save(deployment: Deployment): Promise<void>;
 }
 
-/** A file that changes within this time after it was read can keep its time stamp: git's "racy" entries. Two seconds is FAT's resolution. */
-const RACY_MS = 2000;
-
 /** Takes the trust from a stamp that is too young for it, so that the file is read again by the next scan. */
 export function withoutRacyStamp(entry: LocalEntry, scannedAtMs: number): LocalEntry {
-  const { mtimeMs, ctimeMs } = entry.stamp;
-  const isRacy = entry.kind === 'file' && Math.max(mtimeMs, ctimeMs) > scannedAtMs - RACY_MS;
-  return isRacy ? { ...entry, stamp: NEVER } : entry;
+  return entry.kind === 'file' && isRacy(entry.stamp, scannedAtMs) ? { ...entry, stamp: NEVER } : entry;
 }

@@ -30,6 +30,13 @@ export const NEVER: Stamp = { mtimeMs: -1, ctimeMs: -1, inode: -1 };
 export const sameStamp = (a: Stamp, b: Stamp): boolean =>
   a.mtimeMs === b.mtimeMs && a.ctimeMs === b.ctimeMs && a.inode === b.inode;
 
+/** A file that changes within this time after it was read can keep its time stamp: git's "racy" entries. Two seconds is FAT's resolution. */
+const RACY_MS = 2000;
+
+/** So young at `atMs` (wall clock) that an equal stamp does not prove that nothing has changed since. */
+export const isRacy = ({ mtimeMs, ctimeMs }: Pick<Stamp, 'mtimeMs' | 'ctimeMs'>, atMs: number): boolean =>
+  Math.max(mtimeMs, ctimeMs) > atMs - RACY_MS;
+
 /** `blocks` are the hashes of those of a large file (blocks.ts). */
 export type LocalEntry = TreeEntry & { readonly stamp: Stamp; readonly blocks?: Buffer | undefined };
 export type FileEntry = LocalEntry & { readonly kind: 'file' };

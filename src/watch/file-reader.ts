@@ -1,10 +1,7 @@
 import { hashFile } from '../sync/hash-file.js';
 import type { UnreadFile } from '../sync/list-folder.js';
 import { isUnchanged } from '../sync/scan.js';
-import type { LocalEntry, LocalTree, Stamp } from '../sync/tree.js';
-
-/** A file that changes within this time after it was read can keep its time stamp (git's "racy" entries). */
-const RACY_MS = 2000;
+import { isRacy, type LocalEntry, type LocalTree } from '../sync/tree.js';
 
 /** Gives files their hashes, and reads only those that it has to. */
 export class FileReader {
@@ -35,9 +32,9 @@ export class FileReader {
   ): Promise<LocalEntry | undefined> {
     const same = before.find((entry) => isUnchanged(file, entry));
     if (same !== undefined) return same;
-    const isRacy = isYoung(file.stamp);
+    const readAtMs = Date.now();
     const content = await hashFile(this.source, path, file, signal);
-    if (isRacy) this.racy.add(path);
+    if (isRacy(file.stamp, readAtMs)) this.racy.add(path);
     else this.racy.delete(path);
     return content === undefined ? undefined : { ...file, ...content };
   }
@@ -56,5 +53,3 @@ export function byInode(tree: LocalTree, paths: Iterable<string>): ReadonlyMap<n
   }
   return found;
 }
-
-const isYoung = ({ mtimeMs, ctimeMs }: Stamp): boolean => Math.max(mtimeMs, ctimeMs) > Date.now() - RACY_MS;

@@ -8,7 +8,7 @@ import {
   listFolder,
   type ListOptions,
 } from '../sync/list-folder.js';
-import { sameStamp, type Stamp } from '../sync/tree.js';
+import { isRacy, sameStamp, type Stamp } from '../sync/tree.js';
 import type { DirtyFolders } from './dirty-folders.js';
 
 /** A listed folder: what has to be kept to list it again alone. */
@@ -16,6 +16,8 @@ interface Folder {
   readonly outer: IgnoreRules;
   readonly inside: IgnoreRules;
   readonly ignoreFile: Stamp | undefined;
+  /** The `.gitignore` was so young when it was read that its stamp proves nothing. */
+  readonly isIgnoreFileRacy: boolean;
   readonly paths: readonly string[];
 }
 
@@ -137,7 +139,8 @@ class Look {
     if (folder === undefined || this.isDone(path)) return;
     this.options.entering(path);
     const listing = listFolder(this.options, path, (ignoreFile) => {
-      const isSame = sameIgnoreFile(folder.ignoreFile, ignoreFile) && !this.dirty.has(path, '.gitignore');
+      const isSame =
+        sameIgnoreFile(folder.ignoreFile, ignoreFile) && !this.mayBeOtherIgnoreFile(path, folder);
       return isSame ? folder.inside : folder.outer.enter(path, ignoreFile !== undefined);
     });
     const inner = this.take(path, folder.outer, listing);
@@ -168,7 +171,9 @@ class Look {
       this.note(path, child, entry);
     }
     for (const child of this.folders.get(path)?.paths ?? []) if (!entries.has(child)) this.drop(child);
-    this.findings.folders.set(path, { outer, inside: rules, ignoreFile, paths: [...entries.keys()] });
+    const isIgnoreFileRacy = ignoreFile !== undefined && isRacy(ignoreFile, Date.now());
+    const paths = [...entries.keys()];
+    this.findings.folders.set(path, { outer, inside: rules, ignoreFile, isIgnoreFileRacy, paths });
     return inner;
   }
 
@@ -179,6 +184,11 @@ class Look {
     if (isTouched) this.findings.touched.add(path);
     if (isTouched || before === undefined || !sameListing(before, entry))
       this.findings.found.set(path, entry);
+  }
+
+  /** With the same stamp. */
+  private mayBeOtherIgnoreFile(path: string, { isIgnoreFileRacy }: Folder): boolean {
+    return this.dirty.has(path, '.gitignore') || (isIgnoreFileRacy && this.dirty.has(path, undefined));
   }
 
   private drop(path: string): void {

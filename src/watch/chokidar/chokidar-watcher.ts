@@ -1,74 +1,106 @@
 import { basename, dirname, join, relative, sep } from 'node:path';
-import type { FSWatcher } from 'chokidar';
+import type { FSWatcher, watch } from 'chokidar';
 import { statIfThere } from '../../sync/file-content.js';
 import type { Watcher, WatcherOptions } from '../watcher.js';
+
+interface Entered {
+  readonly watcher: FSWatcher;
+  /** Tells the folder from a later one of the same name. */
+  readonly identity: string;
+  /** The folder itself was moved or deleted: chokidar may watch nothing at this path any more. */
+  moved: boolean;
+}
 
 /** It opens a file for each that it watches. */
 const LIMITS: ReadonlySet<string> = new Set(['ENOSPC', 'EMFILE', 'ENFILE']);
 const REMEDY = 'raise it with: ulimit -n 65536';
 
-/** For macOS and Windows, where chokidar knows what their events mean. */
+/**
+ * For macOS and Windows, where chokidar knows what their events mean. One chokidar for each folder and the files in it: a single one
+ * for all loses folders that are replaced, because it shares what it watches between a folder and the one above it.
+ */
 export class ChokidarWatcher implements Watcher {
   readonly description = 'file events';
-  /** Folder -> what tells it from a later one of the same name. */
-  private readonly entered = new Map<string, string>();
+  private readonly entered = new Map<string, Entered>();
+  private readonly closing = new Set<Promise<void>>();
   private exhausted = false;
 
   private constructor(
     private readonly options: WatcherOptions,
-    private readonly watcher: FSWatcher,
-  ) {
-    watcher.on('all', (event, path) => this.hear(path, event === 'change' || event.startsWith('unlink')));
-    watcher.on('raw', (_event, path, details: unknown) => this.hearRaw(path, details));
-    watcher.on('error', (error) => this.fail(error));
-  }
+    private readonly chokidar: { watch: typeof watch },
+  ) {}
 
   static async open(options: WatcherOptions): Promise<ChokidarWatcher> {
-    const { watch } = await import('chokidar');
-    const watcher = watch([], {
-      // Whether a folder is watched is said by `enter`.
+    return new ChokidarWatcher(options, await import('chokidar'));
+  }
+
+  enter(folder: string): void {
+    const absolute = join(this.options.source, folder);
+    const identity = identityOf(absolute);
+    const before = this.entered.get(folder);
+    if (this.exhausted || (before?.identity === identity && before?.moved !== true)) return;
+    this.leave(folder);
+    if (identity !== undefined)
+      this.entered.set(folder, { watcher: this.watch(folder, absolute), identity, moved: false });
+  }
+
+  leave(folder: string): void {
+    const watcher = this.entered.get(folder)?.watcher;
+    if (watcher === undefined) return;
+    this.entered.delete(folder);
+    const closing = watcher.close().finally(() => this.closing.delete(closing));
+    this.closing.add(closing);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const folder of [...this.entered.keys()]) this.leave(folder);
+    await Promise.all(this.closing);
+  }
+
+  private watch(folder: string, absolute: string): FSWatcher {
+    const watcher = this.chokidar.watch(absolute, {
       depth: 0,
+      // Folders in it are entered by themselves; that one came or went is told by a raw event.
+      ignored: (path, stats) => path !== absolute && stats?.isDirectory() === true,
       followSymlinks: false,
       // It watches a while after it is told to: what it finds then is looked at again, so that nothing before it is missed.
       ignoreInitial: false,
       atomic: false,
       ignorePermissionErrors: true,
     });
-    return new ChokidarWatcher(options, watcher);
+    watcher.on('all', (event, path) => {
+      if (event === 'unlinkDir') this.mistrust(folder);
+      this.hear(folder, path, event === 'change' || event === 'unlink');
+    });
+    watcher.on('raw', (event: unknown, name: unknown, details: unknown) => {
+      if (event === 'rename' && name === basename(absolute)) this.mistrust(folder);
+      this.hearRaw(folder, name, details);
+    });
+    watcher.on('error', (error) => this.fail(error));
+    return watcher;
   }
 
-  enter(folder: string): void {
-    const absolute = join(this.options.source, folder);
-    const identity = identityOf(absolute);
-    if (this.exhausted || this.entered.get(folder) === identity) return;
-    this.leave(folder);
-    if (identity === undefined) return;
-    this.entered.set(folder, identity);
-    this.watcher.add(absolute);
-  }
-
-  leave(folder: string): void {
-    if (this.entered.delete(folder)) this.watcher.unwatch(join(this.options.source, folder));
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.watcher.close();
+  private mistrust(folder: string): void {
+    const entered = this.entered.get(folder);
+    if (entered !== undefined) entered.moved = true;
   }
 
   /** `isNamed`: this very entry changed; otherwise it may just have been found. */
-  private hear(absolute: string, isNamed: boolean): void {
-    const path = this.relative(absolute);
-    const parent = dirname(path);
-    const folder = parent === '.' ? '' : parent;
-    // It goes on for a while to watch files of a folder that was left, and watches what it finds in a folder from outside.
+  private hear(folder: string, absolute: string, isNamed: boolean): void {
     if (this.exhausted || !this.entered.has(folder)) return;
-    this.options.onHint({ kind: 'folder', path: folder, ...(isNamed ? { name: basename(path) } : {}) });
+    const path = relative(this.options.source, absolute).split(sep).join('/');
+    const parent = dirname(path);
+    const name =
+      isNamed && path !== folder && (parent === '.' ? '' : parent) === folder ? basename(path) : undefined;
+    this.options.onHint({ kind: 'folder', path: folder, ...(name === undefined ? {} : { name }) });
   }
 
-  /** Changes that chokidar itself takes for none, such as of permissions. */
-  private hearRaw(path: string, details: unknown): void {
+  /** Changes that chokidar itself takes for none, such as of permissions. `name` may be missing, and may be that of the watched path itself. */
+  private hearRaw(folder: string, name: unknown, details: unknown): void {
     const watched = watchedPathOf(details);
-    if (watched !== undefined) this.hear(watched.endsWith(path) ? watched : join(watched, path), true);
+    if (watched === undefined) return;
+    const isInner = typeof name === 'string' && name !== '' && name !== basename(watched);
+    this.hear(folder, isInner ? join(watched, name) : watched, true);
   }
 
   private fail(error: unknown): void {
@@ -80,10 +112,6 @@ export class ChokidarWatcher implements Watcher {
     }
     this.exhausted = true;
     this.options.onExhausted({ code, remedy: REMEDY });
-  }
-
-  private relative(absolute: string): string {
-    return relative(this.options.source, absolute).split(sep).join('/');
   }
 }
 

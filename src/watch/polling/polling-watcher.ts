@@ -3,6 +3,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../../runtime.js';
 import { statIfThere } from '../../sync/file-content.js';
+import { isRacy } from '../../sync/tree.js';
 import { Turns } from '../../sync/turns.js';
 import type { Watcher, WatcherOptions } from '../watcher.js';
 
@@ -61,7 +62,7 @@ export class PollingWatcher implements Watcher {
   private *lookAtAll(): Generator<void> {
     for (const [folder, before] of this.looks) {
       const now = lookAt(join(this.options.source, folder));
-      if (now !== before) {
+      if (now === undefined || now !== before) {
         this.looks.set(folder, now);
         this.options.onHint({ kind: 'folder', path: folder });
       }
@@ -70,13 +71,16 @@ export class PollingWatcher implements Watcher {
   }
 }
 
-/** Equal as long as no entry came, went, or was written to. */
-function lookAt(folder: string): string {
+/** Equal as long as no entry came, went, or was written to; undefined when that cannot be told yet. */
+function lookAt(folder: string): string | undefined {
+  const nowMs = Date.now();
+  let isYoung = false;
   const hash = createHash('sha1');
   for (const name of namesIn(folder).sort()) {
     const stats = statIfThere(join(folder, name));
     if (stats === undefined) continue;
     const { mtimeMs, ctimeMs, ino, size } = stats;
+    isYoung ||= isRacy(stats, nowMs);
     // A folder's own time changes with what is in it, which is told of itself.
     hash.update(
       stats.isDirectory()
@@ -84,7 +88,7 @@ function lookAt(folder: string): string {
         : `${name}/${mtimeMs}/${ctimeMs}/${ino}/${size}\n`,
     );
   }
-  return hash.digest('base64');
+  return isYoung ? undefined : hash.digest('base64');
 }
 
 function namesIn(folder: string): string[] {

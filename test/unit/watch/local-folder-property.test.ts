@@ -15,10 +15,14 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, it } from 'vitest';
 import type { LocalTree } from '../../../src/sync/tree.js';
-import { sameTree } from './same-tree.js';
-import { WatchedFolder } from './watched-folder.js';
+import { ChokidarWatcher } from '../../../src/watch/chokidar/chokidar-watcher.js';
+import { PollingWatcher } from '../../../src/watch/polling/polling-watcher.js';
+import type { OpenWatcher } from '../../../src/watch/watcher.js';
+import { holdsSame, sameTree } from './same-tree.js';
+import { realClock, WatchedFolder } from './watched-folder.js';
 
 const STEPS = 600;
+const ROUNDS = 20;
 const MARK = 'mark';
 
 describe('LocalFolder after any sequence of changes', () => {
@@ -34,6 +38,36 @@ describe('LocalFolder after any sequence of changes', () => {
       if (random() < 0.1) await watched.tree();
       if (random() > 0.05) continue;
       sameTree(await atRest(watched, `after step ${step}`), await watched.walked());
+    }
+  });
+});
+
+describe('LocalFolder with another way of watching', () => {
+  const ways: readonly [string, { changes: number; pauseMs: number }, OpenWatcher][] = [
+    [
+      'polling',
+      { changes: 20, pauseMs: 0 },
+      (options) => Promise.resolve(new PollingWatcher(options, realClock, 20)),
+    ],
+    // What replaces a folder twice within 100 ms is beyond it.
+    ['chokidar', { changes: 1, pauseMs: 150 }, (options) => ChokidarWatcher.open(options)],
+  ];
+  it.each(ways)('finds everything in the end (%s)', async (_, pace, openWatcher) => {
+    await using watched = await WatchedFolder.open({ 'a/x': '1', 'a/b/y': '2', z: '3' }, { openWatcher });
+    await watched.tree();
+    const random = randomOf(4);
+    const changes = new RandomChanges(watched.source, random);
+    for (let round = 0; round < ROUNDS; round++) {
+      for (let step = 0; step < pace.changes; step++) {
+        changes.one();
+        if (random() < 0.3) await sleep(random() * 30);
+        if (random() < 0.1) await watched.tree();
+      }
+      await sleep(pace.pauseMs);
+      const expected = await watched.walked();
+      let tree = await watched.tree();
+      while (!holdsSame(tree, expected)) tree = await watched.next();
+      sameTree(tree, expected);
     }
   });
 });
