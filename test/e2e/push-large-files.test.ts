@@ -1,8 +1,16 @@
 import { execFileSync, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { closeSync, ftruncateSync, mkdirSync, openSync, renameSync, writeFileSync, writeSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { VirtualDevice } from '../testbed/virtual-device.js';
 import { HELLO, PushedApp } from './pushed-app.js';
+
+interface SyncedEvent {
+  readonly type: string;
+  readonly summary: { readonly bytes: number };
+}
+
+const isSynced = ({ type }: SyncedEvent): boolean => type === 'synced';
 
 let device: VirtualDevice;
 let app: PushedApp;
@@ -80,6 +88,27 @@ describe('large and many', () => {
       .slice(0, 64);
     expect(await app.exec('sha256sum', 'large')).toBe(`${local}  large`);
     app.remove('large');
+    await app.push();
+  });
+
+  it('one that the image brought along is patched where it changes, and whole where it does not run', async () => {
+    const bytes = randomBytes(20 << 20);
+    app.write('data.bin', bytes);
+    await app.push('--force-build');
+    const change = async (at: number): Promise<number> => {
+      bytes.writeUInt8(bytes.readUInt8(at) ^ 255, at);
+      app.write('data.bin', bytes);
+      const { stdout } = await app.push('--json', '--restart', 'none');
+      await app.expectInStep();
+      const events = stdout.split('\n').filter(Boolean);
+      const synced = events.map((line) => JSON.parse(line) as SyncedEvent).find(isSynced);
+      return synced?.summary.bytes ?? Number.NaN;
+    };
+    expect(await change(3 << 20)).toBeLessThanOrEqual(64 << 10);
+    expect(await change(9 << 20)).toBeLessThanOrEqual(64 << 10);
+    await app.docker('stop', '--time', '1', app.name);
+    expect(await change(11 << 20)).toBe(bytes.length);
+    app.remove('data.bin');
     await app.push();
   });
 
