@@ -11,12 +11,12 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { OpenWatcher } from '../../../src/watch/watcher.js';
 import { FakeClock } from '../push/fake-clock.js';
 import { sameTree } from './same-tree.js';
-import { never, WatchedFolder } from './watched-folder.js';
+import { directories, never, WatchedFolder } from './watched-folder.js';
 
 describe('what LocalFolder holds', () => {
   it('is the whole folder at first', async () => {
@@ -153,12 +153,19 @@ describe('a batch', () => {
   });
 
   it('waits for the content of a file that was emptied to be written', async () => {
-    await using watched = await WatchedFolder.open({ 'a.txt': 'old' });
+    const clock = new FakeClock();
+    const hints = new Hints();
+    await using watched = await WatchedFolder.open({ 'a.txt': 'old' }, { clock, openWatcher: hints.open });
     await watched.tree();
     const next = watched.next();
     truncateSync(watched.path('a.txt'));
-    await sleep(8);
+    await hints.heard('');
+    await clock.advance(5);
+    await clock.advance(5);
     watched.write('a.txt', 'new');
+    await hints.heard('');
+    await clock.advance(15);
+    await clock.advance(25);
     expect((await next).get('a.txt')).toMatchObject({ sizeBytes: 3 });
   });
 
@@ -198,15 +205,22 @@ describe('a batch', () => {
   });
 
   it('does not end because it went on in a new folder', async () => {
-    await using watched = await WatchedFolder.open({ a: '1' });
+    const clock = new FakeClock();
+    const hints = new Hints();
+    await using watched = await WatchedFolder.open({ a: '1' }, { clock, openWatcher: hints.open });
     await watched.tree();
     const next = watched.next();
-    mkdirSync(watched.path('new'));
-    for (let file = 0; file < 8; file++) {
-      await sleep(12);
-      watched.write(`new/f${file}`, 'x');
-    }
-    expect((await next).has('new/f7')).toBe(true);
+    mkdirSync(watched.path('new/deep'), { recursive: true });
+    await hints.heard('');
+    await clock.advance(25);
+    await clock.advance(20);
+    watched.write('new/deep/file', 'x');
+    await hints.heard('new/deep');
+    await clock.advance(20);
+    watched.write('new/deep/last', 'x');
+    await hints.heard('new/deep');
+    await clock.advance(25);
+    expect([...(await next).keys()]).toEqual(['a', 'new', 'new/deep', 'new/deep/file', 'new/deep/last']);
   });
 
   it('leaves what happens during the refresh to the next one', async () => {
@@ -320,6 +334,29 @@ describe('a folder that nothing is heard of', () => {
     expect((await next).get('sub/a')).toMatchObject({ sizeBytes: 2 });
   });
 });
+
+/** Lets a test wait until something was heard. */
+class Hints {
+  private readonly folders: string[] = [];
+  private tell: () => void = () => undefined;
+
+  readonly open: OpenWatcher = (options) =>
+    directories({
+      ...options,
+      onHint: (hint) => {
+        options.onHint(hint);
+        if (hint.kind === 'folder') this.folders.push(hint.path);
+        this.tell();
+      },
+    });
+
+  /** Resolves when who waits for a batch has taken notice of it. */
+  async heard(folder: string): Promise<void> {
+    while (!this.folders.includes(folder)) await new Promise<void>((resolve) => (this.tell = resolve));
+    this.folders.length = 0;
+    for (let turn = 0; turn < 3; turn++) await nextTurn();
+  }
+}
 
 /** Hears nothing. */
 const deaf: OpenWatcher = () =>
