@@ -1,5 +1,5 @@
 import { watch } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename } from 'node:path';
 import { statIfThere } from '../../sync/file-content.js';
 import type { Watcher, WatcherOptions } from '../watcher.js';
 import { EventFlood } from './event-flood.js';
@@ -110,7 +110,7 @@ export class DirectoryWatcher implements Watcher {
   }
 
   private absolute(folder: string): string {
-    return join(this.options.source, folder);
+    return folder === '' ? this.options.source : `${this.options.source}/${folder}`;
   }
 }
 
