@@ -8,7 +8,7 @@ import type { Owner } from './deployment.js';
 import { piecesOf, readWhole } from './file-content.js';
 import { type Patch, PatchReader } from './patch.js';
 import { type Deletion } from './sync-plan.js';
-import { type TarHeader, TarWriter } from './tar-writer.js';
+import { type TarHeader, tarTimeNs, TarWriter } from './tar-writer.js';
 import { type FileEntry, type LocalEntry, type LocalTree, parentsOf } from './tree.js';
 
 /**
@@ -175,7 +175,7 @@ class CommitWriter {
 
   private largeSent(path: string, entry: FileEntry, contentBytes: number, isSame: boolean): void {
     if (!isSame) return this.leaveOut(path);
-    this.packed.sent.set(this.fullPath(path), { ...entry, leftMtimeMs: entry.stamp.mtimeMs });
+    this.packed.sent.set(this.fullPath(path), { ...entry, leftMtimeNs: tarTimeNs(entry.stamp.mtimeMs) });
     this.packed.contentBytes += contentBytes;
   }
 

@@ -11,6 +11,7 @@ export const DIRTY = 'dirty';
 
 /** A script renames so many entries into place, a program each; more are linked by tar itself, which takes the old file away a moment before. */
 const MOST_MOVES = 16;
+const NS_PER_SECOND = 1_000_000_000n;
 
 /** Where a staged entry goes in the end; `name` is its path. */
 export interface Placement extends TarHeader {
@@ -116,13 +117,15 @@ const numberOf = ({ linkname }: Placement): string => posix.basename(linkname);
 
 const moveLine = (placement: Placement): string => `${numberOf(placement)} ./${placement.name}\n`;
 
-/** `<number> <mode> <size> <mtime of what is patched> <length then> <from>:<count> ...`, and the path on a line of its own. */
+/** `<number> <mode> <size> <mtime> <its nanoseconds> <length then> <from>:<count> ...`, and the path on a line of its own. */
 function patchLines(placement: Placement): string[] {
   const { name, mode = 0, patch } = placement;
   if (patch === undefined) return [];
   const { base, lengthBytes } = patch;
   const runs = patch.runs.map(({ from, count }) => `${from}:${count}`);
-  const words = [numberOf(placement), mode.toString(8), base.sizeBytes, base.mtimeSeconds, lengthBytes];
+  const seconds = base.mtimeNs / NS_PER_SECOND;
+  const nanoseconds = String(base.mtimeNs % NS_PER_SECOND).padStart(9, '0');
+  const words = [numberOf(placement), mode.toString(8), base.sizeBytes, seconds, nanoseconds, lengthBytes];
   return [`${[...words, ...runs].join(' ')}\n`, `./${name}\n`];
 }
 

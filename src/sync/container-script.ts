@@ -8,14 +8,14 @@ import type { Engine } from '../transport/engine.js';
 const END_MARK = /(?:^|\n)rdt:(\d+)\n?$/;
 
 /**
- * Reads NUL-separated paths below \`$1\` and prints, for those that exist, \`s <mode in hex> <mtime> <path>\` and for regular files
+ * Reads NUL-separated paths below \`$1\` and prints, for those that exist, \`s <mode in hex> <mtime> <mtime as date and time> <path>\` and for regular files
  * \`<sha256>  <path>\`. \`stat\` does not follow links; \`sha256sum\` is only given what is a file itself.
  */
 export const LIST_SCRIPT = `
 (
   cd "$1" 2>/dev/null || exit 0
   xargs -0 -n 200 sh -c '
-    stat -c "s %f %Y %n" -- "$@" 2>/dev/null
+    stat -c "s %f %Y %y %n" -- "$@" 2>/dev/null
     for path do
       shift
       if [ -f "$path" ] && [ ! -L "$path" ]; then set -- "$@" "$path"; fi

@@ -16,7 +16,7 @@ export interface Run {
 /** How a large file in the container becomes the one here. */
 export interface Patch {
   /** What the file in the container must be for it. */
-  readonly base: { readonly sizeBytes: number; readonly mtimeSeconds: number };
+  readonly base: { readonly sizeBytes: number; readonly mtimeNs: bigint };
   /** Of the file as it will be. */
   readonly lengthBytes: number;
   /** What is new, in ascending order; empty where only the mode or the end differs. */
@@ -27,7 +27,7 @@ export interface Patch {
 
 /** Undefined when sending the whole file is better, or nothing is known of one of the two. */
 export function patchOf(base: LocalEntry | undefined, now: FileEntry): Patch | undefined {
-  if (base?.kind !== 'file' || base.leftMtimeMs === undefined) return undefined;
+  if (base?.kind !== 'file' || base.leftMtimeNs === undefined) return undefined;
   if (base.blocks === undefined || now.blocks === undefined) return undefined;
   const runs: { from: number; count: number }[] = [];
   let contentBytes = 0;
@@ -39,8 +39,7 @@ export function patchOf(base: LocalEntry | undefined, now: FileEntry): Patch | u
     else runs.push({ from: block, count: 1 });
   }
   if (contentBytes > now.sizeBytes * MOST_NEW_SHARE || runs.length > MOST_RUNS) return undefined;
-  const mtimeSeconds = Math.floor(Math.max(base.leftMtimeMs, 0) / 1000);
-  const from = { sizeBytes: base.sizeBytes, mtimeSeconds };
+  const from = { sizeBytes: base.sizeBytes, mtimeNs: base.leftMtimeNs };
   return { base: from, lengthBytes: now.sizeBytes, runs, contentBytes };
 }
 

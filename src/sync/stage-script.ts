@@ -15,7 +15,8 @@ export const UNFIT_STATUS = 66;
  * `.rdt-stage/<id>`. Whoever syncs next takes `.rdt-stage` away first, and so stops a stage that goes on although its laptop has gone:
  * whatever that one still wanted to move is not there any more.
  *
- * A file is patched in a copy. An app that wrote into it since our last sync has left another size, or a time that is no whole second.
+ * A file is patched in a copy. An app that wrote into it since our last sync has left another size, or another time; a `stat` without
+ * fractions of a second tells only what another second has left.
  */
 const STAGE = `
 stage() (
@@ -28,7 +29,7 @@ stage() (
   staged=.rdt-stage/$5
   if [ ! -f "$staged/moves" ]; then echo "the archive was cut short" >&2; exit 1; fi
   if [ -s "$staged/patches" ]; then
-    while IFS=' ' read -r number mode size mtime length runs && IFS= read -r path; do patch; done <"$staged/patches"
+    while IFS=' ' read -r number mode size mtime nanoseconds length runs && IFS= read -r path; do patch; done <"$staged/patches"
   fi
   while IFS= read -r move; do
     path=\${move#* }
@@ -53,7 +54,8 @@ patch() {
   if [ ! -f "$path" ] || [ -L "$path" ]; then exit ${OTHER_BASE_STATUS}; fi
   base=$(stat -c '%s %Y %i %y' -- "$path")
   case $base in
-    "$size $mtime "*.*[1-9]*' '*) exit ${OTHER_BASE_STATUS} ;;
+    "$size $mtime "*".$nanoseconds"*) ;;
+    "$size $mtime "*.*) exit ${OTHER_BASE_STATUS} ;;
     "$size $mtime "*) ;;
     *) exit ${OTHER_BASE_STATUS} ;;
   esac

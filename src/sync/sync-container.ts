@@ -147,5 +147,5 @@ function entriesToLookAt(
 /** A large file that was not sent has the time that it had; a patch of it has to know that one. */
 function untouched(entry: LocalEntry, there: TreeEntry | undefined): LocalEntry {
   if (entry.kind !== 'file' || entry.blocks === undefined) return entry;
-  return { ...entry, leftMtimeMs: there?.kind === 'file' ? there.leftMtimeMs : undefined };
+  return { ...entry, leftMtimeNs: there?.kind === 'file' ? there.leftMtimeNs : undefined };
 }

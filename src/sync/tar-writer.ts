@@ -121,7 +121,7 @@ export class TarWriter {
       linkTarget: target === '' ? NOTHING : Buffer.from(target),
       mode: mode ?? (type === 'directory' ? 0o755 : 0o644),
       ...this.owner,
-      mtimeSeconds: Math.floor(Math.max(mtimeMs ?? Date.now(), 0) / 1000),
+      mtimeSeconds: secondsOf(mtimeMs ?? Date.now()),
       sizeBytes,
     };
     return encodeTarHeader(fields);
@@ -129,3 +129,8 @@ export class TarWriter {
 }
 
 const NULS = Buffer.alloc(512);
+
+const secondsOf = (ms: number): number => Math.floor(Math.max(ms, 0) / 1000);
+
+/** The time that a file has when it was unpacked, ns since 1970. */
+export const tarTimeNs = (mtimeMs: number): bigint => BigInt(secondsOf(mtimeMs)) * 1_000_000_000n;

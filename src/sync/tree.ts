@@ -1,7 +1,7 @@
 /**
  * What one path holds, as far as a container can tell it apart. Modes are the permission bits (07777) without the type.
  * `sha256` is that of the content; of a file above 4 MB, that of the hashes of its blocks (blocks.ts).
- * `leftMtimeMs` is the time of a large file in the container, where it is known.
+ * `leftMtimeNs` is the time of a large file in the container, ns since 1970, where it is known.
  */
 export type TreeEntry =
   | {
@@ -9,7 +9,7 @@ export type TreeEntry =
       readonly mode: number;
       readonly sizeBytes: number;
       readonly sha256: string;
-      readonly leftMtimeMs?: number | undefined;
+      readonly leftMtimeNs?: bigint | undefined;
     }
   | { readonly kind: 'directory'; readonly mode: number }
   | { readonly kind: 'symlink'; readonly target: string };

@@ -9,6 +9,9 @@ import type { LocalTree, Tree, TreeEntry } from './tree.js';
 const FILE_TYPE = 0o170000;
 const REGULAR = 0o100000;
 const DIRECTORY = 0o040000;
+/** An old busybox writes times without a fraction, or without a zone. */
+const STAT_LINE =
+  /^s (?<mode>[0-9a-f]+) (?<seconds>-?\d+) [-\d]+ [:\d]+(?:\.(?<nanoseconds>\d{9}))?(?: [-+]\d{4})? \.\/(?<path>.*)$/;
 
 /**
  * What the container holds at the paths of `tree`, by asking the container itself: paths that differ in no way the sync knows
@@ -52,11 +55,12 @@ export function parseListing(output: string, local: LocalTree): Tree {
   const stats = new Map<string, Stat>();
   const hashes = new Map<string, string>();
   for (const line of output.split('\n')) {
-    const stat = /^s ([0-9a-f]+) (\d+) \.\/(.*)$/.exec(line);
+    const stat = STAT_LINE.exec(line);
     const hash = /^([0-9a-f]{64}) [ *]\.\/(.*)$/.exec(line);
-    if (stat?.[1] !== undefined && stat[3] !== undefined)
-      stats.set(stat[3], { mode: Number.parseInt(stat[1], 16), mtimeMs: Number(stat[2]) * 1000 });
-    else if (hash?.[1] !== undefined && hash[2] !== undefined) hashes.set(hash[2], hash[1]);
+    if (stat?.groups !== undefined) {
+      const { mode = '', seconds = '', nanoseconds = '000000000', path = '' } = stat.groups;
+      stats.set(path, { mode: Number.parseInt(mode, 16), mtimeNs: BigInt(`${seconds}${nanoseconds}`) });
+    } else if (hash?.[1] !== undefined && hash[2] !== undefined) hashes.set(hash[2], hash[1]);
   }
   const tree = new Map<string, TreeEntry>();
   for (const [path, stat] of stats) {
@@ -69,7 +73,7 @@ export function parseListing(output: string, local: LocalTree): Tree {
 interface Stat {
   /** With the bits of the kind. */
   readonly mode: number;
-  readonly mtimeMs: number;
+  readonly mtimeNs: bigint;
 }
 
 function entryOf(
@@ -81,7 +85,7 @@ function entryOf(
   if ((stat.mode & FILE_TYPE) === DIRECTORY) return { kind: 'directory', mode };
   if ((stat.mode & FILE_TYPE) === REGULAR && sha256 !== undefined) {
     const sizeBytes = local?.kind === 'file' ? local.sizeBytes : 0;
-    return { kind: 'file', mode, sizeBytes, sha256, leftMtimeMs: stat.mtimeMs };
+    return { kind: 'file', mode, sizeBytes, sha256, leftMtimeNs: stat.mtimeNs };
   }
   // Some other kind is in the way: name it as a link, so that a folder that is to be there is seen as a swap.
   return { kind: 'symlink', target: '' };

@@ -142,7 +142,7 @@ async function carryOut(
 function patch(files: FakeFileTree, folder: string, staged: string): void {
   const lines = (files.read(`${staged}/patches`) ?? '').split('\n');
   for (let at = 0; at + 1 < lines.length; at += 2) {
-    const [number = '', mode = '', size, mtime, length, ...runs] = lines[at]?.split(' ') ?? [];
+    const [number = '', mode = '', size, mtime, , length, ...runs] = lines[at]?.split(' ') ?? [];
     const base = files.find(`${folder}/${lines[at + 1] ?? ''}`);
     const isSame =
       base?.kind === 'file' && base.bytes.length === Number(size) && base.mtimeMs === Number(mtime) * 1000;

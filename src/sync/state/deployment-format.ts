@@ -2,15 +2,16 @@ import type { Deployment } from '../deployment.js';
 import { hashesLength } from '../blocks.js';
 import { type LocalEntry, NEVER, type Stamp } from '../tree.js';
 
-const VERSION = 3;
+const VERSION = 4;
 const KINDS = ['file', 'directory', 'symlink', 'large file'] as const;
 const MODE_BITS = 12;
 /** Of each entry: kind and mode, size, mtime, ctime, inode. */
 const COLUMNS = 5;
 const NUMBER_BYTES = COLUMNS * 8;
 const HASH_BYTES = 32;
-/** Before the hashes of a large file's blocks: its time in the container, -1 when it is not known. */
+/** Before the hashes of a large file's blocks: its time in the container. */
 const LEFT_TIME_BYTES = 8;
+const UNKNOWN_TIME = -1n;
 
 /** The first line of the file; lengths are in bytes, sections follow each other in the order of their names here. */
 interface Head {
@@ -79,7 +80,7 @@ const kindOf = (entry: LocalEntry): (typeof KINDS)[number] =>
 function blocksOf(entry: LocalEntry): Buffer[] {
   if (entry.kind !== 'file' || entry.blocks === undefined) return [];
   const leftTime = Buffer.alloc(LEFT_TIME_BYTES);
-  leftTime.writeDoubleLE(entry.leftMtimeMs ?? -1);
+  leftTime.writeBigInt64LE(entry.leftMtimeNs ?? UNKNOWN_TIME);
   return [leftTime, entry.blocks];
 }
 
@@ -118,11 +119,16 @@ function addBlocks(tree: Map<string, LocalEntry>, blocks: Buffer): void {
   let at = 0;
   for (const [path, entry] of tree) {
     if (entry.kind !== 'file' || entry.blocks === undefined) continue;
-    const leftMtimeMs = blocks.readDoubleLE(at);
+    if (at + LEFT_TIME_BYTES > blocks.length) return;
+    const leftMtimeNs = blocks.readBigInt64LE(at);
     at += LEFT_TIME_BYTES;
     // A copy, so that the whole file does not stay in memory for a part of it.
     const own = Buffer.from(blocks.subarray(at, (at += hashesLength(entry.sizeBytes))));
-    tree.set(path, { ...entry, blocks: own, leftMtimeMs: leftMtimeMs < 0 ? undefined : leftMtimeMs });
+    tree.set(path, {
+      ...entry,
+      blocks: own,
+      leftMtimeNs: leftMtimeNs === UNKNOWN_TIME ? undefined : leftMtimeNs,
+    });
   }
 }
 

@@ -27,17 +27,17 @@ describe('a stored deployment', () => {
 
   it('comes back with the block hashes of large files, and their times in the container', () => {
     const blocks = (sizeBytes: number): Buffer => Buffer.alloc(hashesLength(sizeBytes), sizeBytes & 255);
-    const large = (sizeBytes: number, leftMtimeMs: number | undefined): LocalEntry => ({
+    const large = (sizeBytes: number, leftMtimeNs: bigint | undefined): LocalEntry => ({
       ...file('x'),
       kind: 'file',
       mode: 0o644,
       sha256: 'ab'.repeat(32),
       sizeBytes,
       blocks: blocks(sizeBytes),
-      leftMtimeMs,
+      leftMtimeNs,
     });
     const entries = {
-      a: large(5_000_001, 1_500_000_000_000),
+      a: large(5_000_001, 1_500_000_000_123_456_789n),
       b: file('small'),
       c: large(9_000_000, undefined),
     };

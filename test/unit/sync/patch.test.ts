@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { BLOCK_BYTES, BlockHasher, identityOf } from '../../../src/sync/blocks.js';
 import { hashFile, plainHashOf } from '../../../src/sync/hash-file.js';
 import { type Patch, PatchReader, patchOf } from '../../../src/sync/patch.js';
+import { tarTimeNs } from '../../../src/sync/tar-writer.js';
 import type { FileEntry } from '../../../src/sync/tree.js';
 
 const signal = new AbortController().signal;
@@ -38,7 +39,7 @@ async function scanned(bytes: Buffer, mtimeSeconds = 1_500_000_000): Promise<Fil
 /** As a commit left it in a container. */
 const left = async (bytes: Buffer): Promise<FileEntry> => {
   const entry = await scanned(bytes);
-  return { ...entry, leftMtimeMs: entry.stamp.mtimeMs };
+  return { ...entry, leftMtimeNs: tarTimeNs(entry.stamp.mtimeMs) };
 };
 
 /** What the script in the container makes of a patch. */
@@ -70,7 +71,7 @@ describe('a patch', () => {
     const from = await left(base);
     const now = await scanned(edited(base, 5, BLOCK_BYTES, 40 * BLOCK_BYTES - 1, SIZE_BYTES - 1));
     expect(patchOf(from, now)).toEqual({
-      base: { sizeBytes: SIZE_BYTES, mtimeSeconds: 1_500_000_000 },
+      base: { sizeBytes: SIZE_BYTES, mtimeNs: 1_500_000_000_000_000_000n },
       lengthBytes: SIZE_BYTES,
       runs: [
         { from: 0, count: 2 },
@@ -110,7 +111,7 @@ describe('a patch', () => {
     const now = await scanned(edited(base, 1));
     expect(patchOf(undefined, now)).toBeUndefined();
     expect(patchOf(entry, now)).toBeUndefined();
-    expect(patchOf({ ...entry, leftMtimeMs: 1, blocks: undefined }, now)).toBeUndefined();
+    expect(patchOf({ ...entry, leftMtimeNs: 1n, blocks: undefined }, now)).toBeUndefined();
     expect(patchOf({ kind: 'symlink', target: 'x', stamp: entry.stamp }, now)).toBeUndefined();
   });
 
