@@ -1,11 +1,11 @@
-import { createHash } from 'node:crypto';
-import { hostname } from 'node:os';
 import type { Clock } from '../runtime.js';
 import { BuildError } from './build-error.js';
 import type { BuilderKind, EmitBuildEvent } from './build-event.js';
+import type { ContextSource } from './context/context-files.js';
+import type { ContextKeys } from './context/context-keys.js';
 import { type BuildContext, openContext } from './context/open-context.js';
 import { externalImages, fullReference, parseDockerfile } from './dockerfile.js';
-import type { ImageBuilder, RegistryCredentials, RegistryLogin } from './image-builder.js';
+import type { BuildOutcome, ImageBuilder, RegistryCredentials, RegistryLogin } from './image-builder.js';
 
 export interface BuildImageRequest {
   /** Absolute path of the folder to build. */
@@ -20,6 +20,14 @@ export interface BuildImageRequest {
   readonly clock: Clock;
   /** For private base images. */
   readonly login?: RegistryLogin;
+  /** Lets the device keep the context, so that the next build sends what changed only. */
+  readonly kept?: KeptContext;
+}
+
+export interface KeptContext {
+  readonly keys: ContextKeys;
+  /** A name for it: each device has keys of its own. */
+  readonly device: string;
 }
 
 export interface BuiltImage {
@@ -59,11 +67,17 @@ async function build(
   const credentials = await credentialsFor(context, request, signal);
   const { dockerfile } = context;
   const open = () => context.open(clock, emit);
-  const files = context.files(contextKey(request));
-  const outcome = await builder.build(
-    { openContext: open, files, dockerfile, tag, labels, buildArgs, credentials, preferred: 'buildkit' },
-    emit,
-    signal,
+  const asked = {
+    openContext: open,
+    dockerfile,
+    tag,
+    labels,
+    buildArgs,
+    credentials,
+    preferred: 'buildkit',
+  } as const;
+  const outcome = await withFiles(request, context, (files) =>
+    builder.build({ ...asked, files }, emit, signal),
   );
   if (outcome.type === 'failed') {
     throw BuildError.of(
@@ -77,12 +91,19 @@ async function build(
   return { imageId, builder: kind, contextPaths: new Set(context.entries.map((entry) => entry.path)) };
 }
 
-/** Tells nothing of this machine, as anybody who reaches the device can read it there. */
-const contextKey = ({ source, tag }: BuildImageRequest): string =>
-  createHash('sha256')
-    .update(JSON.stringify([hostname(), source, tag]))
-    .digest('hex')
-    .slice(0, 32);
+/** Keeps the key only of a build that was answered: see `ContextKeys`. */
+async function withFiles(
+  { kept, source, tag }: BuildImageRequest,
+  context: BuildContext,
+  work: (files: ContextSource | undefined) => Promise<BuildOutcome>,
+): Promise<BuildOutcome> {
+  if (kept === undefined) return work(undefined);
+  const target = JSON.stringify([kept.device, source, tag]);
+  const key = await kept.keys.take(target);
+  const outcome = await work(context.files(key));
+  await kept.keys.keep(target, key);
+  return outcome;
+}
 
 async function credentialsFor(
   { dockerfileText }: BuildContext,

@@ -1,7 +1,7 @@
 import { posix } from 'node:path';
 import { buildImage } from '../build/build-image.js';
 import { readToken } from '../sync/sync-container.js';
-import type { Container, ContainerSpec, Engine } from '../transport/engine.js';
+import type { Container, ContainerSpec, Engine, Image } from '../transport/engine.js';
 import { containerSpec } from './container-spec.js';
 import { APP_LABEL, labelsOf } from './labels.js';
 import { installSupervisor, type Supervision, superviseImage, supervised } from './process-supervisor.js';
@@ -23,8 +23,11 @@ const UNDO_MS = 30_000;
  */
 export async function buildStep(job: PushJob, deps: HeldDeps, remote: RemoteState): Promise<Container> {
   const container = await buildAndReplace(job, deps, remote);
-  await removeDiscarded(deps, job.settings.appName);
-  await removeSuperseded(deps, container);
+  const [images] = await Promise.all([
+    deps.engine.listImages(`${APP_LABEL}=${job.settings.appName}`, deps.lost),
+    removeDiscarded(deps, job.settings.appName),
+  ]);
+  await removeSuperseded(deps, container, images);
   return container;
 }
 
@@ -40,9 +43,10 @@ async function buildAndReplace(job: PushJob, deps: HeldDeps, remote: RemoteState
 /** Answers what the image was made of. */
 async function buildAppImage({ settings }: PushJob, deps: PushDeps): Promise<ReadonlySet<string>> {
   const { platform, clock, login, emit, signal } = deps;
+  const kept = { keys: deps.contextKeys, device: deps.device.address };
   const { appName, source } = settings;
   const { contextPaths } = await buildImage(
-    { source, tag: `${appName}:latest`, labels: labelsOf(appName), platform, clock, login },
+    { source, tag: `${appName}:latest`, labels: labelsOf(appName), platform, clock, login, kept },
     await deps.builder(),
     (event) => emit({ type: 'build', event }),
     signal,
@@ -134,8 +138,11 @@ async function reconcile(
 }
 
 /** The app's older images, and whatever else of ours no container uses. */
-async function removeSuperseded({ engine, lost }: HeldDeps, { imageId, labels }: Container): Promise<void> {
-  const images = await engine.listImages(`${APP_LABEL}=${labels[APP_LABEL]}`, lost);
+async function removeSuperseded(
+  { engine, lost }: HeldDeps,
+  { imageId }: Container,
+  images: readonly Image[],
+): Promise<void> {
   for (const { id } of images) if (id !== imageId) await engine.removeImage(id, lost);
 }
 

@@ -1,3 +1,4 @@
+import type { ContextKeys } from '../build/context/context-keys.js';
 import type { ImageBuilder, RegistryLogin } from '../build/image-builder.js';
 import type { Device } from '../discovery/device.js';
 import type { PushSettings } from '../project/settings.js';
@@ -38,6 +39,7 @@ export interface PushDeps {
   builder(): Promise<ImageBuilder>;
   /** For private base images. */
   readonly login: RegistryLogin;
+  readonly contextKeys: ContextKeys;
   /** For `restart: process`. */
   readonly readSupervisor: ReadSupervisor;
   readonly store: DeploymentStore;

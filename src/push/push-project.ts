@@ -47,7 +47,16 @@ export interface EngineConnection extends AsyncDisposable {
 export interface PushProjectDeps
   extends Pick<
     PushDeps,
-    'login' | 'readSupervisor' | 'store' | 'clock' | 'env' | 'platform' | 'holder' | 'emit' | 'signal'
+    | 'login'
+    | 'contextKeys'
+    | 'readSupervisor'
+    | 'store'
+    | 'clock'
+    | 'env'
+    | 'platform'
+    | 'holder'
+    | 'emit'
+    | 'signal'
   > {
   readonly cwd: string;
   /** @throws RdtError (usage) for a source without a readable project, or with a wrong one. */

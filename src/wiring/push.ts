@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { homedir, hostname, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { DockerConfigLogin, dockerConfigFile } from '../build/registry/docker-config-login.js';
+import { FileContextKeys } from '../build/state/file-context-keys.js';
 import { changesAfterPush } from '../project/project-changes.js';
 import { describeProblem } from '../project/problem.js';
 import { packageFile } from '../package-file.js';
@@ -53,6 +54,7 @@ export function projectDeps(
     holder: `${userInfo().username}@${hostname()} (pid ${process.pid})`,
     store: new FileDeploymentStore(join(stateDirectory(runtime), 'deployments')),
     readSupervisor: (processor) => readFile(packageFile(`supervisor/bin/rdt-init-${processor}`)),
+    contextKeys: new FileContextKeys(join(stateDirectory(runtime), 'contexts')),
     login: new DockerConfigLogin(dockerConfigFile(env, homedir())),
     openProject,
     findDevice: (target, turn, wanted) => discovery.findDevice(target, () => undefined, wanted, turn),

@@ -17,6 +17,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { BuildEvent } from '../../src/build/build-event.js';
 import { buildImage } from '../../src/build/build-image.js';
 import type { ContextSource } from '../../src/build/context/context-files.js';
+import { FileContextKeys } from '../../src/build/state/file-context-keys.js';
 import type { ImageBuilder } from '../../src/build/image-builder.js';
 import { ExitCode } from '../../src/errors.js';
 import { EngineImageBuilder } from '../../src/transport/docker/build-http.js';
@@ -38,11 +39,14 @@ let device: VirtualDevice;
 let source: string;
 let tag: string;
 let builds = 0;
+const state = mkdtempSync(path.join(tmpdir(), 'rdt-e2e-keys-'));
+const keys = new FileContextKeys(state);
 
 beforeAll(async () => {
   device = await VirtualDevice.up({ name: 'b1-session', announce: false, images: ['busybox'] });
 });
 afterAll(async () => {
+  rmSync(state, { recursive: true });
   await device.down();
 });
 beforeEach(() => {
@@ -77,7 +81,7 @@ interface BuildOptions {
   readonly as?: string;
   readonly onEvent?: (event: BuildEvent) => void;
   /** Called before each file that the device asks for is read. */
-  readonly beforeRead?: () => Promise<void>;
+  readonly beforeRead?: (path: string) => Promise<void>;
   readonly signal?: AbortSignal;
 }
 
@@ -95,7 +99,8 @@ async function build({ through, as = tag, onEvent, beforeRead, signal }: BuildOp
     if (event.type === 'step-started') steps.push(event.step.name);
     onEvent?.(event);
   };
-  const request = { source, tag: as, labels: {}, platform: process.platform, clock };
+  const kept = { keys, device: device.name };
+  const request = { source, tag: as, labels: {}, platform: process.platform, clock, kept };
   const engine = new EngineImageBuilder(http);
   const builder: ImageBuilder = {
     build: (asked, tell, abort) =>
@@ -108,7 +113,7 @@ async function build({ through, as = tag, onEvent, beforeRead, signal }: BuildOp
 /** The same files, each of which is read after `act`. */
 function before(
   files: ContextSource | undefined,
-  act: (() => Promise<void>) | undefined,
+  act: ((path: string) => Promise<void>) | undefined,
 ): ContextSource | undefined {
   if (files === undefined || act === undefined) return files;
   return {
@@ -118,7 +123,7 @@ function before(
       return {
         entries: offered.entries,
         async *read(file) {
-          await act();
+          await act(file.path);
           yield* offered.read(file);
         },
       };
@@ -128,7 +133,7 @@ function before(
 
 /** In how many files of its disk the engine has this text. */
 async function countInCache(text: string): Promise<number> {
-  const found = await device.run(['grep', '-rlF', text, '/var/lib/docker/overlay2']);
+  const found = await device.run(['grep', '-rlF', text, path.join(device.logFolder, '../docker/overlay2')]);
   return found.stdout.split('\n').filter(Boolean).length;
 }
 
@@ -257,7 +262,8 @@ describe('a folder that is built again', () => {
     rmSync(at('Dockerfile'));
     write('docker/dev/Dockerfile', 'FROM busybox\nCOPY . /ctx\n');
     await using http = new EngineHttp(new TcpDialer(device.address, device.enginePort));
-    const request = { source, tag, labels: {}, platform: process.platform, clock };
+    const kept = { keys, device: device.name };
+    const request = { source, tag, labels: {}, platform: process.platform, clock, kept };
     await buildImage(
       { ...request, dockerfile: 'docker/dev/Dockerfile' },
       new EngineImageBuilder(http),
@@ -288,19 +294,24 @@ describe('a build that is cut off while files are sent', () => {
     await buildsExactly();
     forty('two');
     const abort = new AbortController();
-    let reads = 0;
-    const whenHalfArrived = async (): Promise<void> => {
-      if (++reads !== 25) return;
-      await eventually(async () => (await countInCache(`${tag} two`)) >= 20, {
-        what: 'half of the files on the device',
+    const untouched = new Set(Array.from({ length: 40 }, (_, index) => `file${index + 10}`));
+    const whenHalfArrived = async (name: string): Promise<void> => {
+      if (untouched.size > 16) {
+        untouched.delete(name);
+        return;
+      }
+      await eventually(async () => (await countInCache(`${tag} two`)) === 24, {
+        what: 'more than half of the files on the device',
         withinMs: 10_000,
       });
       await cut(abort);
-      // The engine's end of the session shows by itself.
-      await new Promise((resolve) => setTimeout(resolve, 2_000).unref());
+      // The end of the build, which is under way, ends this as well.
+      await new Promise(() => undefined);
     };
     await expect(build({ beforeRead: whenHalfArrived, signal: abort.signal })).rejects.toThrow();
     if (!abort.signal.aborted) await device.startEngine();
+    // What has arrived stays, the rest is as it was: BuildKit's digests, written at the end, know of neither.
+    for (const name of untouched) write(name, `${tag} one ${name.slice(-2)}`);
     await buildsExactly();
     forty('one');
     await buildsExactly();

@@ -24,7 +24,7 @@ export interface ContextFiles {
 
 /** The context file by file, for a builder that keeps what it got and asks only for what differs. */
 export interface ContextSource {
-  /** What the builder keeps the files under: the same for each build of one folder into one app. */
+  /** What the builder keeps the files under; see `ContextKeys`. */
   readonly key: string;
   /** Reads every file once. @throws RdtError when one can not be read; the signal's reason. */
   offer(signal: AbortSignal): Promise<ContextFiles>;

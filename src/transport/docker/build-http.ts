@@ -98,10 +98,12 @@ export class EngineImageBuilder implements ImageBuilder {
       request,
       emit,
       signal,
-    ).catch((error: unknown): Attempt => {
+    ).catch((error: unknown) => {
       // The engine ends a build whose context breaks off: what broke it off says more.
-      if (signal?.aborted === true || session.failure === undefined) throw error as Error;
-      return { outcome: failedWith('buildkit', ''), sawTrace: true };
+      const { failure } = session;
+      const saysMore =
+        signal?.aborted !== true && failure !== undefined && !(failure instanceof ContextChanged);
+      throw (saysMore ? failure : error) as Error;
     });
     if (session.failure instanceof ContextChanged) return undefined;
     if (session.failure !== undefined) throw session.failure as Error;

@@ -151,6 +151,7 @@ export class WatchedLoop implements AsyncDisposable {
       signal: this.interrupt.signal,
       holder: 'tester',
       store,
+      contextKeys: { take: () => Promise.resolve('key'), keep: () => Promise.resolve() },
       login: { hasAny: () => Promise.resolve(false), credentialsFor: () => Promise.resolve({}) },
       readSupervisor: () => Promise.reject(new Error('no app of these tests has one')),
       openProject: () =>

@@ -1,0 +1,55 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { RdtError } from '../../errors.js';
+import { isMissing } from '../context/context-error.js';
+import type { ContextKeys } from '../context/context-keys.js';
+
+/**
+ * A small file for each target, which is there only while no build uses its key.
+ * @throws RdtError when the folder cannot be read or written.
+ */
+export class FileContextKeys implements ContextKeys {
+  constructor(private readonly folder: string) {}
+
+  async take(target: string): Promise<string> {
+    const taken = `${this.fileOf(target)}.${randomBytes(4).toString('hex')}`;
+    try {
+      // Of several who want it, one gets it.
+      await rename(this.fileOf(target), taken);
+      const key = await readFile(taken, 'utf8');
+      await rm(taken);
+      // Cut short by a full disk, it would be the key of others too.
+      return isKey(key) ? key : newKey();
+    } catch (error) {
+      if (isMissing(error)) return newKey();
+      throw this.unusable('read', error);
+    }
+  }
+
+  async keep(target: string, key: string): Promise<void> {
+    try {
+      await mkdir(this.folder, { recursive: true, mode: 0o700 });
+      await writeFile(this.fileOf(target), key, { mode: 0o600 });
+    } catch (error) {
+      throw this.unusable('write', error);
+    }
+  }
+
+  private fileOf(target: string): string {
+    const name = createHash('sha256').update(target).digest('hex').slice(0, 32);
+    return join(this.folder, `${name}.key`);
+  }
+
+  private unusable(what: 'read' | 'write', cause: unknown): RdtError {
+    return new RdtError(`Cannot ${what} ${this.folder}, where rdt notes what devices keep of its builds.`, {
+      hint: `${cause instanceof Error ? cause.message : String(cause)}. RDT_STATE_DIR can name another folder.`,
+      cause,
+    });
+  }
+}
+
+/** Says nothing about this machine: whoever reaches the device can read it there. */
+const newKey = (): string => randomBytes(16).toString('hex');
+
+const isKey = (text: string): boolean => /^[0-9a-f]{32}$/.test(text);
