@@ -29,13 +29,12 @@ export interface Replacement {
  */
 export async function replaceContainer(replacement: Replacement): Promise<Container> {
   const { engine, app, previous, signal, lost } = replacement;
-  for (const name of [nextName(app), previousName(app)]) await refuseTakenName(engine, name, signal);
+  await Promise.all([nextName(app), previousName(app)].map((name) => refuseTakenName(engine, name, signal)));
   const id = await createNext(replacement);
   const next = await inspect(engine, id, signal);
   await replacement.prepare(next);
   await switchOver(replacement, next);
-  const running = await inspect(engine, id, signal);
-  await settle(replacement, running);
+  await settle(replacement, id);
   const proved = await inspect(engine, id, signal);
   // From here on there is no way back.
   if (previous !== undefined)
@@ -87,14 +86,14 @@ async function switchOver(replacement: Replacement, next: Container): Promise<vo
   }
 }
 
-/** Watches the first seconds, and lets the folder be completed meanwhile. */
-async function settle(replacement: Replacement, container: Container): Promise<void> {
+/** Watches the first seconds, from the start on, and lets the folder be completed meanwhile. */
+async function settle(replacement: Replacement, id: string): Promise<void> {
   const { engine, graceMs, clock, lost } = replacement;
   const restarting = new AbortController();
-  const first = watchStart(replacement, container.id, restarting.signal);
+  const first = watchStart(replacement, id, restarting.signal);
   // Awaited on every way below; until then its rejection has to wait.
   first.catch(() => undefined);
-  const mustRestart = await replacement.started(container).catch(async (error: unknown) => {
+  const { container, mustRestart } = await complete(replacement, id).catch(async (error: unknown) => {
     // An app that has ended explains itself better than whatever failed because of that.
     await first;
     throw error;
@@ -103,5 +102,13 @@ async function settle(replacement: Replacement, container: Container): Promise<v
   restarting.abort();
   await first;
   await restartContainer(engine, container, { graceMs, clock, signal: lost });
-  await watchStart(replacement, container.id, new AbortController().signal);
+  await watchStart(replacement, id, new AbortController().signal);
+}
+
+async function complete(
+  replacement: Replacement,
+  id: string,
+): Promise<{ container: Container; mustRestart: boolean }> {
+  const container = await inspect(replacement.engine, id, replacement.signal);
+  return { container, mustRestart: await replacement.started(container) };
 }
