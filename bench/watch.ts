@@ -44,13 +44,14 @@ export async function benchWatch(rounds: number, links: readonly string[]): Prom
     });
     const bench = { device, address: device.linkAddress, rounds };
     const few = { ...bench, rounds: Math.ceil(rounds / 2) };
-    print(link, [
-      ...(await readableRows(bench, SMALL, SYNCING, [1, 200])),
-      ...(await readableRows(bench, LARGE, SYNCING, [1])),
-      ...(await noShellRow(bench)),
-      ['first line of the app', await firstLines(few)],
-      ['1 KB of 200 MB', await bigFile({ ...bench, rounds: Math.min(rounds, 5) })],
-    ]);
+    // Each part is shown when it is known: all of them take minutes.
+    const rows: Row[] = [];
+    const show = (more: readonly Row[]): void => print(link, (rows.push(...more), rows));
+    show(await readableRows(bench, SMALL, SYNCING, [1, 200]));
+    show([['first line of the app', await firstLines(few)]]);
+    show(await noShellRow(bench));
+    show(await readableRows(bench, LARGE, SYNCING, [1]));
+    show([['1 KB of 200 MB', await bigFile({ ...bench, rounds: Math.min(rounds, 5) })]]);
   }
 }
 

@@ -111,19 +111,22 @@ class Attempting {
     const signal = AbortSignal.any([held.signal, this.newer.signal]);
     const emit = (event: PushEvent): void => this.hear(event);
     const pushing = push(job(), { ...held, signal, emit });
-    await Promise.race([pushing, this.building]);
-    for (;;) {
-      const result = await Promise.race([pushing, inbox.arrived()]);
-      if (result !== undefined) return result;
-      // What comes from here on belongs to the next batch.
-      if (!this.isBuilding || held.signal.aborted) return await pushing;
-      this.keep(inbox.takeAll());
-      const newer = await this.whatIsNewer();
-      if (newer === undefined) continue;
+    try {
+      await Promise.race([pushing, this.building]);
+      for (;;) {
+        const result = await Promise.race([pushing, inbox.arrived()]);
+        if (result !== undefined) return result;
+        // What comes from here on belongs to the next batch.
+        if (!this.isBuilding || held.signal.aborted) return await pushing;
+        this.keep(inbox.takeAll());
+        const newer = await this.whatIsNewer();
+        if (newer !== undefined) return { kind: newer };
+      }
+    } finally {
+      // There is never a second push beside the first.
       this.newer.abort(new Error('a newer change came'));
       await pushing.catch(() => undefined);
       held.signal.throwIfAborted();
-      return { kind: newer };
     }
   }
 

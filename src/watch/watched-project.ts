@@ -3,7 +3,7 @@ import { RdtError } from '../errors.js';
 import type { PushSettings } from '../project/settings.js';
 import type { PushJob } from '../push/push-job.js';
 import { jobOf, type PushRequest, settleProject, type Settled } from '../push/push-project.js';
-import { IMPLICIT_TRIGGERS, type TriggerHashes } from '../sync/build-triggers.js';
+import { IMPLICIT_TRIGGERS, readTriggers, type TriggerHashes } from '../sync/build-triggers.js';
 import type { WatchDeps } from './watch-deps.js';
 import type { WatchMemory } from './watch-memory.js';
 
@@ -49,6 +49,8 @@ export class WatchedProject {
     try {
       const { settings: now, project } = await this.reopen();
       const { savedTriggers } = jobOf(this.request, project, now);
+      // One that cannot be a trigger is found here, while there is something to go on with.
+      await readTriggers(now.source, now.buildTriggers, this.deps.signal);
       return !isSame(settings, now) || !isDeepStrictEqual(savedTriggers, memory.savedTriggers);
     } catch (error) {
       if (!(error instanceof RdtError)) throw error;
