@@ -13,13 +13,13 @@ export function readWhole(absolute: string): { stats: Stats; bytes: Buffer } | u
   }
 }
 
-/** What is at this path, which may be a link; undefined when there is nothing. */
+/** What is at this path, which may be a link; undefined when there is nothing, or nothing that one may look at. */
 export function statIfThere(absolute: string): Stats | undefined {
   try {
     return lstatSync(absolute, { throwIfNoEntry: false });
-  } catch (error) {
-    if (isGone(error)) return undefined;
-    throw error;
+  } catch {
+    // The walk says why, as soon as it matters.
+    return undefined;
   }
 }
 

@@ -1,4 +1,4 @@
-import { existsSync, lstatSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { statIfThere } from '../sync/file-content.js';
 
@@ -22,8 +22,16 @@ export function isLocked(lock: string, nowMs: number): boolean {
 
 /** In a linked work tree and in a submodule `.git` is a file that names the folder. */
 function gitDirectory(git: string): string {
-  if (lstatSync(git).isDirectory()) return git;
-  const named = /^gitdir: (.+)$/m.exec(readFileSync(git, 'utf8'))?.[1];
+  const named = /^gitdir: (.+)$/m.exec(textOf(git))?.[1];
   if (named === undefined) return git;
   return isAbsolute(named) ? named : join(dirname(git), named);
+}
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    // The folder itself, as usual; or a file that is not ours to read, and then there is no lock to be seen.
+    return '';
+  }
 }
