@@ -23,6 +23,10 @@ import { ExitCode } from '../../src/errors.js';
 import { EngineImageBuilder } from '../../src/transport/docker/build-http.js';
 import { EngineHttp } from '../../src/transport/docker/engine-http.js';
 import { TcpDialer } from '../../src/transport/docker/tcp-dialer.js';
+import type { Dialer } from '../../src/transport/dialer.js';
+import { openSsh } from '../../src/transport/ssh/open-ssh.js';
+import { SshEngineDialer } from '../../src/transport/ssh/ssh-engine-dialer.js';
+import { MemoryKnownHosts } from '../contract/memory-known-hosts.js';
 import { eventually } from '../testbed/eventually.js';
 import { LINK_PROFILES, VirtualDevice } from '../testbed/virtual-device.js';
 import { CuttingProxy } from './cutting-proxy.js';
@@ -78,6 +82,8 @@ function writeThousand(): void {
 
 interface BuildOptions {
   readonly through?: CuttingProxy;
+  /** Another way to the engine; disposed of when it was built. */
+  readonly dialer?: Dialer;
   readonly as?: string;
   readonly onEvent?: (event: BuildEvent) => void;
   /** Called before each file that the device asks for is read. */
@@ -86,12 +92,12 @@ interface BuildOptions {
 }
 
 /** Builds the folder; answers with the steps, and the bytes of files that were sent. */
-async function build({ through, as = tag, onEvent, beforeRead, signal }: BuildOptions = {}) {
-  const dialer =
+async function build({ through, dialer, as = tag, onEvent, beforeRead, signal }: BuildOptions = {}) {
+  const tcp =
     through === undefined
       ? new TcpDialer(device.address, device.enginePort)
       : new TcpDialer('127.0.0.1', through.port);
-  await using http = new EngineHttp(dialer);
+  await using http = new EngineHttp(dialer ?? tcp);
   let fileBytes = 0;
   const steps: string[] = [];
   const emit = (event: BuildEvent): void => {
@@ -135,6 +141,20 @@ function before(
 async function countInCache(text: string): Promise<number> {
   const found = await device.run(['grep', '-rlF', text, path.join(device.logFolder, '../docker/overlay2')]);
   return found.stdout.split('\n').filter(Boolean).length;
+}
+
+async function throughSsh(): Promise<Dialer> {
+  const host = { name: device.name, address: device.address, port: device.sshPort };
+  const keys = {
+    identity: [device.testerKeyFile],
+    home: undefined,
+    agentSocket: undefined,
+    askPassphrase: undefined,
+  };
+  const knownHosts = new MemoryKnownHosts();
+  return new SshEngineDialer(
+    await openSsh(host, { user: 'root', keys, knownHosts, onHostKey: () => undefined }),
+  );
 }
 
 const OVER_SESSION = '[internal] load build context';
@@ -256,6 +276,13 @@ describe('a folder that is built again', () => {
     await buildsExactly();
     expect((await device.docker('builder', 'prune', '--all', '--force')).exitCode).toBe(0);
     expect((await buildsExactly()).fileBytes).toBeGreaterThan(500_000);
+  });
+
+  it('is sent in the same way through ssh', async () => {
+    write('large', Buffer.alloc(500_000, 'x'));
+    await buildsExactly({ dialer: await throughSsh() });
+    write('small', 'new');
+    expect((await buildsExactly({ dialer: await throughSsh() })).fileBytes).toBe(3);
   });
 
   it('takes a Dockerfile from a folder below', async () => {

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import type { BuildEvent } from '../../../src/build/build-event.js';
 import type { BuilderKind } from '../../../src/build/build-event.js';
@@ -212,5 +213,39 @@ describe('a build request', () => {
       type: 'failed',
       failure: { message: 'no space left on device', builder: 'classic' },
     });
+  });
+});
+
+describe('an engine that takes no session', () => {
+  const files = {
+    key: 'k',
+    offer: () => Promise.resolve({ entries: [], read: () => Readable.from([]) }),
+  };
+  const refusing = () =>
+    scriptedEngine(({ path }, response) => {
+      if (path.endsWith('/session')) response.writeHead(404).end();
+      else response.end(recorded('ok.buildkit'));
+    });
+  const asked = (engine: ScriptedEngine): string[] =>
+    engine.seen.map(({ path, query }) =>
+      `${path.replace(/^\/v[\d.]+/, '')} ${query.get('version') ?? ''}`.trim(),
+    );
+
+  it('gets the context as a tar, and is not asked again', async () => {
+    await using engine = await refusing();
+    const builder = new EngineImageBuilder(engine.http);
+    for (let time = 0; time < 2; time++) {
+      const outcome = await builder.build({ ...request, files }, () => undefined);
+      expect(outcome).toMatchObject({ type: 'built', builder: 'buildkit' });
+    }
+    expect(asked(engine)).toEqual(['/session', '/build 2', '/build 2']);
+    expect(engine.seen[1]?.bodyBytes).toBeGreaterThan(0);
+  });
+
+  it('builds with its classic builder when there are logins to be used', async () => {
+    await using engine = await refusing();
+    const credentials = { 'host:5000': { username: 'ann', password: 's3cret' } };
+    await new EngineImageBuilder(engine.http).build({ ...request, files, credentials }, () => undefined);
+    expect(asked(engine)).toEqual(['/session', '/build 1']);
   });
 });

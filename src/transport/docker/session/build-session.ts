@@ -144,7 +144,9 @@ export class BuildSession implements Disposable {
     const files = await this.offer.files;
     const entries = this.folder(files, name, followPaths);
     if (entries === undefined) return GrpcStatus.notFound;
-    await new DiffCopy(call, files, entries, this.emit).serve();
+    // The Dockerfile, which is a part of the context too, is not worth a word.
+    const emit = name === 'context' ? this.emit : () => undefined;
+    await new DiffCopy(call, files, entries, emit).serve();
     return GrpcStatus.ok;
   }
 
