@@ -24,7 +24,7 @@ export interface BuildImageRequest {
   readonly kept?: KeptContext;
 }
 
-export interface KeptContext {
+interface KeptContext {
   readonly keys: ContextKeys;
   /** A name for it: each device has keys of its own. */
   readonly device: string;

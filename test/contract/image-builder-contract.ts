@@ -15,7 +15,7 @@ export interface BuilderSubject extends AsyncDisposable {
 }
 
 /** How a builder is given the context. */
-export type ContextKind = 'tar' | 'files';
+type ContextKind = 'tar' | 'files';
 
 /** What every `ImageBuilder` does. The device has `busybox:latest` and reaches no registry. */
 export function imageBuilderContract(

@@ -26,7 +26,7 @@ const SERVING = Uint8Array.of(8, 1);
 /** An engine that has BuildKit answers at once; something on the way that knows no upgrade may never. */
 const HANDSHAKE_MS = 5_000;
 
-export interface SessionOffer {
+interface SessionOffer {
   /** Under which the engine keeps the context. */
   readonly key: string;
   /** In the context, with forward slashes. */
