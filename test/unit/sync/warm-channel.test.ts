@@ -107,9 +107,9 @@ describe('a warm channel', () => {
   });
 
   it('does not repeat what moves things out of the way: how far it came is not known', async () => {
+    shell = frail;
     folder.write('a/b', 'x');
     await folder.sync();
-    shell = frail;
     await untilWarm();
     folder.remove('a');
     folder.write('a', 'file');
