@@ -34,7 +34,8 @@ export async function replaceContainer(replacement: Replacement): Promise<Contai
   const next = await inspect(engine, id, signal);
   await replacement.prepare(next);
   await switchOver(replacement, next);
-  await settle(replacement, id);
+  const running = await inspect(engine, id, signal);
+  await settle(replacement, running);
   const proved = await inspect(engine, id, signal);
   // From here on there is no way back.
   if (previous !== undefined)
@@ -86,14 +87,14 @@ async function switchOver(replacement: Replacement, next: Container): Promise<vo
   }
 }
 
-/** Watches the first seconds, from the start on, and lets the folder be completed meanwhile. */
-async function settle(replacement: Replacement, id: string): Promise<void> {
+/** Watches the first seconds, and lets the folder be completed meanwhile. */
+async function settle(replacement: Replacement, container: Container): Promise<void> {
   const { engine, graceMs, clock, lost } = replacement;
   const restarting = new AbortController();
-  const first = watchStart(replacement, id, restarting.signal);
+  const first = watchStart(replacement, container.id, restarting.signal);
   // Awaited on every way below; until then its rejection has to wait.
   first.catch(() => undefined);
-  const { container, mustRestart } = await complete(replacement, id).catch(async (error: unknown) => {
+  const mustRestart = await replacement.started(container).catch(async (error: unknown) => {
     // An app that has ended explains itself better than whatever failed because of that.
     await first;
     throw error;
@@ -102,13 +103,5 @@ async function settle(replacement: Replacement, id: string): Promise<void> {
   restarting.abort();
   await first;
   await restartContainer(engine, container, { graceMs, clock, signal: lost });
-  await watchStart(replacement, id, new AbortController().signal);
-}
-
-async function complete(
-  replacement: Replacement,
-  id: string,
-): Promise<{ container: Container; mustRestart: boolean }> {
-  const container = await inspect(replacement.engine, id, replacement.signal);
-  return { container, mustRestart: await replacement.started(container) };
+  await watchStart(replacement, container.id, new AbortController().signal);
 }
