@@ -9,7 +9,8 @@ const END_MARK = /(?:^|\n)rdt:(\d+)\n?$/;
 
 /**
  * Reads NUL-separated paths below \`$1\` and prints, for those that exist, \`s <mode in hex> <mtime> <mtime as date and time> <path>\` and for regular files
- * \`<sha256>  <path>\`. \`stat\` does not follow links; \`sha256sum\` is only given what is a file itself.
+ * \`<sha256>  <path>\`. \`stat\` does not follow links; \`sha256sum\` is only given what is a file itself. For a link it prints three lines:
+ * \`l <path>\`, the target, and a dot, without which the target is not known to have ended.
  */
 export const LIST_SCRIPT = `
 (
@@ -18,7 +19,8 @@ export const LIST_SCRIPT = `
     stat -c "s %f %Y %y %n" -- "$@" 2>/dev/null
     for path do
       shift
-      if [ -f "$path" ] && [ ! -L "$path" ]; then set -- "$@" "$path"; fi
+      if [ -L "$path" ]; then printf "l %s\\n%s\\n" "$path" "$(readlink "$path"; echo .)"
+      elif [ -f "$path" ]; then set -- "$@" "$path"; fi
     done
     if [ $# -gt 0 ]; then sha256sum -- "$@"; fi
     exit 0

@@ -15,7 +15,7 @@ const STAT_LINE =
 
 /**
  * What the container holds at the paths of `tree`, by asking the container itself: paths that differ in no way the sync knows
- * are there with an equal entry. Links, and names that the container's tools would print escaped, are not asked for and so
+ * are there with an equal entry. Names that the container's tools would print escaped are not asked for and so
  * count as missing: sending them again is cheaper than a doubt. Undefined when the container has no shell to ask.
  */
 export async function verifyContainer(
@@ -54,6 +54,7 @@ async function sameLargeFiles(
 export function parseListing(output: string, local: LocalTree): Tree {
   const stats = new Map<string, Stat>();
   const hashes = new Map<string, string>();
+  const targets = linkTargets(output);
   for (const line of output.split('\n')) {
     const stat = STAT_LINE.exec(line);
     const hash = /^([0-9a-f]{64}) [ *]\.\/(.*)$/.exec(line);
@@ -64,7 +65,7 @@ export function parseListing(output: string, local: LocalTree): Tree {
   }
   const tree = new Map<string, TreeEntry>();
   for (const [path, stat] of stats) {
-    const entry = entryOf(stat, hashes.get(path), local.get(path));
+    const entry = entryOf(stat, hashes.get(path), targets.get(path), local.get(path));
     if (entry !== undefined) tree.set(path, entry);
   }
   return tree;
@@ -79,6 +80,7 @@ interface Stat {
 function entryOf(
   stat: Stat,
   sha256: string | undefined,
+  target: string | undefined,
   local: TreeEntry | undefined,
 ): TreeEntry | undefined {
   const mode = stat.mode & 0o7777;
@@ -88,5 +90,11 @@ function entryOf(
     return { kind: 'file', mode, sizeBytes, sha256, leftMtimeNs: stat.mtimeNs };
   }
   // Some other kind is in the way: name it as a link, so that a folder that is to be there is seen as a swap.
-  return { kind: 'symlink', target: '' };
+  return { kind: 'symlink', target: target ?? '' };
+}
+
+/** Path -> target. */
+function linkTargets(output: string): ReadonlyMap<string, string> {
+  const links = output.matchAll(/^l \.\/(.*)\n(.*)\n\.$/gm);
+  return new Map(Array.from(links, ([, path = '', target = '']) => [path, target]));
 }

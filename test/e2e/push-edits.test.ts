@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdirSync, renameSync, rmdirSync, symlinkSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { VirtualDevice } from '../testbed/virtual-device.js';
@@ -114,6 +115,16 @@ describe('a push that finds', () => {
     await app.push();
     await expectInStep();
     expect(await app.exec('readlink', 'outside')).toBe('/etc/passwd');
+  });
+
+  it('links, and a large file, that the new image has already starts the app once', async () => {
+    app.write('large.bin', randomBytes(5 << 20));
+    await app.push('--force-build');
+    await expectInStep();
+    const { stdout } = await device.docker('inspect', '--format', '{{.State.FinishedAt}}', app.name);
+    expect(stdout.trim()).toBe('0001-01-01T00:00:00Z');
+    app.remove('large.bin');
+    await app.push();
   });
 
   it('an empty folder makes it, and takes it away again', async () => {
