@@ -31,16 +31,24 @@ export async function benchPush(rounds: number, links: readonly string[]): Promi
       ...profile,
     });
     const bench = { device, address: device.linkAddress, rounds };
-    const rows: [string, Samples][] = [
-      ...(await edits(bench, SMALL, [0, 1, 100])),
-      ...(await edits(bench, LARGE, [1])),
-      ['first sync, 1,000 files', await firstSync(bench)],
-      ['rebuild, RUN 1 s', await rebuild(bench, POLITE)],
-      ['1 of 1,000, deaf PID 1', await deafApp(bench)],
-    ];
+    const rows: [string, Samples][] = [];
+    for (const part of PARTS) {
+      rows.push(...(await part(bench)));
+      console.error(`${link}: ${rows.length} rows`);
+    }
     print(link, rows);
   }
 }
+
+type Part = (bench: Bench) => Promise<[string, Samples][]>;
+
+const PARTS: readonly Part[] = [
+  (bench) => edits(bench, SMALL, [0, 1, 100]),
+  (bench) => edits(bench, LARGE, [1]),
+  async (bench) => [['first sync, 1,000 files', await firstSync(bench)]],
+  async (bench) => [['rebuild, RUN 1 s', await rebuild(bench, POLITE)]],
+  async (bench) => [['1 of 1,000, deaf PID 1', await deafApp(bench)]],
+];
 
 class Projects implements AsyncDisposable {
   readonly all = new Map<Method, BenchProject>();
