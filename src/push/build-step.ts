@@ -113,7 +113,7 @@ async function fillBlindContainer(job: PushJob, deps: PushDeps, next: Container)
   const hasShell = (await deps.engine.statPath(next.id, '/bin/sh', deps.signal)) !== undefined;
   if (hasShell) return;
   const planned = await planPushSync(job, deps, next, undefined, startScan(job, deps));
-  await commitRounds(job, deps, next, planned, { unobserved: true });
+  await commitRounds(job, deps, next, planned, true);
 }
 
 /** Asks the new container what the image has brought along, and adds the rest of the folder. True when the app must be told. */
@@ -126,15 +126,17 @@ async function reconcile(
 ): Promise<boolean> {
   const token = await readToken(deps.engine, container.id, job.settings.destination, deps.signal);
   const planned = await planPushSync(job, deps, container, token, startScan(job, deps), predecessor);
-  const outcome = await commitRounds(job, deps, container, planned, { unobserved: false });
+  const outcome = await commitRounds(job, deps, container, planned, false);
   if (outcome.kind === 'needs-rebuild') {
     deps.emit({
       type: 'warning',
       message: `the folder cannot be kept in step with the container: ${outcome.reason}`,
     });
   }
+  // An app that has ended already could not be asked what it lacked: it ran with what it was built from.
+  if (outcome.kind !== 'committed' || planned.deployed.knowledge === 'none') return false;
   // What .dockerignore kept out of the image is nothing that the app was built to need.
-  return outcome.kind === 'committed' && planned.plan.uploads.some((path) => contextPaths.has(path));
+  return planned.plan.uploads.some((path) => contextPaths.has(path));
 }
 
 /** The app's older images, and whatever else of ours no container uses. */

@@ -8,7 +8,7 @@ export interface StopOptions {
 }
 
 /** Asking costs the device more than most apps need to end. */
-const ASK_AFTER_MS = 100;
+const ASK_AFTER_MS = 50;
 
 /** Stop signals whose numbers are the same on every system; any other one is left to the grace. */
 const SIGNAL_NUMBERS: Readonly<Record<string, number>> = { SIGHUP: 1, SIGINT: 2, SIGQUIT: 3, SIGTERM: 15 };

@@ -5,7 +5,6 @@ import { readToken, syncContainer } from '../sync/sync-container.js';
 import { isEmptyPlan } from '../sync/sync-plan.js';
 import type { Container } from '../transport/engine.js';
 import type { OnChangeRule } from '../project/on-change.js';
-import { EARLY_STOP_BYTES, EarlyStop } from './early-stop.js';
 import { rulesOf, runRules } from './on-change.js';
 import type { HeldDeps, PushDeps, PushJob } from './push-job.js';
 import { type PlannedSync, planPushSync, startScan } from './push-state.js';
@@ -33,45 +32,10 @@ export async function syncStep(
   refuseMassDeletion(job, planned);
   if (job.settings.afterSync.kind === 'process' && container.state.running)
     deps.restarter.prepare(container.id);
-  const early = earlyStopFor(job, deps, container, planned);
-  const outcome = await orStart(
-    early,
-    commitRounds(job, deps, container, planned, { unobserved: false, early }),
-  );
+  const outcome = await commitRounds(job, deps, container, planned, false);
   if (outcome.kind === 'needs-rebuild') return outcome;
   if (outcome.kind === 'nothing') return startStopped(deps, container);
-  if (early?.hasBegun !== true)
-    return { kind: await runRulesAndTakeEffect(job, deps, container, outcome.rules) };
-  await early.start();
-  return { kind: 'synced' };
-}
-
-/** Undefined when the app must not end before all of the files are there. */
-function earlyStopFor(
-  job: PushJob,
-  deps: HeldDeps,
-  container: Container,
-  { plan, local }: PlannedSync,
-): EarlyStop | undefined {
-  const { running, restarting, paused } = container.state;
-  const restarts = job.settings.afterSync.kind === 'container' && running && !restarting && !paused;
-  if (!restarts || rulesOf(job, plan, local.tree).length > 0) return undefined;
-  return new EarlyStop(deps.engine, container, stopOptions(job, deps));
-}
-
-/** Whatever became of the files: an app that was asked to end is started again. */
-async function orStart<T extends { readonly kind: string }>(
-  early: EarlyStop | undefined,
-  work: Promise<T>,
-): Promise<T> {
-  try {
-    const outcome = await work;
-    if (outcome.kind !== 'committed') await early?.start();
-    return outcome;
-  } catch (error) {
-    await early?.start();
-    throw error;
-  }
+  return { kind: await runRulesAndTakeEffect(job, deps, container, outcome.rules) };
 }
 
 /** Rules run before the restart; an app that does not run is started for them. The caller holds the app's lock. */
@@ -106,26 +70,20 @@ export type RoundsOutcome =
 export const isSettled = ({ plan, deployed }: PlannedSync): boolean =>
   isEmptyPlan(plan) && deployed.knowledge === 'token';
 
-export interface CommitHow {
-  /** No process can look at the container's files. */
-  readonly unobserved: boolean;
-  /** May end the app as soon as nothing needs it any more. */
-  readonly early?: EarlyStop | undefined;
-}
-
 /** Commits, and looks again while files changed under our hands, so that what is deployed is what the folder holds. */
 export async function commitRounds(
   job: PushJob,
   deps: PushDeps,
   container: Container,
   first: PlannedSync,
-  how: CommitHow,
+  /** No process can look at the container's files. */
+  unobserved: boolean,
 ): Promise<RoundsOutcome> {
   let planned = first;
   let committed = false;
   const rules = new Set<OnChangeRule>();
   for (let round = 1; !isSettled(planned); round++) {
-    const outcome = await commitOnce(job, deps, container, planned, how);
+    const outcome = await commitOnce(job, deps, container, planned, unobserved);
     // Without news there is nothing worth a new container: what cannot be marked is asked for again next time.
     if (outcome.kind === 'needs-rebuild') return isEmptyPlan(planned.plan) ? { kind: 'nothing' } : outcome;
     committed ||= !isEmptyPlan(planned.plan);
@@ -139,8 +97,6 @@ export async function commitRounds(
       });
       break;
     }
-    // The next round may need a program in the container.
-    await how.early?.start();
     const token = await readToken(deps.engine, container.id, job.settings.destination, deps.signal);
     planned = await planPushSync(job, deps, container, token, startScan(job, deps));
   }
@@ -153,19 +109,16 @@ async function commitOnce(
   deps: PushDeps,
   container: Container,
   { local, deployed, plan }: PlannedSync,
-  { unobserved, early }: CommitHow,
+  unobserved: boolean,
 ): Promise<CommitOutcome> {
   const { engine, store, signal, emit } = deps;
   const { source, destination } = job.settings;
   const onProgress = throttled(deps.clock, PROGRESS_EVERY_MS, (sentBytes: number, totalBytes: number) =>
     emit({ type: 'sync-progress', sentBytes, totalBytes }),
   );
-  const onArchive = (totalBytes: number): void => {
-    if (totalBytes <= EARLY_STOP_BYTES && !isEmptyPlan(plan)) early?.begin();
-  };
   const outcome = await syncContainer(
     { engine, container, source, destination, store, signal },
-    { local: local.tree, deployed, plan, unobserved, scannedAtMs: local.scannedAtMs, onProgress, onArchive },
+    { local: local.tree, deployed, plan, unobserved, scannedAtMs: local.scannedAtMs, onProgress },
   );
   if (outcome.kind === 'committed' && !isEmptyPlan(plan)) {
     const { channel, packed } = outcome;

@@ -19,7 +19,6 @@ const SET_ID = 0o6000;
 
 /** By the engine itself, which unpacks an archive: the container needs no program for it, and need not run. */
 export async function commitByArchive(request: CountedCommit): Promise<CommitOutcome> {
-  request.onArchive?.(request.totalBytes);
   const packed = newPackedFiles();
   const parts = splitByMount(request.plan.uploads, request.container, request.destination);
   if (parts.length > 1) await putPart(request, { below: '', uploads: [] }, DIRTY);

@@ -26,8 +26,6 @@ export interface Commit {
   readonly signal: AbortSignal;
   /** Told how many of how many bytes of content are on their way. */
   onProgress(sentBytes: number, totalBytes: number): void;
-  /** Called before so many bytes are sent in a way that needs no process in the container. */
-  readonly onArchive?: ((totalBytes: number) => void) | undefined;
 }
 
 export type CommitOutcome =

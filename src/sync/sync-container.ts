@@ -86,7 +86,6 @@ export interface SyncOptions {
   /** Wall clock when the scan began, ms since 1970: younger files are read again by the next scan. */
   readonly scannedAtMs: number;
   onProgress(sentBytes: number, totalBytes: number): void;
-  readonly onArchive?: Commit['onArchive'];
 }
 
 /** Carries out a plan and remembers the result. Paths in `changing` were not at rest and are still as they were. */

@@ -1,11 +1,13 @@
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import type { Engine } from '../transport/engine.js';
+import { EngineError } from '../transport/engine-error.js';
 import { LARGE_BYTES } from './blocks.js';
 import { LIST_SCRIPT, runScript } from './container-script.js';
 import { plainHashOf } from './hash-file.js';
 import type { LocalTree, Tree, TreeEntry } from './tree.js';
 
+const NOT_RUNNING = 409;
 const FILE_TYPE = 0o170000;
 const REGULAR = 0o100000;
 const DIRECTORY = 0o040000;
@@ -16,7 +18,7 @@ const STAT_LINE =
 /**
  * What the container holds at the paths of `tree`, by asking the container itself: paths that differ in no way the sync knows
  * are there with an equal entry. Names that the container's tools would print escaped are not asked for and so
- * count as missing: sending them again is cheaper than a doubt. Undefined when the container has no shell to ask.
+ * count as missing: sending them again is cheaper than a doubt. Undefined when the container has no shell to ask, or has ended.
  */
 export async function verifyContainer(
   engine: Engine,
@@ -28,9 +30,25 @@ export async function verifyContainer(
 ): Promise<Tree | undefined> {
   const paths = [...tree.keys()].filter((path) => !/[\n\\]/.test(path));
   const input = Readable.from([Buffer.from(paths.map((path) => `./${path}\0`).join(''))]);
-  const result = await runScript(engine, container, LIST_SCRIPT, [destination], input, signal);
-  if (result.kind !== 'done') return undefined;
-  return sameLargeFiles(parseListing(result.output, tree), source, tree, signal);
+  const output = await listing(engine, container, destination, input, signal);
+  if (output === undefined) return undefined;
+  return sameLargeFiles(parseListing(output, tree), source, tree, signal);
+}
+
+async function listing(
+  engine: Engine,
+  container: string,
+  destination: string,
+  input: Readable,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  try {
+    const result = await runScript(engine, container, LIST_SCRIPT, [destination], input, signal);
+    return result.kind === 'done' ? result.output : undefined;
+  } catch (error) {
+    if (error instanceof EngineError && error.status === NOT_RUNNING) return undefined;
+    throw error;
+  }
 }
 
 /** The container tells the hash of a large file's bytes, the tree that of its blocks: the file is read once more to compare them. */
