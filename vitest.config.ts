@@ -1,5 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
+/** Real engines, shells, links and terminals on a shared machine: a landing is not lost to one slow answer. At home nothing is retried. */
+const retry = process.env['CI'] === 'true' ? 2 : 0;
+
 export default defineConfig({
   test: {
     fileParallelism: true,
@@ -8,6 +11,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           testTimeout: 60_000,
+          retry,
           include: ['test/unit/**/*.test.ts', 'test/contract/**/*.unit.test.ts'],
           globalSetup: ['test/unit/name-missing-packages.ts'],
         },
@@ -18,8 +22,7 @@ export default defineConfig({
           include: ['test/e2e/**/*.test.ts', 'test/contract/**/*.e2e.test.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          // Real engines, links and terminals on a shared machine: a landing is not lost to one slow answer. At home nothing is retried.
-          retry: process.env['CI'] === 'true' ? 2 : 0,
+          retry,
         },
       },
     ],

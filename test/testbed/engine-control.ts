@@ -71,8 +71,25 @@ export async function signalEngine(name: string, signal: NodeJS.Signals): Promis
 }
 
 export async function killProgram(name: string, program: string): Promise<void> {
-  for (const pid of await pidsOf(name, program)) sendSignal(pid, 'SIGKILL');
+  const pids = await pidsOf(name, program);
+  for (const pid of pids) sendSignal(pid, 'SIGKILL');
   await untilEnded(name, program);
+  // The first thread of a program may have ended before the last one that keeps its sockets open.
+  await eventually(() => pids.every(hasNoThreads), {
+    what: `The end of all threads of ${program} of ${name}`,
+    withinMs: STOPS_WITHIN_MS,
+    everyMs: 5,
+  });
+}
+
+/** At most its first thread is left, which waits to be buried. */
+function hasNoThreads(pid: number): boolean {
+  try {
+    return readdirSync(`/proc/${pid}/task`).length <= 1;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return true;
+    throw error;
+  }
 }
 
 async function untilEnded(name: string, program: string): Promise<void> {
