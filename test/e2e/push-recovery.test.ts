@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../testbed/eventually.js';
 import { VirtualDevice } from '../testbed/virtual-device.js';
-import { HELLO, PushedApp } from './pushed-app.js';
+import { HELLO, LOOP, PushedApp } from './pushed-app.js';
 
 let device: VirtualDevice;
 let app: PushedApp;
@@ -136,10 +136,14 @@ describe('a push that was killed', () => {
     );
 
   it('before it stopped the old container leaves a new one that the next push takes away', async () => {
+    // It takes all of its grace: half a second in which the new container is there and the old one runs.
+    app.write('main.sh', 'trap : TERM\nwhile true; do sleep 0.1; done\n');
+    await app.push();
     const before = await app.state();
     await killedAt(async () => (await containers()).includes('recovery.rdt-next'), '--force-build');
     expect(await app.state()).toEqual(before);
     await app.forgetLock();
+    app.write('main.sh', LOOP);
     await app.push();
     expect(await app.leftovers()).toEqual([]);
   });

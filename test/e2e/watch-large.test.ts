@@ -138,7 +138,8 @@ it('needs hardly any processor while nothing happens', async () => {
   await using app = new WatchedApp(device, 'idle', FILES);
   writeMany(app, 1_000, 'x');
   await app.watch();
-  await delay(3_000);
+  // What a start leaves to do, such as the collection of its garbage, is no idleness.
+  await delay(8_000);
   const before = processorSeconds(app);
   await delay(20_000);
   expect((processorSeconds(app) - before) / 20).toBeLessThan(0.005);
