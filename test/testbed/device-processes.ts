@@ -16,6 +16,7 @@ import { DEFAULT_ENGINE_SOCKET } from './virtual-device-options.js';
 import { devicePids, networkOf } from './host-network.js';
 import { mustRun } from './program.js';
 import { TestbedError } from './testbed-error.js';
+import { thaw } from './thaw.js';
 
 const INIT_SCRIPT = fileURLToPath(new URL('device-init.sh', import.meta.url));
 const RUNC_SCRIPT = fileURLToPath(new URL('device-runc.sh', import.meta.url));
@@ -106,6 +107,7 @@ export async function killAll(name: string): Promise<void> {
     async () => {
       const pids = await devicePids(name);
       for (const pid of pids) sendSignal(pid, 'SIGKILL');
+      if (pids.length > 0) thaw(name);
       return pids.length === 0;
     },
     { what: `The end of all processes of ${name}`, withinMs: 10_000, everyMs: 5 },

@@ -17,6 +17,8 @@ export class AnswerBody extends Readable {
     private readonly hooks: AnswerBodyHooks,
   ) {
     super();
+    // A reader hears of a failure by reading. Of a body that nobody reads any more, or yet, it must not end the process.
+    this.on('error', () => undefined);
     message.on('data', (chunk: Buffer) => {
       hooks.onData();
       if (!this.push(chunk)) message.pause();
