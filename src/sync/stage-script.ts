@@ -33,7 +33,11 @@ stage() (
   fi
   while IFS= read -r move; do
     path=\${move#* }
-    if [ -d "$path" ] && [ ! -L "$path" ]; then echo "$path is a folder" >&2; exit 1; fi
+    if [ -d "$path" ]; then
+      if [ ! -L "$path" ]; then echo "$path is a folder" >&2; exit 1; fi
+      # Not every mv has -T: through a link to a folder it would move into that folder.
+      rm -f -- "$path"
+    fi
     mv -f -- "$staged/\${move%% *}" "$path"
   done <"$staged/moves"
   if [ -s "$staged/remove" ]; then xargs -0 rm -f -- <"$staged/remove"; fi

@@ -83,6 +83,20 @@ export function commitContract(name: string, setUp: () => Promise<CommitRig>): v
       await folder.sync();
     });
 
+    it('puts a file, and another link, in the place of a link to a folder, not into that folder', async () => {
+      folder.write('folder/keep', 'x');
+      folder.link('to a file', 'folder');
+      folder.link('to a link', 'folder');
+      folder.write('gone', '');
+      await folder.sync();
+      folder.remove('to a file');
+      folder.write('to a file', 'now a file');
+      folder.remove('to a link');
+      folder.link('to a link', 'folder/keep');
+      if (rig.canDelete) folder.remove('gone');
+      await folder.sync();
+    });
+
     it('keeps setuid, setgid and sticky bits', async () => {
       folder.write('tool', 'x');
       chmodSync(folder.path('tool'), 0o6755);
