@@ -93,7 +93,11 @@ async function stage(
       case 'lost':
         throw new LostStage(result.cause);
       case 'failed':
-        throw refused(destination, result.errors || 'no message', how.mode === 'strict' ? OBSTACLE : GO_ON);
+        throw refused(
+          destination,
+          result.errors || `the script ended with exit code ${result.status}`,
+          how.mode === 'strict' ? OBSTACLE : GO_ON,
+        );
     }
   } catch (error) {
     if (!(error instanceof EngineError) || error.status !== 409) throw error;

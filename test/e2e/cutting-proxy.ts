@@ -10,9 +10,11 @@ export class CuttingProxy implements AsyncDisposable {
   private constructor(private readonly server: Server) {}
 
   static async open(host: string, port: number): Promise<CuttingProxy> {
-    const server = createServer();
+    // As any router: who has said all goes on hearing the other one. The output of a script comes after the end of its input.
+    const allowHalfOpen = true;
+    const server = createServer({ allowHalfOpen });
     const proxy = new CuttingProxy(server);
-    server.on('connection', (client) => proxy.join(client, connect(port, host)));
+    server.on('connection', (client) => proxy.join(client, connect({ port, host, allowHalfOpen })));
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     return proxy;
