@@ -1,9 +1,9 @@
 import { setMaxListeners } from 'node:events';
 import { closeSync } from 'node:fs';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Wiring } from './commands/command-deps.js';
 import { run } from './run.js';
 import type { Runtime } from './runtime.js';
+import { systemClock } from './system-clock.js';
 
 /** The first signal asks the command to end in good order, the second one ends it at once. */
 function signalOfInterrupts(): AbortSignal {
@@ -58,11 +58,7 @@ const runtime: Runtime = {
   stdout: process.stdout,
   stderr: process.stderr,
   signal: signalOfInterrupts(),
-  clock: {
-    monotonicMs: () => performance.now(),
-    wallMs: () => Date.now(),
-    sleep: (ms, signal) => delay(ms, undefined, signal ? { signal } : {}),
-  },
+  clock: systemClock,
 };
 
 const wiring: Wiring = {

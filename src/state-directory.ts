@@ -19,4 +19,16 @@ export const stateDirectory = ({ env, platform }: Pick<Runtime, 'env' | 'platfor
   });
 };
 
+/** `kept` says what the folder is for: `where rdt notes what it has pushed`. */
+export const stateUnusable = (
+  what: 'read' | 'write',
+  folder: string,
+  kept: string,
+  cause: unknown,
+): RdtError =>
+  new RdtError(`Cannot ${what} ${folder}, ${kept}.`, {
+    hint: `${cause instanceof Error ? cause.message : String(cause)}. RDT_STATE_DIR can name another folder.`,
+    cause,
+  });
+
 const isSet = (value: string | undefined): value is string => value !== undefined && value !== '';

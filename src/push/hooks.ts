@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 import { RdtError } from '../errors.js';
 import type { Clock } from '../runtime.js';
+import { errorCode } from '../system-error.js';
 
 /** For output that was written before the shell ended. */
 const LAST_OUTPUT_MS = 250;
@@ -73,7 +74,7 @@ function endGroup(child: Shell, platform: NodeJS.Platform): void {
     process.kill(-child.pid, 'SIGTERM');
   } catch (error) {
     // All of them have ended, and only our news of it is still on its way.
-    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+    if (errorCode(error) !== 'ESRCH') throw error;
   }
 }
 

@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ExitCode, RdtError } from '../errors.js';
+import { errorCode, isGone } from '../system-error.js';
 
 /** Triggers of every project (device-facts), named or not. */
 export const IMPLICIT_TRIGGERS: readonly string[] = ['Dockerfile', 'package.json'];
@@ -51,9 +52,8 @@ async function hashTrigger(source: string, name: string, signal?: AbortSignal): 
   } catch (error) {
     signal?.throwIfAborted();
     if (error instanceof RdtError) throw error;
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    if (code === 'ELOOP')
+    if (isGone(error)) return undefined;
+    if (errorCode(error) === 'ELOOP')
       throw refusal(`build trigger ${name} is a symbolic link that leads to itself`, error);
     throw refusal(`build trigger ${name} cannot be read`, error);
   }

@@ -1,4 +1,5 @@
 import { createReadStream, lstatSync, readFileSync, type Stats } from 'node:fs';
+import { isGone } from '../system-error.js';
 
 const PIECE_BYTES = 1 << 20;
 
@@ -42,7 +43,3 @@ export async function* piecesOf(absolute: string, start: number, sizeBytes: numb
   for (; missingBytes > 0; missingBytes -= PIECE_BYTES)
     yield Buffer.alloc(Math.min(PIECE_BYTES, missingBytes));
 }
-
-/** Somebody took the path away, or the folder that it was in, since we have seen it. */
-export const isGone = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR');

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BlockHasher, hashesLength, identityOf, LARGE_BYTES } from './blocks.js';
-import { isGone } from './file-content.js';
+import { isGone } from '../system-error.js';
 import { type UnreadFile, unreadable } from './list-folder.js';
 
 /** Above this size a file is hashed as a stream, so that memory stays flat and Ctrl-C is heard. */

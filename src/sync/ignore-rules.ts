@@ -4,6 +4,7 @@ import { RdtError } from '../errors.js';
 import { PROJECT_FILE_NAMES } from '../project/project-file-names.js';
 import { readRegularFile } from '../regular-file.js';
 import { ignoreShortcut } from './ignore-shortcut.js';
+import { isGone } from '../system-error.js';
 
 /** Which paths of one folder, and of all below it that have no `.gitignore` of their own, are left out of a sync. */
 export interface IgnoreRules {
@@ -48,8 +49,7 @@ export function ignoreFilesOf(source: string): (relativePath: string) => Buffer 
     try {
       return readRegularFile(join(source, relativePath));
     } catch (cause) {
-      if (cause instanceof Error && 'code' in cause && (cause.code === 'ENOENT' || cause.code === 'ENOTDIR'))
-        return undefined;
+      if (isGone(cause)) return undefined;
       throw new RdtError(`${relativePath} cannot be read`, { hint: 'Or push with --skip-gitignore.', cause });
     }
   };

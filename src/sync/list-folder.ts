@@ -1,9 +1,9 @@
 import { lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
 import { RdtError } from '../errors.js';
-import { isGone } from './file-content.js';
 import type { IgnoreRules } from './ignore-rules.js';
 import type { LocalEntry, Stamp } from './tree.js';
+import { errorCode, isGone } from '../system-error.js';
 
 export interface ListOptions {
   readonly source: string;
@@ -118,7 +118,7 @@ function reading<T>(source: string, path: string, read: (absolute: string) => T)
 }
 
 export function unreadable(source: string, path: string, cause: unknown): RdtError {
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unreadable';
+  const code = errorCode(cause) ?? 'unreadable';
   return new RdtError(`cannot read ${join(source, path)} (${code})`, {
     hint: 'Make it readable, or add it to `ignore` in .resin-sync.yml or to .gitignore.',
     cause,

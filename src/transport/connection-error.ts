@@ -1,4 +1,5 @@
 import { ExitCode, RdtError } from '../errors.js';
+import { errorCode } from '../system-error.js';
 
 interface Explanation {
   readonly reason: string;
@@ -39,10 +40,6 @@ const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
   ECONNABORTED: CONNECTION_CUT,
   EPIPE: CONNECTION_CUT,
 };
-
-/** The `code` of a system or parser error, undefined for anything else. */
-export const errorCode = (error: unknown): string | undefined =>
-  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 
 const explain = (error: unknown): Explanation => {
   const code = errorCode(error);

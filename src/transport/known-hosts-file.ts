@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type FileHandle, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { RdtError } from '../errors.js';
-import { errorCode } from './connection-error.js';
+import { errorCode } from '../system-error.js';
 import type { KnownHostsStore } from './host-key-check.js';
 
 const PRIVATE_FILE = 0o600;

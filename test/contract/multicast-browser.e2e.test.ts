@@ -1,10 +1,10 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { isIPv4 } from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
 import { type Answer, decode, encode } from 'dns-packet';
 import type { Sighting } from '../../src/discovery/device.js';
 import { MulticastBrowser } from '../../src/discovery/mdns/multicast-browser.js';
+import { systemClock } from '../../src/system-clock.js';
 import { type BrowserStage, mdnsBrowserContract } from './mdns-browser-contract.js';
 
 const GROUP = '224.0.0.251';
@@ -55,11 +55,7 @@ async function createStage(): Promise<BrowserStage> {
     browser: new MulticastBrowser({
       networkInterfaces: () => ({ lo: [loopback] }),
       platform: process.platform,
-      clock: {
-        monotonicMs: () => performance.now(),
-        wallMs: () => Date.now(),
-        sleep: (ms, signal) => delay(ms, undefined, signal ? { signal } : {}),
-      },
+      clock: systemClock,
     }),
     announce: (sighting) => {
       announced.push(sighting);

@@ -1,5 +1,5 @@
 import { PollingWatcher } from '../../src/watch/polling/polling-watcher.js';
-import { realClock } from '../unit/watch/watched-folder.js';
+import { systemClock } from '../../src/system-clock.js';
 import { watcherContract } from './watcher-contract.js';
 
-watcherContract('PollingWatcher', (options) => Promise.resolve(new PollingWatcher(options, realClock, 20)));
+watcherContract('PollingWatcher', (options) => Promise.resolve(new PollingWatcher(options, systemClock, 20)));

@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { systemClock as clock } from '../../src/system-clock.js';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { BuildEvent } from '../../src/build/build-event.js';
 import { buildImage } from '../../src/build/build-image.js';
@@ -32,12 +32,6 @@ import { LINK_PROFILES, VirtualDevice } from '../testbed/virtual-device.js';
 import { CuttingProxy } from './cutting-proxy.js';
 import { localTree } from './file-trees.js';
 import { imageTree } from './image-tree.js';
-
-const clock = {
-  monotonicMs: () => performance.now(),
-  wallMs: () => Date.now(),
-  sleep: (ms: number) => sleep(ms),
-};
 
 let device: VirtualDevice;
 let source: string;

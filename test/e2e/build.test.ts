@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { chmodSync, mkdtempSync, mkdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { systemClock as clock } from '../../src/system-clock.js';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { BuildEvent } from '../../src/build/build-event.js';
 import { buildImage } from '../../src/build/build-image.js';
@@ -13,12 +13,6 @@ import { EngineHttp } from '../../src/transport/docker/engine-http.js';
 import { TcpDialer } from '../../src/transport/docker/tcp-dialer.js';
 import { eventually } from '../testbed/eventually.js';
 import { VirtualDevice } from '../testbed/virtual-device.js';
-
-const clock = {
-  monotonicMs: () => performance.now(),
-  wallMs: () => Date.now(),
-  sleep: (ms: number) => sleep(ms),
-};
 
 let device: VirtualDevice;
 let source: string;

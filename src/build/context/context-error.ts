@@ -1,10 +1,5 @@
 import { ExitCode, RdtError } from '../../errors.js';
-
-const errorCode = (error: unknown): string | undefined =>
-  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
-
-/** The path has gone, or a part of it is no folder any more. */
-export const isMissing = (error: unknown): boolean => ['ENOENT', 'ENOTDIR'].includes(errorCode(error) ?? '');
+import { errorCode } from '../../system-error.js';
 
 /** `O_NOFOLLOW` met a link: the file was replaced by one. */
 export const isLinkNow = (error: unknown): boolean => ['ELOOP', 'EMLINK'].includes(errorCode(error) ?? '');

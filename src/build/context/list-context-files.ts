@@ -3,7 +3,8 @@ import { setImmediate } from 'node:timers/promises';
 import type { DockerIgnore } from '../docker-ignore.js';
 import type { EmitBuildEvent } from '../build-event.js';
 import type { ContextEntry } from './context-entry.js';
-import { isMissing, unreadable } from './context-error.js';
+import { isGone } from '../../system-error.js';
+import { unreadable } from './context-error.js';
 
 export interface ContextListing {
   readonly source: string;
@@ -97,7 +98,7 @@ class ContextWalk {
     try {
       return lstatSync(fsPath(this.listing.source, place));
     } catch (error) {
-      if (isMissing(error)) return undefined;
+      if (isGone(error)) return undefined;
       throw unreadable(place.path, error);
     }
   }
@@ -124,7 +125,7 @@ class ContextWalk {
         .sort((a, b) => a.compare(b))
         .map((name) => rawPlace(folder, name));
     } catch (error) {
-      if (isMissing(error) && folder !== TOP) return [];
+      if (isGone(error) && folder !== TOP) return [];
       throw unreadable(folder.path === '' ? this.listing.source : folder.path, error);
     }
   }

@@ -9,7 +9,8 @@ import { type DockerIgnore, parseDockerIgnore } from '../docker-ignore.js';
 import { compressForLink } from './compress-for-link.js';
 import type { ContextEntry } from './context-entry.js';
 import type { ContextSource } from './context-files.js';
-import { isMissing, unreadable } from './context-error.js';
+import { isGone } from '../../system-error.js';
+import { unreadable } from './context-error.js';
 import { listContextFiles } from './list-context-files.js';
 import { contextSource } from './offer-context.js';
 import { packContext } from './pack-context.js';
@@ -101,7 +102,7 @@ function readText(source: string, file: string): string | undefined {
   try {
     return readRegularFile(path.join(source, file)).toString('utf8');
   } catch (error) {
-    if (isMissing(error)) return undefined;
+    if (isGone(error)) return undefined;
     throw unreadable(file, error);
   }
 }
@@ -110,7 +111,7 @@ async function isFolder(source: string): Promise<boolean> {
   try {
     return (await stat(source)).isDirectory();
   } catch (error) {
-    if (isMissing(error)) return false;
+    if (isGone(error)) return false;
     throw unreadable(source, error);
   }
 }

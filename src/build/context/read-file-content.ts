@@ -1,6 +1,7 @@
 import { type BigIntStats, closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import { changedWhileRead, isLinkNow, isMissing, unreadable } from './context-error.js';
+import { isGone } from '../../system-error.js';
+import { changedWhileRead, isLinkNow, unreadable } from './context-error.js';
 
 /** Larger files are streamed. */
 export const SNAPSHOT_LIMIT_BYTES = 256 * 1024;
@@ -28,7 +29,7 @@ export function readSnapshot(at: string | Buffer, path: string): Buffer | undefi
       closeSync(file);
     }
   } catch (error) {
-    if (isMissing(error)) return undefined;
+    if (isGone(error)) return undefined;
     throw readError(error, path);
   }
 }
@@ -72,7 +73,7 @@ export async function openForStreaming(at: string | Buffer, path: string): Promi
       throw error;
     }
   } catch (error) {
-    if (isMissing(error)) return undefined;
+    if (isGone(error)) return undefined;
     throw readError(error, path);
   }
 }

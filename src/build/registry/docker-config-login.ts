@@ -3,6 +3,7 @@ import path from 'node:path';
 import { RdtError } from '../../errors.js';
 import type { RegistryCredential, RegistryCredentials, RegistryLogin } from '../image-builder.js';
 import { askCredentialHelper } from './credential-helper.js';
+import { errorCode } from '../../system-error.js';
 
 /** How the configuration of the docker client names Docker Hub (docker/cli `registry.IndexServer`). */
 const DOCKER_HUB = 'https://index.docker.io/v1/';
@@ -75,7 +76,7 @@ async function readConfig(file: string): Promise<DockerConfig> {
     const parsed: unknown = JSON.parse(await readFile(file, 'utf8'));
     return typeof parsed === 'object' && parsed !== null ? parsed : {};
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return {};
+    if (errorCode(error) === 'ENOENT') return {};
     throw new RdtError(`Cannot read the registry logins in ${file}.`, {
       hint: 'It has to be a JSON file that you may read; docker login writes a new one when it is moved away.',
       // A parse error quotes the text around it, which may be a secret.

@@ -1,8 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { RdtError } from '../../errors.js';
-import { isMissing } from '../context/context-error.js';
+import type { RdtError } from '../../errors.js';
+import { stateUnusable } from '../../state-directory.js';
+import { isGone } from '../../system-error.js';
 import type { ContextKeys } from '../context/context-keys.js';
 
 /**
@@ -22,7 +23,7 @@ export class FileContextKeys implements ContextKeys {
       // Cut short by a full disk, it would be the key of others too.
       return isKey(key) ? key : newKey();
     } catch (error) {
-      if (isMissing(error)) return newKey();
+      if (isGone(error)) return newKey();
       throw this.unusable('read', error);
     }
   }
@@ -42,10 +43,7 @@ export class FileContextKeys implements ContextKeys {
   }
 
   private unusable(what: 'read' | 'write', cause: unknown): RdtError {
-    return new RdtError(`Cannot ${what} ${this.folder}, where rdt notes what devices keep of its builds.`, {
-      hint: `${cause instanceof Error ? cause.message : String(cause)}. RDT_STATE_DIR can name another folder.`,
-      cause,
-    });
+    return stateUnusable(what, this.folder, 'where rdt notes what devices keep of its builds', cause);
   }
 }
 

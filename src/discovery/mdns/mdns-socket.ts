@@ -1,6 +1,7 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import type { OwnAddress } from './own-address.js';
+import { errorCode } from '../../system-error.js';
 
 const MDNS_PORT = 5353;
 const GROUP = { IPv4: '224.0.0.251', IPv6: 'ff02::fb' } as const;
@@ -83,7 +84,6 @@ export class MdnsSocket {
   }
 
   #fail(error: unknown): void {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    this.#failure = typeof code === 'string' ? code : String(error);
+    this.#failure = errorCode(error) ?? String(error);
   }
 }

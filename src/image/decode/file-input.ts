@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import { RdtError } from '../../errors.js';
 import type { PackedInput } from './packed-input.js';
 import { streamInput } from './stdin-input.js';
+import { errorCode } from '../../system-error.js';
 
 /** Four reads fill one buffer of the pump; larger ones only cost memory. */
 const CHUNK_BYTES = 1024 * 1024;
@@ -86,7 +87,7 @@ async function readOnce(
 }
 
 function readError(path: string, cause: unknown): RdtError {
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+  const code = errorCode(cause) ?? '';
   const reasons: Record<string, string> = {
     ENOENT: 'there is no such file',
     EACCES: 'it may not be read by this user',

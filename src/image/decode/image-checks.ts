@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { RdtError } from '../../errors.js';
 import { parseBmap, type Bmap } from '../block-map-bmap.js';
+import { errorCode } from '../../system-error.js';
 
 /** The folder that an image lies in, on this machine or on a server. */
 export interface ImageFolder {
@@ -25,7 +26,7 @@ async function readOptional(path: string): Promise<TextBeside | undefined> {
   try {
     return { place: path, text: await readFile(path, 'utf8') };
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    if (errorCode(error) === 'ENOENT') return undefined;
     throw new RdtError(`cannot read ${path}`, { cause: error });
   }
 }

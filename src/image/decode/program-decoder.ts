@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { pipeline, Readable, type Writable } from 'node:stream';
 import { RdtError } from '../../errors.js';
+import { errorCode } from '../../system-error.js';
 
 /** A program that unpacks its standard input to its standard output. */
 export interface DecoderProgram {
@@ -44,7 +45,7 @@ export async function startProgram(
   try {
     await once(child, 'spawn');
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    if (errorCode(error) === 'ENOENT') return undefined;
     throw new RdtError(`cannot start ${program.command} to unpack ${name}`, { cause: error });
   }
   return {

@@ -3,7 +3,8 @@ import { open, readFile, stat, type FileHandle } from 'node:fs/promises';
 import { RdtError } from '../../errors.js';
 import type { Drive, OpenDrive } from '../flash-drive.js';
 import { deviceNumberOf } from './device-number.js';
-import { driveIoError, driveOpenError, errorCode, pulledOutError } from './drive-error.js';
+import { errorCode } from '../../system-error.js';
+import { driveIoError, driveOpenError, pulledOutError } from './drive-error.js';
 import { devicesOfDisk, holdersOfDevices, writersOfDevices } from './holders.js';
 
 /** Tells how much sysfs counts in, whatever the drive's own sectors are. */

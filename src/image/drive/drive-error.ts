@@ -1,7 +1,5 @@
 import { RdtError } from '../../errors.js';
-
-export const errorCode = (error: unknown): string | undefined =>
-  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+import { errorCode } from '../../system-error.js';
 
 /** What reading and writing a drive fails with, in words that tell what to do. */
 export function driveIoError(path: string, doing: string, offset: number, cause: unknown): RdtError {

@@ -1,7 +1,8 @@
 import { RdtError } from '../../errors.js';
 import type { Drive, DriveAccess, OpenDrive } from '../flash-drive.js';
 import { readExactly, writeFully, type PositionedFile } from './direct-drive.js';
-import { driveIoError, driveOpenError, errorCode } from './drive-error.js';
+import { errorCode } from '../../system-error.js';
+import { driveIoError, driveOpenError } from './drive-error.js';
 import type { DrivelistCatalog, ListedDrive } from './drivelist-catalog.js';
 import { openFileDrive } from './file-drive.js';
 

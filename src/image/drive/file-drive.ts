@@ -2,7 +2,8 @@ import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { RdtError } from '../../errors.js';
 import type { Drive, OpenDrive } from '../flash-drive.js';
-import { driveOpenError, errorCode } from './drive-error.js';
+import { errorCode } from '../../system-error.js';
+import { driveOpenError } from './drive-error.js';
 import { readExactly, syncHandle, writeFully } from './direct-drive.js';
 
 /** What direct I/O on files wants offsets and lengths to be multiples of, on every file system in use. */

@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { RdtError } from '../../errors.js';
 import type { Drive } from '../flash-drive.js';
+import { errorCode } from '../../system-error.js';
 
 /** A file that stands for a drive. */
 export function fileDrive(path: string, sizeBytes: number, identity: string): Drive {
@@ -41,6 +42,6 @@ const isDirectory = (path: string): Promise<boolean> =>
 
 /** For `catch`: undefined for what does not exist. Throws an `RdtError` for everything else. */
 export function missing(path: string, error: unknown): undefined {
-  if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+  if (errorCode(error) === 'ENOENT') return undefined;
   throw new RdtError(`cannot look at ${path}`, { cause: error });
 }

@@ -2,6 +2,7 @@ import { constants } from 'node:fs';
 import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { RdtError } from '../../errors.js';
 import { assertInside, type BlockDevice } from '../block-device.js';
+import { errorCode } from '../../system-error.js';
 
 /** An image file or a drive, open until it is disposed of. */
 export interface FileDevice extends BlockDevice, AsyncDisposable {
@@ -124,7 +125,7 @@ function mediumFailed(path: string, action: 'read' | 'write', cause: unknown): R
 }
 
 function openFailed(path: string, access: Access, cause: unknown): RdtError {
-  switch (codeOf(cause)) {
+  switch (errorCode(cause) ?? '') {
     case 'ENOENT':
       return new RdtError(`${path} does not exist`, { cause });
     case 'EISDIR':
@@ -148,8 +149,5 @@ const permissionHint = (path: string): string =>
   path.startsWith('/dev/')
     ? 'Run rdt with sudo, or add yourself to the group "disk".'
     : 'Check who owns the file, and its mode.';
-
-const codeOf = (error: unknown): string =>
-  error instanceof Error && 'code' in error ? String(error.code) : '';
 
 const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

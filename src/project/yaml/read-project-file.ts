@@ -7,6 +7,7 @@ import { readRegularFile } from '../../regular-file.js';
 import { PROJECT_FILE_NAMES } from '../project-file-names.js';
 import type { GivenSettings } from '../settings.js';
 import type { YamlValue } from '../yaml-value.js';
+import { errorCode, isGone } from '../../system-error.js';
 
 export interface ProjectFile {
   /** Where it is, or where a save will create it. */
@@ -56,8 +57,8 @@ export function readProjectText(path: string): string | undefined {
   try {
     bytes = readRegularFile(path);
   } catch (error) {
-    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return undefined;
-    throw new RdtError(`${path}: cannot be read (${String(codeOf(error))})`, {
+    if (isGone(error)) return undefined;
+    throw new RdtError(`${path}: cannot be read (${String(errorCode(error))})`, {
       exitCode: ExitCode.usage,
       cause: error,
     });
@@ -85,9 +86,6 @@ async function refuseUnlessFolder(source: string): Promise<void> {
   });
   if (!status.isDirectory()) throw new RdtError(`${source} is no folder.`, { exitCode });
 }
-
-const codeOf = (error: unknown): unknown =>
-  error instanceof Error && 'code' in error ? error.code : undefined;
 
 const shadowedBy = (preferred: string, older: string): LocatedProblem => ({
   severity: 'warning',

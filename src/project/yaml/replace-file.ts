@@ -12,6 +12,7 @@ import {
 } from 'node:fs/promises';
 import type { Stats } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { errorCode } from '../../system-error.js';
 
 /**
  * Gives a file a new content in one step, so that a reader sees the old one or the new one, whole; mode and owner stay. A symbolic
@@ -75,7 +76,7 @@ async function orUndefined<T>(found: Promise<T>): Promise<T | undefined> {
   try {
     return await found;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    if (errorCode(error) === 'ENOENT') return undefined;
     throw error;
   }
 }

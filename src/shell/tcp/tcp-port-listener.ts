@@ -3,6 +3,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import type { Duplex } from 'node:stream';
 import { RdtError } from '../../errors.js';
 import type { OpenPort, PortListener } from '../port-listener.js';
+import { errorCode } from '../../system-error.js';
 
 const REASONS: Readonly<Record<string, string>> = {
   EADDRINUSE: 'another program listens there',
@@ -43,7 +44,7 @@ function addressOf(server: Server): string {
 }
 
 function cannotListen(bind: string, port: number, cause: unknown): RdtError {
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
+  const code = errorCode(cause) ?? String(cause);
   return new RdtError(`Cannot listen on ${bind}:${port}: ${REASONS[code] ?? code}.`, {
     hint: 'Give another local port: --forward LOCAL:REMOTE; 0 takes any free one.',
     cause,

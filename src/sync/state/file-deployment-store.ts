@@ -1,8 +1,10 @@
 import { mkdir, open, readdir, readFile, rename, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { RdtError } from '../../errors.js';
+import type { RdtError } from '../../errors.js';
+import { stateUnusable } from '../../state-directory.js';
 import type { Deployment, DeploymentStore } from '../deployment.js';
 import { decodeDeployment, encodeDeployment } from './deployment-format.js';
+import { errorCode } from '../../system-error.js';
 
 /** Containers come and go with every rebuild; only so many deployments are kept. */
 const KEPT = 64;
@@ -47,10 +49,7 @@ export class FileDeploymentStore implements DeploymentStore {
   }
 
   private unusable(what: 'read' | 'write', cause: unknown): RdtError {
-    return new RdtError(`Cannot ${what} ${this.folder}, where rdt notes what it has pushed.`, {
-      hint: `${cause instanceof Error ? cause.message : String(cause)}. RDT_STATE_DIR can name another folder.`,
-      cause,
-    });
+    return stateUnusable(what, this.folder, 'where rdt notes what it has pushed', cause);
   }
 
   private fileOf(containerId: string): string {
@@ -72,8 +71,7 @@ export class FileDeploymentStore implements DeploymentStore {
   }
 }
 
-const isMissing = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && error.code === 'ENOENT';
+const isMissing = (error: unknown): boolean => errorCode(error) === 'ENOENT';
 
 /** Another rdt may tidy up at the same time. */
 function ignoreMissing(error: unknown): undefined {

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import ssh2, { type ParsedKey } from 'ssh2';
 import { ExitCode, RdtError } from '../../errors.js';
-import { errorCode } from '../connection-error.js';
+import { errorCode } from '../../system-error.js';
 import { isEncryptedKey } from './private-key-text.js';
 
 /** A private key on disk. `publicBlob` is undefined when it is encrypted and has no `.pub` file beside it. */

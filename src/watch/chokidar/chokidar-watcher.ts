@@ -2,6 +2,7 @@ import { basename, dirname, join, relative, sep } from 'node:path';
 import type { FSWatcher, watch } from 'chokidar';
 import { statIfThere } from '../../sync/file-content.js';
 import type { Watcher, WatcherOptions } from '../watcher.js';
+import { errorCode } from '../../system-error.js';
 
 interface Entered {
   readonly watcher: FSWatcher;
@@ -104,7 +105,7 @@ export class ChokidarWatcher implements Watcher {
   }
 
   private fail(error: unknown): void {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    const code = errorCode(error) ?? '';
     if (this.exhausted) return;
     if (!LIMITS.has(code)) {
       this.options.onWarning(`part of the folder cannot be watched: ${String(error)}`);

@@ -3,6 +3,7 @@ import { basename } from 'node:path';
 import { statIfThere } from '../../sync/file-content.js';
 import type { Watcher, WatcherOptions } from '../watcher.js';
 import { EventFlood } from './event-flood.js';
+import { errorCode, isGone } from '../../system-error.js';
 
 /** The part of `fs.watch` that is used here. */
 export type WatchFolder = (
@@ -96,9 +97,9 @@ export class DirectoryWatcher implements Watcher {
   }
 
   private fail(folder: string, error: unknown): void {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
     // Gone again: the folder that it was in tells.
-    if (code === 'ENOENT' || code === 'ENOTDIR') return;
+    if (isGone(error)) return;
+    const code = errorCode(error) ?? '';
     const remedy = REMEDIES[code];
     if (remedy === undefined) {
       this.options.onWarning(`${this.absolute(folder)} cannot be watched: ${String(error)}`);

@@ -1,6 +1,6 @@
 // Finds one device as every command does, and prints what came of it as one line of JSON.
 // tsx find-device-program.ts [target]
-import { setTimeout as delay } from 'node:timers/promises';
+import { systemClock } from '../../../src/system-clock.js';
 import { RdtError } from '../../../src/errors.js';
 import { wireDiscovery } from '../../../src/wiring/discovery.js';
 
@@ -13,11 +13,7 @@ const discovery = wireDiscovery({
   stderr,
   cwd: process.cwd(),
   signal: new AbortController().signal,
-  clock: {
-    monotonicMs: () => performance.now(),
-    wallMs: () => Date.now(),
-    sleep: (ms, signal) => delay(ms, undefined, signal ? { signal } : {}),
-  },
+  clock: systemClock,
 });
 
 const startedMs = performance.now();

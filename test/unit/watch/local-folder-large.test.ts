@@ -8,7 +8,8 @@ import { openWithFallback } from '../../../src/watch/fallback-watcher.js';
 import { PollingWatcher } from '../../../src/watch/polling/polling-watcher.js';
 import type { OpenWatcher } from '../../../src/watch/watcher.js';
 import { sameTree } from './same-tree.js';
-import { directories, realClock, WatchedFolder } from './watched-folder.js';
+import { systemClock } from '../../../src/system-clock.js';
+import { directories, WatchedFolder } from './watched-folder.js';
 
 describe('LocalFolder with many changes at once', () => {
   it('takes a git checkout of 2,000 files as one batch', async () => {
@@ -81,7 +82,7 @@ describe('LocalFolder with more folders than the system watches', () => {
     const openWatcher: OpenWatcher = (options) =>
       openWithFallback(
         (inner) => Promise.resolve(new DirectoryWatcher(inner, only(3, code))),
-        (inner) => Promise.resolve(new PollingWatcher(inner, realClock, 20)),
+        (inner) => Promise.resolve(new PollingWatcher(inner, systemClock, 20)),
         options,
       );
     await using watched = await WatchedFolder.open(

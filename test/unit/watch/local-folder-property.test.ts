@@ -19,7 +19,8 @@ import { ChokidarWatcher } from '../../../src/watch/chokidar/chokidar-watcher.js
 import { PollingWatcher } from '../../../src/watch/polling/polling-watcher.js';
 import type { OpenWatcher } from '../../../src/watch/watcher.js';
 import { holdsSame, sameTree } from './same-tree.js';
-import { realClock, WatchedFolder } from './watched-folder.js';
+import { systemClock } from '../../../src/system-clock.js';
+import { WatchedFolder } from './watched-folder.js';
 
 const STEPS = 600;
 const ROUNDS = 20;
@@ -47,7 +48,7 @@ describe('LocalFolder with another way of watching', () => {
     [
       'polling',
       { changes: 20, pauseMs: 0 },
-      (options) => Promise.resolve(new PollingWatcher(options, realClock, 20)),
+      (options) => Promise.resolve(new PollingWatcher(options, systemClock, 20)),
     ],
     // What replaces a folder twice within 100 ms is beyond it.
     ['chokidar', { changes: 1, pauseMs: 150 }, (options) => ChokidarWatcher.open(options)],

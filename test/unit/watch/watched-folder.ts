@@ -2,8 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { appendFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../../../src/runtime.js';
+import { systemClock } from '../../../src/system-clock.js';
 import { rulesOfSource } from '../../../src/sync/local-state.js';
 import type { IgnoreRules } from '../../../src/sync/ignore-rules.js';
 import { hashTree, listTree } from '../../../src/sync/scan.js';
@@ -12,12 +12,6 @@ import { DirectoryWatcher } from '../../../src/watch/directories/directory-watch
 import { withoutEditorFiles } from '../../../src/watch/editor-files.js';
 import { LocalFolder } from '../../../src/watch/local-folder.js';
 import type { OpenWatcher } from '../../../src/watch/watcher.js';
-
-export const realClock: Clock = {
-  monotonicMs: () => performance.now(),
-  wallMs: () => Date.now(),
-  sleep: (ms, signal) => sleep(ms, undefined, signal === undefined ? {} : { signal }),
-};
 
 export const directories: OpenWatcher = (options) => Promise.resolve(new DirectoryWatcher(options));
 
@@ -37,7 +31,7 @@ export class WatchedFolder implements AsyncDisposable {
     {
       ignore = ['.git', 'node_modules/'],
       openWatcher = directories,
-      clock = realClock,
+      clock = systemClock,
     }: {
       ignore?: readonly string[];
       openWatcher?: OpenWatcher;

@@ -17,7 +17,8 @@ import { watchProject } from '../../../src/watch/watch-project.js';
 import { FakeEngine } from '../../contract/fake-engine.js';
 import { runUntilKilled } from '../../contract/fake-process.js';
 import { FakeImageBuilder } from '../../contract/fake-image-builder.js';
-import { directories, realClock } from './watched-folder.js';
+import { systemClock } from '../../../src/system-clock.js';
+import { directories } from './watched-folder.js';
 
 export type AnyEvent = PushEvent | WatchEvent;
 
@@ -147,7 +148,7 @@ export class WatchedLoop implements AsyncDisposable {
       cwd: source,
       env: {},
       platform: 'linux',
-      clock: realClock,
+      clock: systemClock,
       signal: this.interrupt.signal,
       holder: 'tester',
       store,
@@ -178,7 +179,7 @@ export class WatchedLoop implements AsyncDisposable {
           {
             source,
             platform: 'linux',
-            clock: realClock,
+            clock: systemClock,
             openWatcher: directories,
             rules: () => withoutEditorFiles(rulesOfSource({ ...settings, platform: 'linux' })),
             warn: (message) => this.events.push({ type: 'warning', message }),

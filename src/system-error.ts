@@ -1,0 +1,6 @@
+/** The `code` of a system or parser error, such as `ENOENT`; undefined for anything else. */
+export const errorCode = (error: unknown): string | undefined =>
+  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+
+/** There is nothing at the path, or a part of it is no folder; perhaps any more. */
+export const isGone = (error: unknown): boolean => ['ENOENT', 'ENOTDIR'].includes(errorCode(error) ?? '');
