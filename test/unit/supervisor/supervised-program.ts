@@ -71,7 +71,10 @@ export class SupervisedProgram implements AsyncDisposable {
     { stopSignal = 15, graceMs = 10_000, env, cwd, terminal = false }: ProgramOptions = {},
   ) {
     const command = [...machine.runner, machine.program, String(stopSignal), String(graceMs), '--', ...argv];
-    const [file = '', ...args] = terminal ? ['script', '-qec', quoted(command), '/dev/null'] : command;
+    // `script` takes the shell that SHELL names, and not each shell makes way for the last command of a line by itself.
+    const [file = '', ...args] = terminal
+      ? ['script', '-qec', `exec ${quoted(command)}`, '/dev/null']
+      : command;
     this.child = spawn(file, args, { env: env ?? process.env, cwd, stdio: 'pipe' });
     this.ended = once(this.child, 'close') as typeof this.ended;
     this.child.stderr?.on('data', (chunk: Buffer) => (this.stderr += chunk.toString()));
