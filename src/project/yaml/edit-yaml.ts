@@ -40,12 +40,12 @@ function redrawn(text: string, before: YamlValue, after: YamlValue): string | un
   const document = parseDocument(text);
   if (document.errors.length > 0) return undefined;
   if (!isMap(before) || !isMap(after)) return undefined;
-  for (const [path, value] of changedPaths(before, after))
-    document.setIn(path, replacement(document, path, value));
   try {
+    for (const [path, value] of changedPaths(before, after))
+      document.setIn(path, replacement(document, path, value));
     return document.toString({ lineWidth: 0 }).replace(/\n/g, lineBreakOf(text));
   } catch {
-    // The package throws plain errors here, for an alias whose anchor went with a replaced value.
+    // The package throws plain errors here, for an alias whose anchor went with a replaced value, and for one on the way to a value.
     return undefined;
   }
 }

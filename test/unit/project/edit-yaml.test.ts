@@ -174,6 +174,23 @@ describe('a change', () => {
   });
 });
 
+describe('a text with aliases', () => {
+  it('is refused where the section itself is one', () => {
+    expect(edited(`shared: &app\n  app-name: x\nlocal_resinos: *app\n`, changes())).toBeUndefined();
+  });
+
+  it('may hold values that contain themselves', () => {
+    const text = 'mine: &me\n  - *me\nalso: &it {self: *it}\nlocal_resinos:\n  app-name: x\n';
+    expect(edited(text, changes({ hashes: {} }))).toContain('app-name: myapp');
+  });
+
+  it('may hold what would be endless when it is written out', () => {
+    const lines = Array.from({ length: 60 }, (_, n) => `a${n + 1}: &a${n + 1} [*a${n}, *a${n}]\n`);
+    const text = `a0: &a0 [x]\n${lines.join('')}local_resinos:\n  app-name: x\n`;
+    expect(edited(text, changes({ hashes: {} }))).toContain('app-name: myapp');
+  });
+});
+
 describe('of two who change the file at a time', () => {
   it('each keeps what the other added', () => {
     const text = `local_resinos:\n  app-name: myapp\n  build-triggers:\n    - Dockerfile: ${H2}\n    - mine.txt\n    - gone.txt: ${H2}\nnew: 1\n`;
