@@ -40,7 +40,10 @@ stage() (
     fi
     mv -f -- "$staged/\${move%% *}" "$path"
   done <"$staged/moves"
-  if [ -s "$staged/remove" ]; then xargs -0 rm -f -- <"$staged/remove"; fi
+  if [ -s "$staged/remove" ] && ! xargs -0 rm -f -- <"$staged/remove"; then
+    # A folder that the app has put in the place of a file is not ours, and may stay.
+    xargs -0 sh -c 'for path do if [ ! -d "$path" ] && [ -e "$path" ] || [ -L "$path" ]; then exit 1; fi; done' sh <"$staged/remove"
+  fi
   if [ -s "$staged/rmdir" ]; then
     if [ "$3" = strict ]; then xargs -0 rmdir -- <"$staged/rmdir"
     else xargs -0 -n 1 rmdir -- <"$staged/rmdir" 2>/dev/null || true
