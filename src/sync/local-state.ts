@@ -1,3 +1,5 @@
+import { join } from 'node:path';
+import { statIfThere } from './file-content.js';
 import { createIgnoreRules, type IgnoreRules, ignoreFilesOf } from './ignore-rules.js';
 import type { LocalTree } from './tree.js';
 
@@ -27,23 +29,30 @@ export const rulesOfSource = ({ source, ignore, skipGitignore, platform }: Sourc
     ignoreCase: platform === 'win32' || platform === 'darwin',
   });
 
+/** The rules in a folder; `isThere`: it is one that the walk enters, and not behind a link. */
+interface Entered {
+  readonly rules: IgnoreRules;
+  readonly isThere: boolean;
+}
+
 /** For paths that are not there any more: enters each folder on the way that still exists. */
 export function ignoredNow(source: string, rules: IgnoreRules): LocalState['isIgnored'] {
-  const readIgnoreFile = ignoreFilesOf(source);
-  const entered = new Map<string, IgnoreRules>();
-  const rulesIn = (folder: string): IgnoreRules => {
+  const entered = new Map<string, Entered>();
+  const enter = (folder: string): Entered => {
     const known = entered.get(folder);
     if (known !== undefined) return known;
-    const parent = folder === '' ? rules : rulesIn(parentOf(folder));
-    const file = folder === '' ? '.gitignore' : `${folder}/.gitignore`;
-    const inside = parent.enter(folder, readIgnoreFile(file) !== undefined);
+    const outer = folder === '' ? { rules, isThere: true } : enter(parentOf(folder));
+    const absolute = join(source, folder);
+    const isThere = outer.isThere && (folder === '' || statIfThere(absolute)?.isDirectory() === true);
+    const hasGitignore = isThere && statIfThere(join(absolute, '.gitignore'))?.isFile() === true;
+    const inside = { rules: outer.rules.enter(folder, hasGitignore), isThere };
     entered.set(folder, inside);
     return inside;
   };
   const isIgnored = (path: string, isDirectory: boolean): boolean => {
     const parent = parentOf(path);
     if (parent !== '' && isIgnored(parent, true)) return true;
-    return rulesIn(parent).isIgnored(path, isDirectory);
+    return enter(parent).rules.isIgnored(path, isDirectory);
   };
   return isIgnored;
 }
