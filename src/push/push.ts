@@ -92,7 +92,10 @@ async function carryOut(job: PushJob, deps: PushDeps, prepared: Prepared): Promi
 }
 
 const isUpToDate = ({ planned, decision }: Prepared): boolean =>
-  decision.action === 'sync' && planned !== undefined && isSettled(planned);
+  decision.action === 'sync' && planned !== undefined && isSettled(planned) && !isOwing(planned);
+
+/** An earlier push was cut off before the app knew what it had sent. */
+const isOwing = ({ deployed }: PlannedSync): boolean => deployed.remembered?.owed !== undefined;
 
 /** Another push may have ended, or have been killed, between our look at the device and our lock. */
 async function lookAgain(job: PushJob, deps: HeldDeps, prepared: Prepared): Promise<Prepared> {
@@ -165,7 +168,11 @@ async function hook(
 function printPlan(job: PushJob, { emit }: PushDeps, { decision, planned, remote }: Prepared): PushResult {
   const app = job.settings.appName;
   const plan = planned?.plan ?? NOTHING;
-  emit({ type: 'plan', plan: { app, decision, sync: plan, effect: effectOf(job, decision, remote, plan) } });
+  const isNews = !isEmptyPlan(plan) || (planned !== undefined && isOwing(planned));
+  emit({
+    type: 'plan',
+    plan: { app, decision, sync: plan, effect: effectOf(job, decision, remote, isNews) },
+  });
   return { action: 'none', app, containerId: remote.container?.id ?? '', durationMs: 0 };
 }
 
@@ -173,11 +180,11 @@ function effectOf(
   { settings }: PushJob,
   decision: Decision,
   { container }: RemoteState,
-  plan: SyncPlan,
+  isNews: boolean,
 ): string {
   if (decision.action === 'build') return container === undefined ? 'create and start' : 'replace container';
   if (container?.state.running !== true) return 'start';
-  if (isEmptyPlan(plan)) return 'nothing';
+  if (!isNews) return 'nothing';
   const { afterSync } = settings;
   switch (afterSync.kind) {
     case 'container':

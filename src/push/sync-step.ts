@@ -32,10 +32,35 @@ export async function syncStep(
   refuseMassDeletion(job, planned);
   if (job.settings.afterSync.kind === 'process' && container.state.running)
     deps.restarter.prepare(container.id);
-  const outcome = await commitRounds(job, deps, container, planned, false);
-  if (outcome.kind === 'needs-rebuild') return outcome;
-  if (outcome.kind === 'nothing') return startStopped(deps, container);
-  return { kind: await runRulesAndTakeEffect(job, deps, container, outcome.rules) };
+  const owed = planned.deployed.remembered?.owed;
+  const due = new Set([...rulesOf(job, planned.plan, planned.local.tree), ...rulesNamed(job, owed)]);
+  try {
+    const outcome = await commitRounds(job, deps, container, planned, false);
+    if (outcome.kind === 'needs-rebuild') return outcome;
+    if (outcome.kind === 'nothing' && owed === undefined) return await startStopped(deps, container);
+    if (outcome.kind === 'committed') for (const rule of outcome.rules) due.add(rule);
+    const rules = job.settings.onChange.filter((rule) => due.has(rule));
+    const kind = await runRulesAndTakeEffect(job, deps, container, rules);
+    if (owed !== undefined) await owe(deps, container, undefined);
+    return { kind };
+  } catch (error) {
+    // All of it may have arrived, and then the next push finds nothing to send.
+    if (owed !== undefined || !isEmptyPlan(planned.plan)) await owe(deps, container, [...due]);
+    throw error;
+  }
+}
+
+const rulesNamed = ({ settings }: PushJob, commands: readonly string[] = []): readonly OnChangeRule[] =>
+  settings.onChange.filter(({ run }) => commands.includes(run));
+
+/** Notes what the next push has to make good. A container that nothing is known of yet has nowhere to note it. */
+async function owe(
+  { store }: HeldDeps,
+  { id }: Container,
+  rules: readonly OnChangeRule[] | undefined,
+): Promise<void> {
+  const deployment = await store.load(id);
+  if (deployment !== undefined) await store.save({ ...deployment, owed: rules?.map(({ run }) => run) });
 }
 
 /** Rules run before the restart; an app that does not run is started for them. The caller holds the app's lock. */

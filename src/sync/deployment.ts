@@ -16,6 +16,8 @@ export interface Deployment {
   /** Numeric owner of what we write, from the container's `User`. */
   readonly owner: Owner;
   readonly tree: LocalTree;
+  /** Given when the app may not know yet what was sent: commands of the on-change rules that it calls for. */
+  readonly owed?: readonly string[] | undefined;
 }
 
 export interface Owner {

@@ -1,0 +1,139 @@
+import { createHash } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, posix } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { defaultSettings, resolveSettings } from '../../../src/project/settings.js';
+import { containerSpec } from '../../../src/push/container-spec.js';
+import { push } from '../../../src/push/push.js';
+import type { PushResult } from '../../../src/push/push-event.js';
+import type { PushDeps, PushJob } from '../../../src/push/push-job.js';
+import { readTriggers } from '../../../src/sync/build-triggers.js';
+import { LIST_SCRIPT } from '../../../src/sync/container-script.js';
+import { systemClock } from '../../../src/system-clock.js';
+import { connectionCut } from '../../../src/transport/connection-error.js';
+import { FakeEngine } from '../../contract/fake-engine.js';
+import { FakeImageBuilder } from '../../contract/fake-image-builder.js';
+import { type FakeProcess, runUntilKilled } from '../../contract/fake-process.js';
+import { MemoryDeployments } from '../watch/watched-loop.js';
+
+const APP = 'app';
+const LABELS = { 'io.resin.rdt.app': APP };
+
+let source: string;
+let engine: FakeEngine;
+let store: MemoryDeployments;
+let interrupt: AbortController;
+/** What the rule's program does: undefined for the success of an ordinary one. */
+let migrate: (() => Promise<number>) | undefined;
+
+beforeEach(async () => {
+  source = mkdtempSync(join(tmpdir(), 'rdt-owed-'));
+  writeFileSync(join(source, 'Dockerfile'), 'FROM busybox\n');
+  store = new MemoryDeployments();
+  migrate = undefined;
+  engine = new FakeEngine((process) => {
+    const { argv, killed } = process;
+    if (argv[0] === 'main') return runUntilKilled(killed);
+    if (argv[2] === LIST_SCRIPT) return list(process);
+    return argv.at(-1) === 'migrate' ? (migrate?.() ?? 0) : undefined;
+  });
+  engine.addImage(APP, { labels: LABELS, cmd: ['main'] });
+  await engine.startContainer(await engine.createContainer(APP, containerSpec(settings())));
+  await pushed();
+});
+afterEach(async () => {
+  rmSync(source, { recursive: true, force: true });
+  await engine[Symbol.asyncDispose]();
+});
+
+const settings = () =>
+  resolveSettings({}, { appName: APP, onChange: [{ paths: ['*.sql'], run: 'migrate' }] }, defaultSettings, {
+    source,
+  });
+
+/** As the script does, for regular files. */
+async function list({ files, stdin, stdout }: FakeProcess): Promise<number> {
+  for (const path of (await text(stdin)).split('\0')) {
+    const node = files.find(posix.join('/usr/src/app', path));
+    if (node?.kind !== 'file') continue;
+    const sha256 = createHash('sha256').update(node.bytes).digest('hex');
+    stdout.write(
+      `s ${(0o100_000 | node.mode).toString(16)} 0 2020-01-01 00:00:00 ${path}\n${sha256}  ${path}\n`,
+    );
+  }
+  stdout.write('rdt:0\n');
+  return 0;
+}
+
+/** One `rdt push` of its own. */
+async function pushed(): Promise<PushResult['action']> {
+  interrupt = new AbortController();
+  const job: PushJob = {
+    settings: settings(),
+    savedTriggers: await readTriggers(source, []),
+    triggersGiven: false,
+    forceBuild: false,
+    dryRun: false,
+    force: false,
+    save: () => Promise.resolve(),
+  };
+  const deps: PushDeps = {
+    device: {
+      name: 'fake',
+      address: '10.0.0.5',
+      addresses: [],
+      kind: 'development',
+      engine: undefined,
+      sshPort: 1,
+    },
+    engine,
+    builder: () => Promise.resolve(new FakeImageBuilder()),
+    login: { hasAny: () => Promise.resolve(false), credentialsFor: () => Promise.resolve({}) },
+    contextKeys: { take: () => Promise.resolve('key'), keep: () => Promise.resolve() },
+    readSupervisor: () => Promise.reject(new Error('no app of these tests has one')),
+    store,
+    clock: systemClock,
+    env: {},
+    platform: 'linux',
+    holder: 'tester',
+    emit: () => undefined,
+    signal: interrupt.signal,
+  };
+  return (await push(job, deps)).action;
+}
+
+const calls = (method: string): number => engine.calls.filter((call) => call.startsWith(method)).length;
+
+describe('the push after one that was cut off', () => {
+  it('by Ctrl-C during a rule runs that rule again, and restarts the app', async () => {
+    writeFileSync(join(source, '1.sql'), 'create');
+    migrate = () => {
+      setTimeout(() => interrupt.abort(new Error('interrupted')), 1);
+      return new Promise(() => undefined);
+    };
+    await expect(pushed()).rejects.toThrow('interrupted');
+    let runs = 0;
+    migrate = () => Promise.resolve(runs++ * 0);
+    const starts = calls('startContainer');
+    expect(await pushed()).toBe('sync');
+    expect({ runs, starts: calls('startContainer') - starts }).toEqual({ runs: 1, starts: 1 });
+    expect(await pushed()).toBe('none');
+  });
+
+  it('when all had arrived, but for the answer, restarts the app', async () => {
+    writeFileSync(join(source, 'main.js'), 'new');
+    const put = engine.putArchive.bind(engine);
+    engine.putArchive = async (...words) => {
+      await put(...words);
+      throw connectionCut('the device');
+    };
+    await expect(pushed()).rejects.toThrow();
+    engine.putArchive = put;
+    const starts = calls('startContainer');
+    expect(await pushed()).toBe('sync');
+    expect(calls('startContainer') - starts).toBe(1);
+    expect(await pushed()).toBe('none');
+  });
+});
