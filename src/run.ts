@@ -4,6 +4,7 @@ import { withoutBooleanValues } from './commands/legacy-booleans.js';
 import type { Wiring } from './commands/command-deps.js';
 import { ExitCode, RdtError } from './errors.js';
 import type { Runtime } from './runtime.js';
+import { shownLine, shownText } from './ui/program-output.js';
 
 /** Runs one command line and answers its exit code. The one place where errors become text. */
 export async function run(args: readonly string[], runtime: Runtime, wiring: Wiring): Promise<number> {
@@ -36,8 +37,9 @@ const commanderExitCode = (error: CommanderError): number =>
   error.exitCode === 0 ? ExitCode.ok : ExitCode.usage;
 
 function describe(error: RdtError, withStack: boolean): string {
-  const lines = [`rdt: ${error.message}`];
-  if (error.hint !== undefined) lines.push(...error.hint.split('\n').map((line) => `  ${line}`));
+  // Both may quote what an app, an engine or a project file says.
+  const lines = [`rdt: ${shownText(error.message)}`];
+  if (error.hint !== undefined) lines.push(...error.hint.split('\n').map((line) => `  ${shownLine(line)}`));
   if (withStack) lines.push(stack(error));
   return `${lines.join('\n')}\n`;
 }

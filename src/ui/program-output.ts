@@ -13,6 +13,9 @@ export function shownLine(line: string): string {
   return printable(withoutTabs(last));
 }
 
+/** Each line of a text as `shownLine` has it. */
+export const shownText = (text: string): string => text.split('\n').map(shownLine).join('\n');
+
 const withoutTabs = (text: string): string =>
   text
     .split('\t')

@@ -1,8 +1,10 @@
+import { StringDecoder } from 'node:string_decoder';
 import type { BuildEvent } from '../build/build-event.js';
 import type { EmitPushEvent, PushEvent, PushPlan, PushResult, SyncSummary } from '../push/push-event.js';
 import type { Runtime } from '../runtime.js';
 import type { SyncPlan } from '../sync/sync-plan.js';
 import { count, formatBytes, formatDuration } from './amounts.js';
+import { shownText } from './program-output.js';
 import { ProgressLine } from './progress-line.js';
 import { type Style, styleFor } from './style.js';
 
@@ -18,6 +20,7 @@ export function createPushView(runtime: Runtime, options: PushViewOptions): Emit
   const say = (text: string): void => void runtime.stderr.write(`${text}\n`);
   let verbose = false;
   const progress = new ProgressLine(runtime);
+  const ruleOutput = ruleOutputFor(runtime.stderr);
   const show = (event: PushEvent): void => {
     if (event.type !== 'sync-progress') progress.clear();
     switch (event.type) {
@@ -28,7 +31,7 @@ export function createPushView(runtime: Runtime, options: PushViewOptions): Emit
       case 'device':
         return verbose ? say(style.dim(`device ${event.device.name} at ${event.device.address}`)) : undefined;
       case 'warning':
-        return say(`${style.yellow('warning:')} ${event.message}`);
+        return say(`${style.yellow('warning:')} ${shownText(event.message)}`);
       case 'decision':
         return event.decision.action === 'build'
           ? say(buildLine(event.app, event.decision.reasons))
@@ -38,8 +41,9 @@ export function createPushView(runtime: Runtime, options: PushViewOptions): Emit
       case 'hook':
         return say(style.dim(`$ ${event.command}`));
       case 'hook-output':
-      case 'rule-output':
         return void runtime.stderr.write(event.chunk);
+      case 'rule-output':
+        return void runtime.stderr.write(ruleOutput(event));
       case 'build':
         return options.showBuild(event.event);
       case 'starting':
@@ -84,7 +88,14 @@ const phaseLine = ({ name, durationMs }: EventOf<'phase'>): string =>
 const ruleLine = (event: EventOf<'rule' | 'rule-failed'>, style: Style): string =>
   event.type === 'rule'
     ? style.dim(`in the container: $ ${event.command}`)
-    : `${style.yellow('warning:')} ${event.message}: ${event.command}`;
+    : `${style.yellow('warning:')} ${shownText(event.message)}: ${event.command}`;
+
+/** Of the container, so a terminal gets nothing that it would act on. A character may be cut in two, and so may a sequence: then it is written out. */
+function ruleOutputFor({ isTTY }: Runtime['stderr']): (event: EventOf<'rule-output'>) => string | Uint8Array {
+  if (isTTY !== true) return ({ chunk }) => chunk;
+  const decoders = { stdout: new StringDecoder(), stderr: new StringDecoder() };
+  return ({ stream, chunk }) => shownText(decoders[stream].write(Buffer.from(chunk)));
+}
 
 const buildLine = (app: string, reasons: readonly string[]): string =>
   `building ${app}: ${reasons.join('; ')}`;

@@ -6,6 +6,7 @@ import type { Runtime } from '../runtime.js';
 import type { EmitWatchEvent } from '../watch/watch-event.js';
 import { formatBytes } from './amounts.js';
 import { BuildLines } from './build-lines.js';
+import { shownText } from './program-output.js';
 import { createJsonView } from './push-view.js';
 import { styleFor } from './style.js';
 import { type WatchLine, watchLines } from './watch-lines.js';
@@ -33,7 +34,7 @@ export function createWatchView(runtime: Runtime, { timing, showPush, log }: Wat
   const style = styleFor(stderr, env);
   let isInLine = false;
   const say = ({ text, weight }: WatchLine): void => {
-    stderr.write(`${isInLine ? '\n' : ''}${style[weight](text)}\n`);
+    stderr.write(`${isInLine ? '\n' : ''}${style[weight](shownText(text))}\n`);
     isInLine = false;
   };
   const progress = throttled(clock, PROGRESS_EVERY_MS, (sentBytes: number, totalBytes: number) =>
