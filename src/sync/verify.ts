@@ -83,6 +83,8 @@ export function parseListing(output: string, local: LocalTree): Tree {
   }
   const tree = new Map<string, TreeEntry>();
   for (const [path, stat] of stats) {
+    // The target of a link may look like lines of the listing, and what is in it but not here would be deleted there.
+    if (!local.has(path)) continue;
     const entry = entryOf(stat, hashes.get(path), targets.get(path), local.get(path));
     if (entry !== undefined) tree.set(path, entry);
   }
