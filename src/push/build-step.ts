@@ -2,6 +2,7 @@ import { posix } from 'node:path';
 import { buildImage } from '../build/build-image.js';
 import { readToken } from '../sync/sync-container.js';
 import type { Container, ContainerSpec, Engine, Image } from '../transport/engine.js';
+import { imageNamed } from './container-named.js';
 import { containerSpec } from './container-spec.js';
 import { APP_LABEL, labelsOf } from './labels.js';
 import { installSupervisor, type Supervision, superviseImage, supervised } from './process-supervisor.js';
@@ -168,7 +169,7 @@ async function giveTagBack(
   signal: AbortSignal,
 ): Promise<void> {
   const oldId = container?.imageId ?? image?.id;
-  const named = await engine.inspectImage(app, signal);
+  const named = await engine.inspectImage(imageNamed(app), signal);
   if (oldId === undefined || named === undefined || named.id === oldId) return;
   await engine.tagImage(oldId, app, 'latest', signal);
   await engine.removeImage(named.id, signal);

@@ -3,6 +3,7 @@ import { pack } from 'tar-stream';
 import { ExitCode, RdtError } from '../errors.js';
 import type { ContainerSpec, Engine, ImageDetails } from '../transport/engine.js';
 import { EngineError } from '../transport/engine-error.js';
+import { imageNamed } from './container-named.js';
 import { signalNumber } from './signal-number.js';
 
 /** Processors that the package has a supervisor for (supervisor/README.md). */
@@ -44,7 +45,7 @@ export async function superviseImage(
   signal: AbortSignal,
 ): Promise<Supervision> {
   const [image, { architecture }] = await Promise.all([
-    engine.inspectImage(app, signal),
+    engine.inspectImage(imageNamed(app), signal),
     engine.info(signal),
   ]);
   if (image === undefined)

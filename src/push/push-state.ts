@@ -7,6 +7,7 @@ import { leftOnMounts } from '../sync/mounts.js';
 import { readDeployed, readToken } from '../sync/sync-container.js';
 import { planSync, type SyncPlan } from '../sync/sync-plan.js';
 import type { Container, Image } from '../transport/engine.js';
+import { containerNamed, imageNamed } from './container-named.js';
 import { describeOtherSettings, hasOtherSettings } from './container-spec.js';
 import { type Decision, decide } from './decision.js';
 import { isOurs } from './labels.js';
@@ -27,8 +28,8 @@ export interface RemoteState {
 export async function readRemote({ settings }: PushJob, { engine, signal }: PushDeps): Promise<RemoteState> {
   const { appName, destination } = settings;
   const [container, image, token, unfinished] = await Promise.all([
-    engine.inspectContainer(appName, signal),
-    engine.inspectImage(appName, signal),
+    containerNamed(engine, appName, signal),
+    engine.inspectImage(imageNamed(appName), signal),
     readToken(engine, appName, destination, signal),
     isUnfinished(engine, appName, signal),
   ]);

@@ -1,5 +1,6 @@
 import { ExitCode, RdtError } from '../errors.js';
 import type { Container, Engine } from '../transport/engine.js';
+import { containerNamed } from './container-named.js';
 import { isOurs, nextName } from './labels.js';
 
 export interface RollBack {
@@ -16,7 +17,7 @@ export interface RollBack {
  */
 export async function rollBack({ engine, app, previous, signal }: RollBack): Promise<boolean> {
   const removedNext = await removeOurs(engine, app, nextName(app), signal);
-  const current = await engine.inspectContainer(app, signal);
+  const current = await containerNamed(engine, app, signal);
   const isNew = current !== undefined && current.id !== previous?.id;
   const removedNew = isNew && (await removeOurs(engine, app, app, signal));
   if (previous === undefined) return removedNext || removedNew;
@@ -28,7 +29,7 @@ export async function rollBack({ engine, app, previous, signal }: RollBack): Pro
 }
 
 async function removeOurs(engine: Engine, app: string, name: string, signal: AbortSignal): Promise<boolean> {
-  const container = await engine.inspectContainer(name, signal);
+  const container = await containerNamed(engine, name, signal);
   if (container === undefined || !isOurs(container, app)) return false;
   await engine.removeContainer(container.id, { removeAnonymousVolumes: true }, signal);
   return true;

@@ -1,5 +1,6 @@
 import type { ContainerSummary, Engine } from '../transport/engine.js';
 import { EngineError } from '../transport/engine-error.js';
+import { containerNamed } from './container-named.js';
 import { APP_LABEL, isDiscarded, nextName, previousName } from './labels.js';
 import type { HeldDeps } from './push-job.js';
 import { rollBack } from './roll-back.js';
@@ -26,7 +27,9 @@ export async function takeBackUnfinished(deps: HeldDeps, app: string): Promise<v
   if (!containers.some(({ name }) => isBegun(name, app))) return;
   emit({ type: 'warning', message: `an earlier push of ${app} was cut off; what it began is taken back` });
   const aside = containers.find(({ name }) => name === previousName(app));
-  const previous = await engine.inspectContainer(aside?.id ?? app, lost);
+  const previous = await (aside === undefined
+    ? containerNamed(engine, app, lost)
+    : engine.inspectContainer(aside.id, lost));
   const state = previous && { ...previous.state, running: aside !== undefined || previous.state.running };
   await rollBack({ engine, app, previous: state && { ...previous, state }, signal: lost });
 }

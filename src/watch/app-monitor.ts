@@ -1,4 +1,5 @@
 import { ExitCode, RdtError } from '../errors.js';
+import { containerNamed } from '../push/container-named.js';
 import type { Clock } from '../runtime.js';
 import type { Container, Engine } from '../transport/engine.js';
 import { EngineError } from '../transport/engine-error.js';
@@ -65,7 +66,7 @@ export class AppMonitor {
   /** The container as it is now, after work of ours that left it running: one that has ended since is told. @throws what the engine throws. */
   async look(): Promise<Container | undefined> {
     const { engine, app, signal, tell } = this.deps;
-    const container = await engine.inspectContainer(app, signal);
+    const container = await containerNamed(engine, app, signal);
     this.latest = container;
     this.lastExitCode = undefined;
     if (container === undefined) return undefined;
@@ -117,7 +118,7 @@ export class AppMonitor {
   private async inspect(): Promise<Container | undefined | 'no answer'> {
     const { engine, app } = this.deps;
     try {
-      return await this.patiently(PATIENCE_MS.inspect, (signal) => engine.inspectContainer(app, signal));
+      return await this.patiently(PATIENCE_MS.inspect, (signal) => containerNamed(engine, app, signal));
     } catch (error) {
       this.deps.signal.throwIfAborted();
       if (isUnanswered(error)) return 'no answer';

@@ -1,4 +1,5 @@
 import { RdtError } from '../errors.js';
+import { containerNamed } from '../push/container-named.js';
 import { rulesFor } from '../push/on-change.js';
 import { push } from '../push/push.js';
 import type { PushEvent, PushResult } from '../push/push-event.js';
@@ -182,7 +183,7 @@ class Attempting {
     const { settings } = job();
     const rules = rulesFor(settings.onChange, owed);
     if (action === 'sync' && rules.length === 0) return;
-    const container = await held.engine.inspectContainer(settings.appName, held.signal);
+    const container = await containerNamed(held.engine, settings.appName, held.signal);
     if (container !== undefined) await runRulesAndTakeEffect(job(), held, container, rules);
   }
 

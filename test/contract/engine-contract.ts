@@ -166,6 +166,16 @@ export const engineContract = (name: string, open: () => Promise<EngineSubject>)
         await engine.removeVolume('contract-data').catch(() => undefined);
       });
 
+      it('finds a container and an image by the beginning of their ids, too', async () => {
+        const id = await engine.createContainer(app, spec({}));
+        const found = await engine.inspectContainer(id.slice(0, 12));
+        expect(found).toMatchObject({ id, name: app });
+        const start = found?.imageId.replace('sha256:', '').slice(0, 12) ?? '';
+        expect((await engine.inspectImage(start))?.id).toBe(found?.imageId);
+        expect(await engine.inspectImage(`${start}:latest`)).toBeUndefined();
+        await engine.removeContainer(app, { removeAnonymousVolumes: true });
+      });
+
       it('knows nothing of a container or an image that is not there', async () => {
         expect(await engine.inspectContainer(app)).toBeUndefined();
         expect(await engine.inspectImage(`${app}:latest`)).toBeUndefined();

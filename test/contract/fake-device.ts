@@ -78,14 +78,23 @@ export class FakeDevice {
   }
 
   protected find(ref: string): FakeContainer | undefined {
+    const all = [...this.containers.values()];
     return (
-      this.containers.get(ref) ?? [...this.containers.values()].find((container) => container.name === ref)
+      this.containers.get(ref) ??
+      all.find((container) => container.name === ref) ??
+      all.find((container) => container.id.startsWith(ref))
     );
+  }
+
+  protected isTaken(name: string): boolean {
+    return [...this.containers.values()].some((container) => container.name === name);
   }
 
   protected findImage(ref: string): FakeImage | undefined {
     return (
-      this.images.get(ref) ?? [...this.images.values()].find((image) => image.tags.includes(withTag(ref)))
+      this.images.get(ref) ??
+      [...this.images.values()].find((image) => image.tags.includes(withTag(ref))) ??
+      [...this.images.values()].find((image) => image.id.startsWith(`sha256:${ref}`))
     );
   }
 

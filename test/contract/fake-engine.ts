@@ -149,7 +149,7 @@ export class FakeEngine extends FakeDevice implements Engine {
     await this.enter('createContainer', [name], signal);
     const image = this.findImage(spec.Image);
     if (image === undefined) throw new EngineError(404, `No such image: ${spec.Image}`);
-    if (this.find(name) !== undefined)
+    if (this.isTaken(name))
       throw new EngineError(409, `Conflict. The container name "/${name}" is already in use.`);
     const id = randomUUID().replaceAll('-', '');
     this.containers.set(
@@ -162,8 +162,7 @@ export class FakeEngine extends FakeDevice implements Engine {
   async renameContainer(ref: string, name: string, signal?: AbortSignal): Promise<void> {
     await this.enter('renameContainer', [ref, name], signal);
     const container = this.container(ref);
-    if (this.find(name) !== undefined)
-      throw new EngineError(409, `Conflict. The name "/${name}" is already in use.`);
+    if (this.isTaken(name)) throw new EngineError(409, `Conflict. The name "/${name}" is already in use.`);
     container.name = name;
   }
 

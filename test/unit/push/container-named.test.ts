@@ -1,0 +1,28 @@
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { containerNamed, imageNamed } from '../../../src/push/container-named.js';
+import { rollBack } from '../../../src/push/roll-back.js';
+import { FakeEngine } from '../../contract/fake-engine.js';
+
+const never = new AbortController().signal;
+
+let engine: FakeEngine;
+let otherId: string;
+
+beforeEach(async () => {
+  engine = new FakeEngine(() => undefined);
+  engine.addImage('other');
+  otherId = await engine.createContainer('other', { Image: 'other', Labels: {}, HostConfig: {} });
+});
+afterEach(() => engine[Symbol.asyncDispose]());
+
+it('an app is not the container whose id begins with its name', async () => {
+  const app = otherId.slice(0, 4);
+  expect(await containerNamed(engine, app, never)).toBeUndefined();
+  expect(await containerNamed(engine, 'other', never)).toMatchObject({ id: otherId });
+  expect(await rollBack({ engine, app, previous: undefined, signal: never })).toBe(false);
+});
+
+it('nor is its image the one whose id does', async () => {
+  const { imageId } = engine.container(otherId).describe();
+  expect(await engine.inspectImage(imageNamed(imageId.slice('sha256:'.length, 11)))).toBeUndefined();
+});
