@@ -18,6 +18,10 @@ export type Restart =
 const POLICY_ADVICE = 'no, always, unless-stopped or on-failure[:retries]';
 const AFTER_SYNC_ADVICE = 'container, process, none or signal:<name>';
 
+/** As the engine knows them (moby `signal`): it would refuse any other one after each sync, when all has been sent. */
+const SIGNAL =
+  /^(ABRT|ALRM|BUS|CHLD|CLD|CONT|FPE|HUP|ILL|INT|IO|IOT|KILL|PIPE|POLL|PROF|PWR|QUIT|SEGV|STKFLT|STOP|SYS|TERM|TRAP|TSTP|TTIN|TTOU|URG|USR1|USR2|VTALRM|WINCH|XCPU|XFSZ|RTMIN(\+([1-9]|1[0-5]))?|RTMAX(-([1-9]|1[0-4]))?)$/;
+
 export function parseRestartPolicy(text: string): Parsed<RestartPolicy> {
   if (text === 'no' || text === 'always' || text === 'unless-stopped') return accepted({ kind: text });
   const onFailure = /^on-failure(?::([0-9]{1,6}))?$/.exec(text);
@@ -31,6 +35,7 @@ export function parseAfterSync(text: string): Parsed<AfterSync> {
   if (text === 'container' || text === 'process' || text === 'none') return accepted({ kind: text });
   const signal = /^signal:(?:SIG)?([A-Z][A-Z0-9+-]{1,9})$/.exec(text);
   if (signal === null) return refused(`must be ${AFTER_SYNC_ADVICE}, not ${quoted(text)}`);
+  if (!SIGNAL.test(signal[1] ?? '')) return refused(`names no signal: ${quoted(text)}`);
   return accepted({ kind: 'signal', signal: `SIG${signal[1] ?? ''}` });
 }
 
@@ -39,6 +44,7 @@ export function parseRestart(text: string): Parsed<Restart> {
   if (policy.ok) return accepted({ meaning: 'policy', policy: policy.value });
   const afterSync = parseAfterSync(text);
   if (afterSync.ok) return accepted({ meaning: 'after-sync', afterSync: afterSync.value });
+  if (text.startsWith('signal:')) return afterSync;
   return refused(`must be ${AFTER_SYNC_ADVICE}; or for the engine ${POLICY_ADVICE}; not ${quoted(text)}`);
 }
 

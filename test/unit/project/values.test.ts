@@ -180,6 +180,13 @@ describe('a restart', () => {
       afterSync: { kind: 'signal', signal: 'SIGUSR1' },
     });
   });
+  it('is a signal that the engine knows', () => {
+    for (const name of ['HUP', 'POLL', 'RTMIN', 'RTMAX-14'])
+      expect(parseRestart(`signal:${name}`).ok).toBe(true);
+    for (const name of ['HPU', 'NOPE', 'RTMIN+16', 'RTMAX+1', '9'])
+      expect(parseRestart(`signal:${name}`).ok).toBe(false);
+  });
+
   it.each(['', 'maybe', 'signal:', 'signal:hup', 'on-failure:', 'on-failure:x', 'always '])(
     'is not %j',
     (text) => {
