@@ -6,7 +6,7 @@ import type { Runtime } from './runtime.js';
 import { systemClock } from './system-clock.js';
 
 /** The first signal asks the command to end in good order, the second one ends it at once. */
-function signalOfInterrupts(): AbortSignal {
+function listenForInterrupts(): AbortController {
   const controller = new AbortController();
   // All that waits listens to it, such as the logs of many containers: that is no leak.
   setMaxListeners(0, controller.signal);
@@ -16,14 +16,21 @@ function signalOfInterrupts(): AbortSignal {
       controller.abort(new Error(`interrupted by ${name}`));
     });
   }
-  return controller.signal;
+  return controller;
 }
 
-/** `rdt logs | head` closes our stdout: that ends us quietly, as it ends every tool in a pipe. */
-function endWithClosedPipe(stream: NodeJS.WriteStream): void {
+/** Half of what they do is no success, and has to be left in good order. */
+const CHANGING_COMMANDS: readonly string[] = ['configure', 'flash', 'push'];
+
+/** `rdt logs | head` closes our stdout: that ends us quietly, as it ends every tool in a pipe. What changes a device or a drive is interrupted. */
+function endWithClosedPipe(stream: NodeJS.WriteStream, interrupts: AbortController): void {
+  const isChanging = CHANGING_COMMANDS.includes(
+    process.argv.slice(2).find((word) => !word.startsWith('-')) ?? '',
+  );
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(0);
-    throw error;
+    if (error.code !== 'EPIPE') throw error;
+    if (!isChanging) process.exit(0);
+    interrupts.abort(new Error('the reader of the output has gone'));
   });
 }
 
@@ -50,6 +57,7 @@ function currentFolder({ env }: NodeJS.Process): string {
   }
 }
 
+const interrupts = listenForInterrupts();
 const runtime: Runtime = {
   env: process.env,
   cwd: currentFolder(process),
@@ -57,7 +65,7 @@ const runtime: Runtime = {
   stdin: process.stdin,
   stdout: process.stdout,
   stderr: process.stderr,
-  signal: signalOfInterrupts(),
+  signal: interrupts.signal,
   clock: systemClock,
 };
 
@@ -75,8 +83,8 @@ const wiring: Wiring = {
 };
 
 if (!process.stdout.isTTY && process.platform !== 'win32') leaveTerminalToPager(process);
-endWithClosedPipe(process.stdout);
-endWithClosedPipe(process.stderr);
+endWithClosedPipe(process.stdout, interrupts);
+endWithClosedPipe(process.stderr, interrupts);
 void run(process.argv.slice(2), runtime, wiring).then((exitCode) => {
   process.exitCode = exitCode;
   // After Ctrl-C nobody waits for a reader that has stopped reading, such as `less`.

@@ -3,7 +3,16 @@ import { readFileSync, statSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MIB } from '../unit/image-flash/test-image.js';
-import { cannotBoot, DRIVE_BYTES, FlashFixture, INSIST, holdsImage, IMAGE, OLD } from './flash-fixture.js';
+import {
+  cannotBoot,
+  DRIVE_BYTES,
+  FlashFixture,
+  INSIST,
+  holdsImage,
+  IMAGE,
+  isUntouched,
+  OLD,
+} from './flash-fixture.js';
 import { type FlashRig, type LoopDrive, processesWith, rdtFlash, RunningFlash } from './flash-rig.js';
 import { ImageServer } from './flash-server.js';
 
@@ -70,6 +79,18 @@ describe('a fault on the way', () => {
     expect(stderr).toMatch(/failed .* was pulled out/);
     expect(exitCode).toBe(1);
     expect(processesWith(card.path)).toEqual([]);
+  });
+
+  it('a reader of its events that goes away is no success: it ends in good order', async () => {
+    drive.fill(OLD);
+    const running = new RunningFlash(['-', '-d', drive.path, ...INSIST, '--json']);
+    running.child.stdout?.destroy();
+    await running.feed(IMAGE.subarray(0, 10 * MIB));
+    const { exitCode, stderr } = await running.ended();
+    expect(stderr).toMatch(/interrupted/);
+    expect(exitCode).toBe(130);
+    expect(isUntouched(drive) || cannotBoot(drive)).toBe(true);
+    expect(processesWith(drive.path)).toEqual([]);
   });
 
   it.each(['SIGINT', 'SIGTERM'] as const)(
