@@ -106,6 +106,13 @@ describe.concurrent.each(PLACES)('a command in %s', (_, device, place) => {
     expect(exitCode).toBe(0);
   });
 
+  it('that closes its outputs gets all of its input', async () => {
+    const script = 'exec >/tmp/got 2>&1; sleep 0.5; wc -c';
+    await pipe(rdt, argsFor(device(), ...place, '--', 'sh', '-c', script), randomBytes(5_000_000));
+    const { stdout } = await ssh(device(), ...place, '--', 'cat', '/tmp/got');
+    expect(stdout.trim()).toBe('5000000');
+  });
+
   it('that reads no input ends us at once', async () => {
     const { exitCode } = await pipe(rdt, argsFor(device(), ...place, '--', 'false'), randomBytes(3_000_000));
     expect(exitCode).toBe(1);

@@ -18,7 +18,8 @@ export class ChannelProcess implements SshProcess {
     connection: { readonly isLost: boolean; readonly description: string },
     signal: AbortSignal | undefined,
   ) {
-    const stream = new ChannelStream(channel, connection);
+    // A program may close its outputs, and read its input to the end.
+    const stream = new ChannelStream(channel, connection, true);
     // Whoever waits for the exit only learns of a failure from it.
     stream.on('error', () => undefined);
     this.stream = stream;

@@ -6,7 +6,8 @@ type Done = (error?: Error | null) => void;
 
 /**
  * An ssh channel with the manners of a socket. ssh2's own shows a lost connection as an orderly end, and never calls back a
- * write that the other side does not want any more; here the first is an error, and the second is dropped.
+ * write that the other side does not want any more; here the first is an error, and the second is dropped. With `allowHalfOpen`
+ * the other side may go on taking what is written after it has said all it had to say.
  */
 export class ChannelStream extends Duplex {
   private pending: Done | undefined;
@@ -15,8 +16,9 @@ export class ChannelStream extends Duplex {
   constructor(
     private readonly channel: Channel,
     private readonly connection: { readonly isLost: boolean; readonly description: string },
+    allowHalfOpen: boolean,
   ) {
-    super({ allowHalfOpen: false });
+    super({ allowHalfOpen });
     channel.on('data', (chunk: Buffer) => {
       if (!this.push(chunk)) channel.pause();
     });
@@ -56,6 +58,9 @@ export class ChannelStream extends Duplex {
   private channelClosed(): void {
     this.isClosed = true;
     this.settle();
+    // Nobody takes anything any more; what was said is still read.
+    if (this.readableEnded) this.end();
+    else this.once('end', () => this.end());
   }
 
   private settle(): void {

@@ -58,12 +58,13 @@ export class SshConnection implements SshSession {
     const what = `connect to ${host}:${port}`;
     const start = (opened: Opened<ClientChannel>) =>
       this.client.forwardOut('127.0.0.1', 0, host, port, opened);
-    return new ChannelStream(await this.open(what, start, signal), this);
+    return new ChannelStream(await this.open(what, start, signal), this, true);
   }
 
   async dialUnixSocket(path: string, signal?: AbortSignal): Promise<Duplex> {
     const start = (opened: Opened<ClientChannel>) => this.client.openssh_forwardOutStreamLocal(path, opened);
-    return new ChannelStream(await this.open(`connect to ${path}`, start, signal), this);
+    // What has ended must not be used for another request.
+    return new ChannelStream(await this.open(`connect to ${path}`, start, signal), this, false);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
