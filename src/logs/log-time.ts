@@ -40,7 +40,8 @@ function parseDate(text: string): string | undefined {
 
 /** As `LogLine.time`. */
 export function timeOf(time: LogTime, deviceTimeMs: number): string {
-  return time.kind === 'at' ? time.time : withNanoseconds(deviceTimeMs - time.ms);
+  // No log is older than 1970, and JavaScript knows no time before -271821.
+  return time.kind === 'at' ? time.time : withNanoseconds(Math.max(0, deviceTimeMs - time.ms));
 }
 
 function withNanoseconds(ms: number, fraction = ''): string {

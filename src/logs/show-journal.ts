@@ -10,6 +10,9 @@ import type { LogView } from './log-view.js';
 import type { LogsRequest } from './show-logs.js';
 
 const JOURNALCTL: readonly string[] = ['journalctl', '--no-pager', '--quiet', '--all', '--output=json'];
+/** journalctl refuses what is before 1970, also when it is said as so long ago. */
+const SINCE_EVER = '@0';
+const EVER_SECONDS = 50 * 365 * 86_400;
 const RETRY_MS = 1_000;
 const FOLLOWED_TAIL = 100;
 /** What a shell answers that does not find the program. */
@@ -171,8 +174,9 @@ function firstArgv({ follow, tail, since, until }: JournalRequest): string[] {
 
 /** See systemd.time(7); on the device's own clock. */
 function systemdTime(time: LogTime, whole: (seconds: number) => number): string {
-  if (time.kind === 'ago') return `-${Math.round(time.ms / 1_000)}s`;
-  return `@${whole(Date.parse(time.time) / 1_000)}`;
+  if (time.kind === 'at') return `@${Math.max(0, whole(Date.parse(time.time) / 1_000))}`;
+  const seconds = Math.round(time.ms / 1_000);
+  return seconds < EVER_SECONDS ? `-${seconds}s` : SINCE_EVER;
 }
 
 const isUnreachable = (error: unknown): error is RdtError =>

@@ -143,6 +143,10 @@ describe('the journal of a device', () => {
     expect(await asked({ follow: true })).toMatch(/--follow.* --lines=100/);
     expect(await asked({ follow: true, tail: 'all' })).toMatch(/--follow.* --no-tail/);
     expect(await asked({ since: { kind: 'ago', ms: 600_000 } })).toContain('--since=-600s');
+    expect(await asked({ since: { kind: 'ago', ms: 1e13 } })).toContain('--since=@0');
+    expect(await asked({ since: { kind: 'at', time: '1900-01-01T00:00:00.000000000Z' } })).toContain(
+      '--since=@0',
+    );
     const until = { kind: 'at', time: '2026-01-31T12:00:00.500000000Z' } as const;
     expect(await asked({ until })).toContain('--until=@1769860801');
   });
