@@ -54,8 +54,11 @@ function bytesOf(value: unknown): Buffer {
   return bytesOf(items.find((item) => typeof item === 'string'));
 }
 
+/** Up to the year 2286. The device says it, and it is shown as it is. */
+const MICROSECONDS = /^\d{1,16}$/;
+
 function timeOf(microseconds: unknown): string {
-  const text = typeof microseconds === 'string' ? microseconds : '0';
+  const text = typeof microseconds === 'string' && MICROSECONDS.test(microseconds) ? microseconds : '0';
   const ms = Number(text.slice(0, -3));
   return `${new Date(ms).toISOString().slice(0, 19)}.${text.slice(-6).padStart(6, '0')}000Z`;
 }

@@ -132,6 +132,15 @@ describe('the journal of a device', () => {
     expect(device.lines.map(({ app }) => app)).toEqual(['web', 'journal']);
   });
 
+  it.each(['\u001bc', '12\u001b[2J0', '-1', '99999999999999999999', ''])(
+    'may tell no time with %j',
+    async (time) => {
+      const device = new JournalDevice([{ prints: [entry('a', 'x', time)] }]);
+      await device.show(ONCE);
+      expect(device.lines).toMatchObject([{ time: '1970-01-01T00:00:00.000000000Z' }]);
+    },
+  );
+
   it('is asked for as it is wanted', async () => {
     const asked = async (request: Partial<JournalRequest>): Promise<string> => {
       const device = new JournalDevice([{ prints: [entry('a', 'x')] }]);
