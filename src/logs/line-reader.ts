@@ -4,6 +4,7 @@ import { TerminalEntries } from './terminal-entries.js';
 
 /** `2026-01-31T12:00:00.123456789Z `, or with an offset of `+01:00` in place of the Z. */
 const LONGEST_TIME = 36;
+const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/;
 const SPACE = 32;
 const LINE_FEED = 10;
 /** An app that never ends its line must not fill the memory: so much of it is handed on as it is. */
@@ -25,6 +26,7 @@ interface Begun {
 export class LineReader {
   private readonly begun = new Map<LogEntry['stream'], Begun>();
   private terminal: TerminalEntries | undefined;
+  private lastWithoutTime: Buffer | undefined;
 
   constructor(
     private readonly app: string,
@@ -58,8 +60,20 @@ export class LineReader {
   private readEntry({ stream, bytes }: LogEntry, lines: LogLine[]): void {
     if (!this.timestamps) return this.join(stream, '', bytes, lines);
     const space = bytes.subarray(0, LONGEST_TIME).indexOf(SPACE);
-    const time = inUtc(bytes.toString('latin1', 0, space));
-    if (this.isNew(stream, time)) this.join(stream, time, bytes.subarray(space + 1), lines);
+    const time = bytes.toString('latin1', 0, Math.max(space, 0));
+    if (!TIME.test(time)) return this.passWithoutTime(stream, bytes, lines);
+    this.readTimed({ stream, bytes: bytes.subarray(space + 1) }, inUtc(time), lines);
+  }
+
+  private readTimed({ stream, bytes }: LogEntry, time: string, lines: LogLine[]): void {
+    if (this.isNew(stream, time)) this.join(stream, time, bytes, lines);
+  }
+
+  /** What the engine says itself, such as that it cannot read the rest of the log: it says it anew each time the log is opened. */
+  private passWithoutTime(stream: LogEntry['stream'], bytes: Buffer, lines: LogLine[]): void {
+    if (this.lastWithoutTime?.equals(bytes) === true) return;
+    this.lastWithoutTime = bytes;
+    lines.push({ app: this.app, stream, time: '', bytes });
   }
 
   private join(stream: LogEntry['stream'], time: string, bytes: Buffer, lines: LogLine[]): void {

@@ -86,6 +86,20 @@ it('shows each line once when the connection is cut, and tells of it once', asyn
   expect(view.events).toEqual(['connection-lost']);
 });
 
+it('goes on when the engine says in the log that it cannot read it', async () => {
+  const view = await following(async (engine, shown) => {
+    engine.container('app').log('stdout', 'one\n', at(1));
+    await shown.until('one');
+    engine.container('app').log('stderr', ' grabbing logs: unexpected EOF\n', 'Error');
+    await expect.poll(() => shown.texts.length).toBe(2);
+    await engine.killContainer('app', 'SIGKILL');
+    await engine.startContainer('app');
+    engine.container('app').log('stdout', 'two\n', at(2));
+    await shown.until('two');
+  });
+  expect(view.texts).toEqual(['one', 'Error  grabbing logs: unexpected EOF', 'two']);
+});
+
 it('goes on with a restarted container, and with a new one of its name', async () => {
   const view = await following(async (engine, shown) => {
     engine.container('app').log('stdout', 'one\n', at(1));

@@ -44,6 +44,19 @@ describe('the lines of a container without a terminal', () => {
     expect(lines.map(({ bytes }) => bytes.length)).toEqual([1024 * 1024]);
   });
 
+  it('may be words of the engine itself, which have no time and are shown once', () => {
+    const times: string[] = [];
+    const reader = new LineReader('app', true, (_, time) => times.push(time) > 0);
+    const words = 'Error grabbing logs: unexpected EOF\n';
+    reader.open(false);
+    const lines = reader.read([entry(`${at(1)} begun, `, 'stderr'), entry(words, 'stderr')]);
+    reader.open(false);
+    lines.push(...reader.read([entry(words, 'stderr'), entry(`${at(2)} ended\n`, 'stderr')]));
+    expect(texts(lines)).toEqual([words, 'begun, ended\n']);
+    expect(lines.map(({ time }) => time)).toEqual(['', at(1)]);
+    expect(times).toEqual([at(1), at(2)]);
+  });
+
   it('have times in UTC whatever the engine keeps', () => {
     const reader = new LineReader('app', true);
     reader.open(false);
