@@ -4,7 +4,7 @@ import { withoutBooleanValues } from './commands/legacy-booleans.js';
 import type { Wiring } from './commands/command-deps.js';
 import { ExitCode, RdtError } from './errors.js';
 import type { Runtime } from './runtime.js';
-import { shownLine, shownText } from './ui/program-output.js';
+import { shownText } from './ui/program-output.js';
 
 /** Runs one command line and answers its exit code. The one place where errors become text. */
 export async function run(args: readonly string[], runtime: Runtime, wiring: Wiring): Promise<number> {
@@ -28,7 +28,9 @@ function report(error: unknown, runtime: Runtime): number {
     runtime.stderr.write(describe(error, runtime.env['RDT_DEBUG'] !== undefined));
     return error.exitCode;
   }
-  runtime.stderr.write(`rdt: this is a bug in rdt, please report it with the lines below\n${stack(error)}\n`);
+  runtime.stderr.write(
+    `rdt: this is a bug in rdt, please report it with the lines below\n${shownText(stack(error))}\n`,
+  );
   return ExitCode.failure;
 }
 
@@ -37,11 +39,10 @@ const commanderExitCode = (error: CommanderError): number =>
   error.exitCode === 0 ? ExitCode.ok : ExitCode.usage;
 
 function describe(error: RdtError, withStack: boolean): string {
-  // Both may quote what an app, an engine or a project file says.
-  const lines = [`rdt: ${shownText(error.message)}`];
-  if (error.hint !== undefined) lines.push(...error.hint.split('\n').map((line) => `  ${shownLine(line)}`));
+  const lines = [`rdt: ${error.message}`];
+  if (error.hint !== undefined) lines.push(...error.hint.split('\n').map((line) => `  ${line}`));
   if (withStack) lines.push(stack(error));
-  return `${lines.join('\n')}\n`;
+  return `${shownText(lines.join('\n'))}\n`;
 }
 
 function stack(error: unknown): string {

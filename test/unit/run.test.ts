@@ -1,0 +1,46 @@
+import { PassThrough } from 'node:stream';
+import { describe, expect, it } from 'vitest';
+import type { Wiring } from '../../src/commands/command-deps.js';
+import { ExitCode, RdtError } from '../../src/errors.js';
+import { run } from '../../src/run.js';
+import type { Runtime } from '../../src/runtime.js';
+
+const ESC = '\u001b';
+const HARMFUL = `${ESC}[2J${ESC}]0;title\u0007no\u009b5m\u202e such thing`;
+
+/** What a command says and answers that fails so. */
+async function failing(error: Error, env: Runtime['env'] = {}): Promise<{ err: string; exitCode: number }> {
+  const stderr = new PassThrough();
+  const runtime = {
+    env,
+    cwd: '/',
+    platform: 'linux',
+    stdin: new PassThrough(),
+    stdout: new PassThrough(),
+    stderr,
+    signal: new AbortController().signal,
+    clock: { monotonicMs: () => 0, wallMs: () => 0, sleep: () => Promise.resolve() },
+  } satisfies Runtime;
+  const wiring = { knownHosts: () => Promise.reject(error) } as unknown as Wiring;
+  const exitCode = await run(['known-hosts', 'list'], runtime, wiring);
+  return { err: String(stderr.read()), exitCode };
+}
+
+describe('an error', () => {
+  it('is its message and its hint, and its exit code', async () => {
+    const error = new RdtError('It failed.', { hint: 'Try this:\n  that', exitCode: ExitCode.unreachable });
+    expect(await failing(error)).toEqual({ err: 'rdt: It failed.\n  Try this:\n    that\n', exitCode: 4 });
+  });
+
+  it.each([
+    ['in its message', new RdtError(HARMFUL), {}],
+    ['in its hint', new RdtError('It failed.', { hint: HARMFUL }), {}],
+    ['in its cause', new RdtError('It failed.', { cause: new Error(HARMFUL) }), { RDT_DEBUG: '1' }],
+    ['and is a bug', new Error(HARMFUL), {}],
+  ])('that quotes a device %s does nothing to the terminal', async (_, error, env) => {
+    const { err } = await failing(error, env);
+    expect(err).toContain('such thing');
+    expect(err).not.toMatch(/[^\P{Cc}\n]/u);
+    expect(err).not.toMatch(/\p{Cf}/u);
+  });
+});
