@@ -5,6 +5,7 @@ import { LineReader } from './line-reader.js';
 import { LogCursor } from './log-cursor.js';
 import type { LogLine } from './log-line.js';
 import { LogNotices, type LogNoticesDeps } from './log-notices.js';
+import { isUnreadableLog } from './unreadable-log.js';
 
 const FIRST_POLL_MS = 100;
 const LONGEST_POLL_MS = 1_000;
@@ -22,6 +23,8 @@ export interface LogRange {
 }
 
 export interface ContainerLogDeps extends LogNoticesDeps {
+  /** One whose log cannot be read is told of and left out; otherwise it is a failure. */
+  readonly leavesOutUnreadable: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -53,6 +56,7 @@ export class ContainerLog {
   private readonly notices: LogNotices;
   private current: string | undefined;
   private backlogIsRead = false;
+  private unreadableId: string | undefined;
 
   constructor(
     readonly app: string,
@@ -111,7 +115,7 @@ export class ContainerLog {
     const { signal } = this.deps;
     const container = await engine.inspectContainer(this.app, signal);
     this.notices.look(container, wasLost);
-    if (container === undefined) return undefined;
+    if (container === undefined || container.id === this.unreadableId) return undefined;
     const reading = this.readingOf(container);
     if (!isAlive(container) && reading.endedStart === container.state.startedAt) return undefined;
     const options = {
@@ -126,7 +130,10 @@ export class ContainerLog {
       return { engine, container, reading, batches };
     } catch (error) {
       if (error instanceof EngineError && GONE.includes(error.status)) return undefined;
-      throw error;
+      if (!this.deps.leavesOutUnreadable || !isUnreadableLog(error)) throw error;
+      this.unreadableId = container.id;
+      this.deps.emit({ type: 'unreadable', app: this.app });
+      return undefined;
     }
   }
 

@@ -3,6 +3,7 @@ import type { Clock } from '../runtime.js';
 import type { Engine } from '../transport/engine.js';
 import { EngineError } from '../transport/engine-error.js';
 import type { EmitLogEvent } from './log-event.js';
+import { isUnreadableLog } from './unreadable-log.js';
 
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 2_000;
@@ -76,6 +77,7 @@ export class EngineLink implements AsyncDisposable {
 
   /** The device may come back: it does not answer, or its engine is about to end. */
   private isPassing(error: unknown): error is RdtError {
+    if (isUnreadableLog(error)) return false;
     if (error instanceof EngineError) return this.hasWorked && error.status >= SERVER_FAULT;
     return error instanceof RdtError && error.exitCode === ExitCode.unreachable;
   }

@@ -23,11 +23,12 @@ export class FollowedApps {
   constructor(
     apps: readonly string[],
     private readonly range: LogRange,
-    deps: Omit<ContainerLogDeps, 'tellsOldStops'>,
+    deps: Omit<ContainerLogDeps, 'tellsOldStops' | 'leavesOutUnreadable'>,
     private readonly joining: Joining | undefined,
   ) {
     // Among all containers of a device there are always some that have done their work.
-    this.deps = { ...deps, tellsOldStops: joining === undefined };
+    const isAll = joining !== undefined;
+    this.deps = { ...deps, tellsOldStops: !isAll, leavesOutUnreadable: isAll };
     this.logs = new Map(apps.map((app) => [app, new ContainerLog(app, range, this.deps)]));
   }
 

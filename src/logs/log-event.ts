@@ -7,6 +7,8 @@ export type LogEvent =
   /** It will be heard of again when it is started. */
   | { readonly type: 'stopped'; readonly app: string; readonly exitCode: number }
   | { readonly type: 'removed'; readonly app: string }
+  /** It is left out where all are shown. */
+  | { readonly type: 'unreadable'; readonly app: string }
   /** Told once, however many containers are followed. */
   | { readonly type: 'connection-lost'; readonly reason: string };
 

@@ -8,7 +8,9 @@ import type { Joining } from './followed-apps.js';
 import type { LogView } from './log-view.js';
 import { type LogTime, timeOf } from './log-time.js';
 import { readLog } from './read-log.js';
+import type { LogLine } from './log-line.js';
 import { inOrder, showAll, type Shown } from './show-lines.js';
+import { isUnreadableLog } from './unreadable-log.js';
 
 /** Of each container, when its log is followed and nothing else was said. */
 const FOLLOWED_TAIL = 100;
@@ -42,7 +44,7 @@ export async function showLogs(request: LogsRequest, deps: ShowLogsDeps): Promis
     const names = apps.map(({ name }) => name);
     deps.view.begin(device.name, names);
     const shown = { engine, range, grep: request.grep };
-    if (!request.follow) await showOnce(apps, shown, deps);
+    if (!request.follow) await showOnce(apps, shown, request.apps.kind === 'all', deps);
     else await followLogs(names, { ...shown, ...reconnecting(device, request, deps) }, deps);
   } finally {
     await engine[Symbol.asyncDispose]();
@@ -79,9 +81,26 @@ async function rangeOf(
 async function showOnce(
   apps: readonly ContainerSummary[],
   { engine, range, grep }: Shown,
+  isAll: boolean,
   { view, signal }: ShowLogsDeps,
 ): Promise<void> {
   const timestamps = view.needsTimes || apps.length > 1 || range.until !== undefined;
-  const logs = apps.map((app) => readLog(engine, app, { range, timestamps, signal }));
+  const logs = apps.map((app) => {
+    const log = readLog(engine, app, { range, timestamps, signal });
+    return isAll ? unlessUnreadable(log, app.name, view) : log;
+  });
   await showAll(inOrder(logs), grep, view);
+}
+
+async function* unlessUnreadable(
+  log: AsyncIterable<readonly LogLine[]>,
+  app: string,
+  view: LogView,
+): AsyncGenerator<readonly LogLine[]> {
+  try {
+    yield* log;
+  } catch (error) {
+    if (!isUnreadableLog(error)) throw error;
+    view.note({ type: 'unreadable', app });
+  }
 }

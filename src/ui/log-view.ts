@@ -157,6 +157,8 @@ function sentence(event: LogEvent, device: string): string {
       return `${printable(event.app)} has stopped with exit code ${event.exitCode}; its log goes on when it is started (Ctrl-C ends)`;
     case 'removed':
       return `${printable(event.app)} was removed; its log goes on when there is a new one (Ctrl-C ends)`;
+    case 'unreadable':
+      return `the engine keeps no log of ${printable(event.app)} that can be read`;
     case 'connection-lost':
       return `lost the connection to ${printable(device)}; the log goes on when it is back, with nothing left out (Ctrl-C ends)`;
   }

@@ -36,6 +36,8 @@ type LogListener = (line: LogLine | 'ended') => void;
 export class FakeContainer {
   readonly files: FakeFileTree;
   running = false;
+  /** False with a log driver that only writes. */
+  hasReadableLog = true;
   exitCode = 0;
   restartCount = 0;
   startedAt = '0001-01-01T00:00:00Z';

@@ -197,6 +197,8 @@ export class FakeEngine extends FakeDevice implements Engine {
   async logEntries(ref: string, options: LogOptions, signal?: AbortSignal): Promise<LogEntries> {
     await this.enter('logEntries', [ref, options.since ?? ''], signal);
     const container = this.container(ref);
+    if (!container.hasReadableLog)
+      throw new EngineError(501, 'configured logging driver does not support reading');
     const entries = new PassThrough({ objectMode: true, highWaterMark: Number.MAX_SAFE_INTEGER });
     const unfollow = container.follow(options, (line) => {
       if (line === 'ended') return void entries.end();

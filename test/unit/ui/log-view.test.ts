@@ -178,6 +178,7 @@ describe('what happens to a log', () => {
     [{ type: 'recreated', app: 'web' }, 'web was replaced by a new container'],
     [{ type: 'stopped', app: 'web', exitCode: 3 }, 'web has stopped with exit code 3'],
     [{ type: 'removed', app: 'web' }, 'web was removed'],
+    [{ type: 'unreadable', app: 'web' }, 'keeps no log of web'],
     [{ type: 'connection-lost', reason: 'cut' }, 'lost the connection to kitchen'],
   ])('%j is one line on stderr', (event, words) => {
     const outputs = new Outputs();
