@@ -18,12 +18,15 @@ export interface FindContainerDeps {
   readonly signal: AbortSignal;
 }
 
+/** In the engine's paths these are no names, but lead somewhere else. */
+const NO_NAMES: readonly string[] = ['', '.', '..'];
+
 /** A running container by name or id. Throws an `RdtError` with what there is when it does not run or does not exist. */
 export async function namedContainer(
   ref: string,
   { engine, signal }: Pick<FindContainerDeps, 'engine' | 'signal'>,
 ): Promise<Container> {
-  const container = await engine.inspectContainer(ref, signal);
+  const container = NO_NAMES.includes(ref) ? undefined : await engine.inspectContainer(ref, signal);
   if (container === undefined) throw await unknownContainer(ref, engine, signal);
   const { name, state } = container;
   if (state.running && !state.paused) return container;
@@ -60,7 +63,7 @@ async function unknownContainer(ref: string, engine: Engine, signal: AbortSignal
   const nearest = nearestKey(ref, names);
   const guess = nearest === undefined ? [] : [`Did you mean ${printable(nearest)}?`];
   const list = names.length === 0 ? 'None is running.' : `Running are: ${names.map(printable).join(', ')}.`;
-  return new RdtError(`${engine.description} has no container ${printable(ref)}.`, {
+  return new RdtError(`${engine.description} has no container ${printable(ref) || 'without a name'}.`, {
     hint: [...guess, list].join('\n'),
   });
 }

@@ -73,6 +73,15 @@ describe('a container by name', () => {
     });
   });
 
+  it.each(['', '.', '..'])('that is %j is not asked for: it would lead to something else', async (ref) => {
+    const engine = await engineWith(['web']);
+    await expect(namedContainer(ref, { engine, signal })).rejects.toMatchObject({
+      exitCode: 1,
+      hint: 'Running are: web.',
+    });
+    expect(engine.calls.filter((call) => call.startsWith('inspectContainer'))).toEqual([]);
+  });
+
   it('that was stopped is an error that says so', async () => {
     const engine = await engineWith(['web']);
     await engine.killContainer('web', 'SIGKILL');
