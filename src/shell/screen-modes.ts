@@ -17,17 +17,28 @@ const DEFAULTS: ReadonlyMap<number, boolean> = new Map([
   [2004, false],
 ]);
 const ESCAPE = '\u001b';
-const SEQUENCES = new RegExp(
-  `${ESCAPE}(?:\\[\\?(?<modes>[0-9;]+)(?<set>[hl])|\\[(?<region>[0-9;]*)r|(?<keypad>[=>])|(?<reset>c))`,
-  'g',
-);
-const UNFINISHED = new RegExp(`${ESCAPE}(?:\\[\\??[0-9;]{0,32})?$`);
+const KINDS = [
+  '\\[\\?(?<modes>[0-9;]+)(?<set>[hl])',
+  '\\[(?<region>[0-9;]*)r',
+  '(?<keypad>[=>])',
+  '(?<reset>c)',
+  // Keys as sequences of another kind: xterm's modifyOtherKeys, of vim, and kitty's protocol, whose modes are set, pushed and popped.
+  '\\[>4(?<otherKeys>(?:;\\d*)?)m',
+  '\\[(?<keys>[<=>])(?<flags>[0-9;]*)u',
+  '\\[(?<shape>\\d*) q',
+];
+const SEQUENCES = new RegExp(`${ESCAPE}(?:${KINDS.join('|')})`, 'g');
+const UNFINISHED = new RegExp(`${ESCAPE}(?:\\[[?<=>]?[0-9;]{0,32} ?)?$`);
 
 /** Remembers which modes of a terminal the output has changed: a program that was cut off does not change them back. */
 export class ScreenModes {
   private readonly changed = new Set<number>();
   private keypad = false;
   private region = false;
+  private otherKeys = false;
+  private pushedKeys = 0;
+  private setKeys = false;
+  private shape = false;
   private rest = '';
 
   saw(chunk: Buffer): void {
@@ -45,13 +56,17 @@ export class ScreenModes {
       // The region's reset moves the cursor.
       ...(this.region ? [`${ESCAPE}7${ESCAPE}[r${ESCAPE}8`] : []),
       ...(this.keypad ? [`${ESCAPE}>`] : []),
+      ...(this.otherKeys ? [`${ESCAPE}[>4m`] : []),
+      ...(this.pushedKeys > 0 ? [`${ESCAPE}[<${this.pushedKeys}u`] : []),
+      ...(this.setKeys ? [`${ESCAPE}[=0u`] : []),
+      ...(this.shape ? [`${ESCAPE}[0 q`] : []),
     ];
     this.forget();
     return undo.length === 0 ? '' : `${undo.join('')}${ESCAPE}[0m`;
   }
 
   private apply(groups: Readonly<Record<string, string | undefined>>): void {
-    const { modes, set, region, keypad, reset } = groups;
+    const { modes, set, region, keypad, reset, otherKeys, keys, shape } = groups;
     if (reset !== undefined) this.forget();
     if (keypad !== undefined) this.keypad = keypad === '=';
     if (region !== undefined) this.region = region !== '';
@@ -59,11 +74,24 @@ export class ScreenModes {
       if ((set === 'h') === DEFAULTS.get(mode)) this.changed.delete(mode);
       else this.changed.add(mode);
     }
+    if (otherKeys !== undefined) this.otherKeys = /[1-9]/.test(otherKeys);
+    if (shape !== undefined) this.shape = shape !== '' && shape !== '0';
+    this.applyKeys(keys, groups['flags']);
+  }
+
+  private applyKeys(keys: string | undefined, flags = ''): void {
+    if (keys === '>') this.pushedKeys += 1;
+    if (keys === '<') this.pushedKeys = Math.max(0, this.pushedKeys - Number(flags || 1));
+    if (keys === '=') this.setKeys = /^[1-9]/.test(flags);
   }
 
   private forget(): void {
     this.changed.clear();
     this.keypad = false;
     this.region = false;
+    this.otherKeys = false;
+    this.pushedKeys = 0;
+    this.setKeys = false;
+    this.shape = false;
   }
 }
