@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
 import { styleText } from 'node:util';
-import { printable } from '../discovery/printable.js';
+import { printable, UNPRINTABLE } from '../discovery/printable.js';
 import type { LogEvent } from '../logs/log-event.js';
 import { content, isWhole, type LogLine } from '../logs/log-line.js';
 import type { LogView } from '../logs/log-view.js';
@@ -87,8 +87,9 @@ class StreamView implements LogView {
   }
 
   private renderFor(output: Output): Render {
-    if (this.options.json) return (line) => `${JSON.stringify(this.jsonOf(line))}\n`;
-    if (output.isTTY === true && !this.options.raw) return (line) => this.forTerminal(line, output);
+    const isForTerminal = output.isTTY === true && !this.options.raw;
+    if (this.options.json) return (line) => `${this.jsonOf(line, isForTerminal)}\n`;
+    if (isForTerminal) return (line) => this.forTerminal(line, output);
     return (line) => {
       const before = this.before(line, output);
       return before === '' ? line.bytes : Buffer.concat([Buffer.from(before), line.bytes, ...this.end(line)]);
@@ -111,9 +112,11 @@ class StreamView implements LogView {
     return this.options.timestamps ? `${prefix}${time} ` : prefix;
   }
 
-  private jsonOf(line: LogLine): Record<string, string> {
+  private jsonOf(line: LogLine, isForTerminal: boolean): string {
     const { app, stream, time } = line;
-    return { device: this.device, app, stream, time, text: content(line).toString() };
+    const json = JSON.stringify({ device: this.device, app, stream, time, text: content(line).toString() });
+    // JSON itself leaves some controls as they are.
+    return isForTerminal ? json.replace(UNPRINTABLE, escapedInJson) : json;
   }
 
   private prefixesOf(apps: readonly string[]): ReadonlyMap<string, Record<'stdout' | 'stderr', string>> {
@@ -137,6 +140,13 @@ class StreamView implements LogView {
     return styleText(colour, text, { validateStream: false });
   }
 }
+
+/** Means the same to whoever reads the JSON. */
+const escapedInJson = (character: string): string =>
+  character
+    .split('')
+    .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+    .join('');
 
 const joined = (pieces: readonly (string | Buffer)[]): Buffer =>
   Buffer.concat(pieces.map((piece) => (typeof piece === 'string' ? Buffer.from(piece) : piece)));

@@ -129,6 +129,13 @@ describe('on a terminal', () => {
     expect(out).toContain(' end\n');
   });
 
+  it('neither do they in --json, which means the same as in a pipe', async () => {
+    const text = `${HARMFUL}\u{e0041}`.trimEnd();
+    const { out } = await shown([line(`${text}\n`)], { screen, json: true });
+    expect(out).not.toMatch(/[^\P{Cc}\n]|\p{Cf}/u);
+    expect(JSON.parse(out)).toMatchObject({ text });
+  });
+
   it('neither does a name that holds some', async () => {
     const apps = [`w${ESC}[2Jeb`, 'db'];
     const { out } = await shown([line('hello\n', { app: apps[0] ?? '' })], { apps, screen, color: false });
