@@ -71,7 +71,8 @@ class StreamView implements LogView {
 
   note(event: LogEvent): void {
     const { stderr, env } = this.runtime;
-    stderr.write(`${styleFor(stderr, env).dim(`rdt: ${sentence(event, this.device)}`)}\n`);
+    const text = `rdt: ${sentence(event, this.device)}`;
+    stderr.write(`${this.options.color ? styleFor(stderr, env).dim(text) : text}\n`);
   }
 
   private outputOf(line: LogLine | undefined): Output {

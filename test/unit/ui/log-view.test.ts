@@ -176,6 +176,15 @@ describe('on a terminal', () => {
     });
     expect(out).toBe('web | 1\n');
   });
+
+  it.each([
+    ['--no-color', { color: false }, {}],
+    ['NO_COLOR', {}, { NO_COLOR: '1' }],
+  ])('what happens to a log is not painted either with %s', (_, options, env) => {
+    const outputs = new Outputs({ ...screen, env });
+    createLogView(outputs.runtime, { ...PLAIN, ...options }).note({ type: 'restarted', app: 'web' });
+    expect(outputs.shown.err).toBe('rdt: web was restarted\n');
+  });
 });
 
 describe('what happens to a log', () => {
