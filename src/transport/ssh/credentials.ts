@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import ssh2, { type BaseAgent, type ParsedKey } from 'ssh2';
 import { fingerprint, hostKeyOf } from '../known-hosts.js';
 import { type KeyFile, decryptKey, readIdentity, readKeyFile } from './key-file.js';
-import { ListedAgent } from './listed-agent.js';
+import { ListedAgent, type WhileAPersonThinks } from './listed-agent.js';
 
 const DEFAULT_KEYS = ['id_ed25519', 'id_ecdsa', 'id_rsa'];
 const PASSPHRASE_TRIES = 3;
@@ -38,6 +38,7 @@ export class Credentials {
   constructor(
     private readonly sources: KeySources,
     private readonly onTried: (label: string) => void = () => undefined,
+    private readonly whileAPersonThinks: WhileAPersonThinks = (think) => think(),
   ) {}
 
   noteTried(label: string): void {
@@ -84,7 +85,8 @@ export class Credentials {
       return true;
     };
     const onSilent = () => this.skipped.push('ssh-agent (it does not answer)');
-    yield { kind: 'agent', agent: new ListedAgent(ssh2.createAgent(agentSocket), isOffered, onSilent) };
+    const agent = ssh2.createAgent(agentSocket);
+    yield { kind: 'agent', agent: new ListedAgent(agent, isOffered, onSilent, this.whileAPersonThinks) };
   }
 
   private isInAgent(file: KeyFile): boolean {

@@ -74,8 +74,10 @@ class Login {
     const askPassphrase = ask && ((file: string) => this.whileAPersonThinks(() => ask(file)));
     this.authentication = new Authentication(
       options.user,
-      new Credentials({ ...options.keys, askPassphrase }, (credential) =>
-        options.onAttempt?.({ type: 'offering', credential }),
+      new Credentials(
+        { ...options.keys, askPassphrase },
+        (credential) => options.onAttempt?.({ type: 'offering', credential }),
+        (think) => this.whileAPersonThinks(think),
       ),
     );
   }

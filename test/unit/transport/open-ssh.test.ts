@@ -1,15 +1,20 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import ssh2, { type ParsedKey } from 'ssh2';
 import { describe, expect, it } from 'vitest';
 import { ExitCode } from '../../../src/errors.js';
 import { openSsh } from '../../../src/transport/ssh/open-ssh.js';
 import { MemoryKnownHosts } from '../../contract/memory-known-hosts.js';
 import { ScriptedHost } from './scripted-host.js';
 
-const connect = (host: ScriptedHost, signal?: AbortSignal) =>
+const connect = (host: { readonly port: number }, signal?: AbortSignal, agentSocket?: string) =>
   openSsh(
     { name: 'kitchen', address: '127.0.0.1', port: host.port },
     {
       user: 'root',
-      keys: { identity: [], home: undefined, agentSocket: undefined, askPassphrase: undefined },
+      keys: { identity: [], home: undefined, agentSocket, askPassphrase: undefined },
       knownHosts: new MemoryKnownHosts(),
       onHostKey: () => undefined,
     },
@@ -49,5 +54,55 @@ describe('a host that does not speak ssh', () => {
       socket.once('data', () => abort.abort(new Error('enough')));
     });
     await expect(connect(host, abort.signal)).rejects.toThrow('enough');
+  });
+});
+
+/** `ssh2` does not type the side of an agent that answers. */
+interface AgentSide extends NodeJS.ReadWriteStream {
+  getIdentitiesReply(request: unknown, keys: readonly ParsedKey[]): void;
+  signReply(request: unknown, signature: Buffer): void;
+}
+
+const newKey = (): ParsedKey => {
+  const parsed = ssh2.utils.parseKey(ssh2.utils.generateKeyPairSync('ed25519').private);
+  if (parsed instanceof Error) throw parsed;
+  return parsed;
+};
+
+describe('an agent that asks a person before it signs', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'rdt-agent-'));
+  const key = newKey();
+  const agent = createServer((socket) => {
+    const side = new ssh2.AgentProtocol(false) as unknown as AgentSide;
+    side.on('identities', (request: unknown) => side.getIdentitiesReply(request, [key]));
+    side.on('sign', (request: unknown, _key: ParsedKey, data: Buffer) => {
+      setTimeout(() => side.signReply(request, key.sign(data)), 3_500);
+    });
+    socket.pipe(side).pipe(socket);
+  });
+  const device = new ssh2.Server(
+    { hostKeys: [ssh2.utils.generateKeyPairSync('ed25519').private] },
+    (client) => {
+      client.on('authentication', (context) => {
+        if (context.method === 'publickey') context.accept();
+        else context.reject(['publickey']);
+      });
+      client.on('error', () => undefined);
+    },
+  );
+
+  it('is waited for, although the device says nothing meanwhile', async () => {
+    const agentSocket = join(folder, 'agent');
+    await new Promise<void>((listening) => agent.listen(agentSocket, listening));
+    await new Promise<void>((listening) => device.listen(0, '127.0.0.1', listening));
+    const { port } = device.address() as AddressInfo;
+    try {
+      await using session = await connect({ port }, undefined, agentSocket);
+      expect(session.isLost).toBe(false);
+    } finally {
+      agent.close();
+      device.close();
+      rmSync(folder, { recursive: true });
+    }
   });
 });
