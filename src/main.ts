@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { closeSync } from 'node:fs';
 import type { Wiring } from './commands/command-deps.js';
+import { ExitCode } from './errors.js';
 import { run } from './run.js';
 import type { Runtime } from './runtime.js';
 import { systemClock } from './system-clock.js';
@@ -22,15 +23,18 @@ function listenForInterrupts(): AbortController {
 /** Half of what they do is no success, and has to be left in good order. */
 const CHANGING_COMMANDS: readonly string[] = ['configure', 'flash', 'push'];
 
-/** `rdt logs | head` closes our stdout: that ends us quietly, as it ends every tool in a pipe. What changes a device or a drive is interrupted. */
-function endWithClosedPipe(stream: NodeJS.WriteStream, interrupts: AbortController): void {
-  const isChanging = CHANGING_COMMANDS.includes(
-    process.argv.slice(2).find((word) => !word.startsWith('-')) ?? '',
-  );
+/**
+ * `rdt logs | head` closes our stdout: that ends us quietly, as it ends every tool in a pipe. A full disk is told of. What changes a device or
+ * a drive is interrupted.
+ */
+function endWithOutput(stream: NodeJS.WriteStream, interrupts: AbortController): void {
+  const command = process.argv.slice(2).find((word) => !word.startsWith('-'));
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-    if (!isChanging) process.exit(0);
-    interrupts.abort(new Error('the reader of the output has gone'));
+    const isClosed = error.code === 'EPIPE';
+    if (!isClosed && stream === process.stdout)
+      process.stderr.write(`rdt: cannot write the output: ${error.message}\n`);
+    if (!CHANGING_COMMANDS.includes(command ?? '')) process.exit(isClosed ? ExitCode.ok : ExitCode.failure);
+    interrupts.abort(new Error('the output cannot be written'));
   });
 }
 
@@ -83,8 +87,8 @@ const wiring: Wiring = {
 };
 
 if (!process.stdout.isTTY && process.platform !== 'win32') leaveTerminalToPager(process);
-endWithClosedPipe(process.stdout, interrupts);
-endWithClosedPipe(process.stderr, interrupts);
+endWithOutput(process.stdout, interrupts);
+endWithOutput(process.stderr, interrupts);
 void run(process.argv.slice(2), runtime, wiring).then((exitCode) => {
   process.exitCode = exitCode;
   // After Ctrl-C nobody waits for a reader that has stopped reading, such as `less`.

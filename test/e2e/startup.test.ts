@@ -42,6 +42,14 @@ describe('what a command does not need is not loaded:', () => {
   );
 });
 
+it.runIf(process.platform === 'linux')('a disk that is full is told of', async () => {
+  const words = ['-c', 'exec "$@" > /dev/full', 'sh', process.execPath, BIN, '--help'];
+  const env = { ...process.env, HOME: rdt.home };
+  const { exitCode, stderr } = await new RunningRdt(spawn('sh', words, { env })).ended();
+  expect(stderr).toBe('rdt: cannot write the output: ENOSPC: no space left on device, write\n');
+  expect(exitCode).toBe(1);
+});
+
 describe('in a folder that was deleted', () => {
   /** As a shell runs it that stands there. */
   async function run(...args: string[]): Promise<RdtResult> {
