@@ -21,9 +21,9 @@ import { sshAlgorithms } from './ssh-algorithms.js';
 import { SshConnection } from './ssh-connection.js';
 
 const SILENCE_MS = 2_700;
-/** ssh2 gives up one interval after the last question: a dead device is noticed after 12 s. */
+/** ssh2 asks so often; a dead device is noticed after 12 s. */
 const KEEPALIVE_INTERVAL_MS = 4_000;
-const KEEPALIVE_COUNT = 2;
+const MOST_SILENT_INTERVALS = 3;
 
 export interface SshOptions {
   readonly user: string;
@@ -55,6 +55,23 @@ export const openSsh = async (
     socket.destroy();
     throw error;
   }
+};
+
+/**
+ * Breaks a connection through which nothing has come for some intervals: whatever comes, the device is there. Intervals, and not the time, so that
+ * a process that was stopped does not find its connections too old when it goes on.
+ */
+const endInSilence = (socket: Socket, description: string): void => {
+  let silentIntervals = 0;
+  const timer = setInterval(() => {
+    silentIntervals += 1;
+    if (silentIntervals >= MOST_SILENT_INTERVALS) socket.destroy(connectionCut(description));
+  }, KEEPALIVE_INTERVAL_MS);
+  socket.on('data', () => {
+    silentIntervals = 0;
+  });
+  socket.once('close', () => clearInterval(timer));
+  if (socket.destroyed) clearInterval(timer);
 };
 
 class Login {
@@ -89,6 +106,7 @@ class Login {
     socket.on('data', onData);
     try {
       await this.ready(socket, keyTypes);
+      endInSilence(socket, this.description);
       return this.client;
     } catch (error) {
       this.client.destroy();
@@ -118,7 +136,8 @@ class Login {
         hostVerifier: (key: Buffer, verified: (isTrusted: boolean) => void) =>
           void this.verify(key, verified),
         keepaliveInterval: KEEPALIVE_INTERVAL_MS,
-        keepaliveCountMax: KEEPALIVE_COUNT,
+        // An answer waits behind all that is on its way, which on a slow link takes longer: see `endInSilence`.
+        keepaliveCountMax: Number.POSITIVE_INFINITY,
       });
     });
   }

@@ -1,10 +1,13 @@
 import { mkdtempSync, rmSync } from 'node:fs';
+import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import ssh2, { type ParsedKey } from 'ssh2';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { ExitCode } from '../../../src/errors.js';
+import type { SshSession } from '../../../src/transport/ssh-session.js';
 import { openSsh } from '../../../src/transport/ssh/open-ssh.js';
 import { MemoryKnownHosts } from '../../contract/memory-known-hosts.js';
 import { ScriptedHost } from './scripted-host.js';
@@ -104,5 +107,61 @@ describe('an agent that asks a person before it signs', () => {
       device.close();
       rmSync(folder, { recursive: true });
     }
+  });
+});
+
+describe('a device that does not answer whether it is there', () => {
+  const INTERVAL_MS = 4_000;
+
+  /** A session with a device that has one program, which says what it is told. */
+  async function within(test: (session: SshSession, says: (text: string) => void) => Promise<void>) {
+    let says: (text: string) => void = () => undefined;
+    const host = { hostKeys: [ssh2.utils.generateKeyPairSync('ed25519').private] };
+    const device = new ssh2.Server(host, (client) => {
+      Object.assign((client as unknown as { _protocol: object })._protocol, {
+        requestFailure: () => undefined,
+      });
+      client.on('error', () => undefined);
+      client.on('authentication', (context) => context.accept());
+      client.on('session', (accept) =>
+        accept().on('exec', (run) => {
+          const program = run();
+          says = (text) => void program.write(text);
+        }),
+      );
+    });
+    await new Promise<void>((listening) => device.listen(0, '127.0.0.1', listening));
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    try {
+      await using session = await connect(device.address() as AddressInfo);
+      await test(session, (text) => says(text));
+    } finally {
+      vi.useRealTimers();
+      device.close();
+    }
+  }
+
+  it('is there as long as anything comes from it, as on a slow link where answers are late', async () => {
+    await within(async (session, says) => {
+      const { stdout } = await session.exec('program', {});
+      for (let turn = 0; turn < 5; turn += 1) {
+        says('more');
+        await once(stdout, 'data');
+        vi.advanceTimersByTime(INTERVAL_MS);
+      }
+      const isClosed = await Promise.race([session.closed.then(() => true), delay(50, false)]);
+      expect(isClosed).toBe(false);
+    });
+  });
+
+  it('and says nothing else is lost after 12 s', async () => {
+    await within(async (session) => {
+      const { exit } = await session.exec('program', {});
+      vi.advanceTimersByTime(2 * INTERVAL_MS);
+      await delay(10);
+      vi.advanceTimersByTime(INTERVAL_MS);
+      await session.closed;
+      await expect(exit).rejects.toMatchObject({ exitCode: ExitCode.unreachable });
+    });
   });
 });
