@@ -1,16 +1,13 @@
 import type { Container, Engine, LogEntry } from '../transport/engine.js';
-import { EngineError } from '../transport/engine-error.js';
 import type { EngineLink } from './engine-link.js';
 import { LineReader } from './line-reader.js';
 import { LogCursor } from './log-cursor.js';
 import type { LogLine } from './log-line.js';
 import { LogNotices, type LogNoticesDeps } from './log-notices.js';
-import { isUnreadableLog } from './unreadable-log.js';
+import { isGoneContainer, isUnreadableLog } from './unreadable-log.js';
 
 const FIRST_POLL_MS = 100;
 const LONGEST_POLL_MS = 1_000;
-/** Removed between the two questions, or about to be. */
-const GONE: readonly number[] = [404, 409];
 /** What was replaced may come back when a push fails. */
 const MOST_READINGS = 4;
 
@@ -129,7 +126,7 @@ export class ContainerLog {
       reading.lines.open(terminal);
       return { engine, container, reading, batches };
     } catch (error) {
-      if (error instanceof EngineError && GONE.includes(error.status)) return undefined;
+      if (isGoneContainer(error)) return undefined;
       if (!this.deps.leavesOutUnreadable || !isUnreadableLog(error)) throw error;
       this.unreadableId = container.id;
       this.deps.emit({ type: 'unreadable', app: this.app });

@@ -10,7 +10,7 @@ import { type LogTime, timeOf } from './log-time.js';
 import { readLog } from './read-log.js';
 import type { LogLine } from './log-line.js';
 import { inOrder, showAll, type Shown } from './show-lines.js';
-import { isUnreadableLog } from './unreadable-log.js';
+import { isGoneContainer, isUnreadableLog } from './unreadable-log.js';
 
 /** Of each container, when its log is followed and nothing else was said. */
 const FOLLOWED_TAIL = 100;
@@ -87,12 +87,12 @@ async function showOnce(
   const timestamps = view.needsTimes || apps.length > 1 || range.until !== undefined;
   const logs = apps.map((app) => {
     const log = readLog(engine, app, { range, timestamps, signal });
-    return isAll ? unlessUnreadable(log, app.name, view) : log;
+    return isAll ? unlessNone(log, app.name, view) : log;
   });
   await showAll(inOrder(logs), grep, view);
 }
 
-async function* unlessUnreadable(
+async function* unlessNone(
   log: AsyncIterable<readonly LogLine[]>,
   app: string,
   view: LogView,
@@ -100,6 +100,7 @@ async function* unlessUnreadable(
   try {
     yield* log;
   } catch (error) {
+    if (isGoneContainer(error)) return;
     if (!isUnreadableLog(error)) throw error;
     view.note({ type: 'unreadable', app });
   }
