@@ -60,7 +60,8 @@ async function runSsh(words: readonly string[], flags: SshFlags, deps: CommandDe
 }
 
 function requestOf(words: readonly string[], flags: SshFlags, { args, runtime }: CommandDeps): ShellRequest {
-  const dashes = args.indexOf('--');
+  // Dashes before the name of the command are not meant for it.
+  const dashes = args.indexOf('--', 1);
   const argv = dashes === -1 ? undefined : args.slice(dashes + 1);
   const [target, ...more] = argv === undefined ? words : words.slice(0, words.length - argv.length);
   if (more.length > 0)

@@ -4,25 +4,27 @@ import type { Wiring } from '../../src/commands/command-deps.js';
 import { ExitCode, RdtError } from '../../src/errors.js';
 import { run } from '../../src/run.js';
 import type { Runtime } from '../../src/runtime.js';
+import type { ShellRequest } from '../../src/shell/shell-request.js';
 
 const ESC = '\u001b';
 const HARMFUL = `${ESC}[2J${ESC}]0;title\u0007no\u009b5m\u202e such thing`;
 
+const runtimeOf = (env: Runtime['env'], stderr: PassThrough): Runtime => ({
+  env,
+  cwd: '/',
+  platform: 'linux',
+  stdin: new PassThrough(),
+  stdout: new PassThrough(),
+  stderr,
+  signal: new AbortController().signal,
+  clock: { monotonicMs: () => 0, wallMs: () => 0, sleep: () => Promise.resolve() },
+});
+
 /** What a command says and answers that fails so. */
 async function failing(error: Error, env: Runtime['env'] = {}): Promise<{ err: string; exitCode: number }> {
   const stderr = new PassThrough();
-  const runtime = {
-    env,
-    cwd: '/',
-    platform: 'linux',
-    stdin: new PassThrough(),
-    stdout: new PassThrough(),
-    stderr,
-    signal: new AbortController().signal,
-    clock: { monotonicMs: () => 0, wallMs: () => 0, sleep: () => Promise.resolve() },
-  } satisfies Runtime;
   const wiring = { knownHosts: () => Promise.reject(error) } as unknown as Wiring;
-  const exitCode = await run(['known-hosts', 'list'], runtime, wiring);
+  const exitCode = await run(['known-hosts', 'list'], runtimeOf(env, stderr), wiring);
   return { err: String(stderr.read()), exitCode };
 }
 
@@ -42,5 +44,34 @@ describe('an error', () => {
     expect(err).toContain('such thing');
     expect(err).not.toMatch(/[^\P{Cc}\n]/u);
     expect(err).not.toMatch(/\p{Cf}/u);
+  });
+});
+
+describe('rdt ssh', () => {
+  const asked = async (...args: string[]): Promise<ShellRequest | undefined> => {
+    let request: ShellRequest | undefined;
+    const ssh = (given: ShellRequest) => Promise.resolve(((request = given), 0));
+    await run(args, runtimeOf({}, new PassThrough()), {
+      ssh: () => Promise.resolve(ssh),
+    } as unknown as Wiring);
+    return request;
+  };
+
+  it.each([
+    [['ssh', 'kitchen', '--', 'ls', '--', '-l']],
+    [['ssh', 'kitchen', '-v', '--', 'ls', '--', '-l']],
+    [['ssh', '--', 'ls', '--', '-l']],
+  ])('%j runs what follows the first dashes', async (args) => {
+    expect(await asked(...args)).toMatchObject({
+      target: args.includes('kitchen') ? 'kitchen' : undefined,
+      action: { kind: 'command', argv: ['ls', '--', '-l'] },
+    });
+  });
+
+  it('takes dashes before its name for none of its own', async () => {
+    expect(await asked('--', 'ssh', 'kitchen')).toMatchObject({
+      target: 'kitchen',
+      action: { kind: 'shell' },
+    });
   });
 });
