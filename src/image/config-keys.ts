@@ -72,6 +72,6 @@ export function checkConfigValue(path: KeyPath, value: JsonNode): Parsed<JsonNod
 
 /** Keys of services: whoever knows the value can act as this device or its owner. */
 const SECRET_KEY =
-  /(?:api_?keys?|token|secret|password|passphrase|psk|private_?key|wifi_?key|credentials?)$/i;
+  /(?:(?:api|access|auth|encryption|private|wifi)_?keys?|tokens?|secrets?|passwords?|passphrase|psk|credentials?)$/i;
 
 export const isSecretKey = (key: string): boolean => SECRET_KEY.test(key) || key === 'network/network.config';

@@ -45,8 +45,8 @@ function jsonEntries(text: string, node: JsonNode, path: readonly string[] = [],
       jsonEntries(text, value, [...path, key], isSecret || isSecretKey(key)),
     );
   }
-  const value = canonical(text, node);
-  return [{ key: path.map(dotted).join('.'), shown: isSecret ? MASK : value, secret: value }];
+  const shown = isSecret ? MASK : maskedValue(text, node);
+  return [{ key: path.map(dotted).join('.'), shown, secret: canonical(text, node) }];
 }
 
 /** config.json as JSON on one line, secrets masked, all numbers with their digits. */
@@ -61,13 +61,16 @@ function maskedValue(text: string, node: JsonNode, isSecret = false): string {
     );
     return `{${members.join(',')}}`;
   }
+  if (node.kind === 'array' && !isSecret) {
+    return `[${node.items.map((item) => maskedValue(text, item)).join(',')}]`;
+  }
   return isSecret ? JSON.stringify(MASK) : canonical(text, node);
 }
 
 const dotted = (key: string): string => (/[".=\s]/.test(key) ? JSON.stringify(key) : key);
 
 const SECRET_PROFILE_KEY =
-  /^(?:psk|pin|.*password|.*password-raw|wep-key\d|secret|private-key|.*preshared-key|passphrase)$/;
+  /^(?:psk|pin|.*password|.*password-raw|wep-key\d|secret|.*private-key|.*preshared-key|passphrase|mka-cak)$/;
 const SECRET_GROUP = /secrets$/;
 
 function profileEntries(profile: Keyfile): Entry[] {

@@ -286,4 +286,16 @@ describe('no secret is shown', () => {
       ]),
     );
   });
+
+  it('in lists, under names that are less usual, and in JSON', async () => {
+    const files = new MemoryBootFiles({
+      '/config.json':
+        '{"networks":[{"ssid":"a","psk":"correct horse"}],"tokens":["correct horse"],"secretAccessKey":"correct horse"}',
+      '/system-connections/eap':
+        '[connection]\ntype=wifi\n[802-1x]\nphase2-private-key=correct horse\n[macsec]\nmka-cak=correct horse\n',
+    });
+    const shown = await readConfiguration(files);
+    expect(JSON.stringify(shown)).not.toContain(SECRET);
+    expect(renderConfiguration(shown)).toContain('  networks: [{"ssid":"a","psk":"********"}]');
+  });
 });
