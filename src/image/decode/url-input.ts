@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
+import { printable } from '../../discovery/printable.js';
 import { RdtError } from '../../errors.js';
-import { Dropped, lengthOf, nextChunk, redirected, validatorOf } from './http-answer.js';
+import { Dropped, lengthOf, nextChunk, parseAddress, redirected, validatorOf } from './http-answer.js';
 import { sendRequest } from './http-request.js';
 import type { PackedInput } from './packed-input.js';
 import { inflate, unbrotli } from './zlib-decoder.js';
@@ -26,7 +27,7 @@ export async function openUrlInput(
   policy: DownloadPolicy,
   signal: AbortSignal,
 ): Promise<PackedInput> {
-  const download = new Download(new URL(url), policy, signal);
+  const download = new Download(parseAddress(url), policy, signal);
   const encoding = await download.start().catch((error: unknown) => {
     download.close();
     throw error;
@@ -52,7 +53,7 @@ function contentEncoding(header: string | undefined, url: string): ContentEncodi
   if (['identity', 'gzip', 'x-gzip', 'zstd', ''].includes(encoding)) return 'identity';
   if (encoding === 'deflate' || encoding === 'br') return encoding;
   throw new RdtError(
-    `the server sends ${url} with the content encoding ${encoding}, which rdt does not know`,
+    `the server sends ${url} with the content encoding ${printable(encoding)}, which rdt does not know`,
   );
 }
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { RdtError } from '../../../src/errors.js';
 import { proxyFromEnvironment } from '../../../src/image/decode/proxy-choice.js';
 
 const proxyFor = (url: string, env: Record<string, string>): string | undefined =>
@@ -22,6 +23,10 @@ describe('the proxy of an address', () => {
 
   it('that is no HTTP proxy is refused', () => {
     expect(() => proxyFor('http://a.example/', { all_proxy: 'socks5://proxy' })).toThrow(/HTTP proxies only/);
+  });
+
+  it('whose user name cannot be decoded is refused', () => {
+    expect(() => proxyFor('http://a.example/', { http_proxy: 'http://me%zz:x@proxy' })).toThrow(RdtError);
   });
 });
 
