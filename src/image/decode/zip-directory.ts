@@ -1,9 +1,11 @@
 import type { FileHandle } from 'node:fs/promises';
+import { printable } from '../../discovery/printable.js';
 import { RdtError } from '../../errors.js';
 import { readFully } from './file-input.js';
 
 /** A file inside of a zip archive, as the central directory tells. */
 export interface ZipEntry {
+  /** Fit to be shown. */
   readonly name: string;
   readonly method: number;
   readonly encrypted: boolean;
@@ -99,7 +101,7 @@ function parseEntry(bytes: Buffer, nameBytes: number, extraBytes: number): ZipEn
   const sizeBytes = value(24);
   const packedBytes = value(20);
   return {
-    name: bytes.toString('utf8', ENTRY_BYTES, nameEnd),
+    name: printable(bytes.toString('utf8', ENTRY_BYTES, nameEnd)),
     method: bytes.readUInt16LE(10),
     encrypted: (bytes.readUInt16LE(8) & 1) !== 0,
     crc: bytes.readUInt32LE(16),

@@ -86,7 +86,25 @@ export const checkedContent = (
   content: AsyncIterable<Buffer>,
   facts: ZipContentFacts,
   name: string,
-): AsyncGenerator<Buffer> => checkContent(content, () => Promise.resolve(facts), name);
+): AsyncGenerator<Buffer> =>
+  checkContent(withinSize(content, facts.sizeBytes, name), () => Promise.resolve(facts), name);
+
+/** Ends at once what unpacks to more than it should: it may have no end, and be kept in memory. */
+async function* withinSize(
+  content: AsyncIterable<Buffer>,
+  limitBytes: number,
+  name: string,
+): AsyncGenerator<Buffer> {
+  let sizeBytes = 0;
+  for await (const chunk of content) {
+    sizeBytes += chunk.length;
+    if (sizeBytes > limitBytes) throw wrongLength(name);
+    yield chunk;
+  }
+}
+
+const wrongLength = (name: string): RdtError =>
+  new RdtError(`${name} is damaged: its length is not the one in the archive`);
 
 /** As `checkedContent`, for facts that are known behind the content only; undefined when they are missing there. */
 export async function* checkContent(
@@ -103,8 +121,7 @@ export async function* checkContent(
   }
   const facts = await factsAtEnd();
   if (facts === undefined) throw new RdtError(`${name} is truncated: its CRC is missing`);
-  if (sizeBytes !== facts.sizeBytes)
-    throw new RdtError(`${name} is damaged: its length is not the one in the archive`);
+  if (sizeBytes !== facts.sizeBytes) throw wrongLength(name);
   if (crc !== facts.crc) throw new RdtError(`${name} is damaged: its CRC is wrong`);
 }
 

@@ -1,3 +1,4 @@
+import { printable } from '../../discovery/printable.js';
 import { RdtError } from '../../errors.js';
 import type { ForwardStream } from './forward-stream.js';
 import { zip64Values } from './zip-directory.js';
@@ -96,7 +97,7 @@ async function readHeader(stream: ForwardStream): Promise<LocalHeader | undefine
   };
   const sizeBytes = value(22);
   return {
-    name: nameBytes.toString('utf8'),
+    name: printable(nameBytes.toString('utf8')),
     flags: fixed.readUInt16LE(6),
     method: fixed.readUInt16LE(8),
     crc: fixed.readUInt32LE(14),

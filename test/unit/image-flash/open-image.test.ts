@@ -109,6 +109,23 @@ describe('a zip archive', () => {
     await expect(readAll(files.write('crc.zip', bytes))).rejects.toThrow(/its CRC is wrong/);
   });
 
+  it('whose bmap unpacks to more than it says is given up at once, not kept in memory', async () => {
+    const bomb = Buffer.alloc(96 * MIB);
+    const bytes = readFileSync(files.zip('bomb.zip', { '.meta/a.bmap': bomb, 'os.img': IMAGE }, '-1'));
+    const directory = bytes.indexOf(Buffer.from('PK\x01\x02', 'latin1'));
+    bytes.writeUInt32LE(100, directory + 24);
+    const before = process.memoryUsage().arrayBuffers;
+    await expect(openImage(files.write('bomb.zip', bytes))).rejects.toThrow(/length is not the one/);
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(48 * MIB);
+  });
+
+  it('cannot steer the terminal by the names in it', async () => {
+    const path = files.zip('names.zip', { '\x1b[2Ja.img': IMAGE, 'b.img': IMAGE });
+    const refusal = await openImage(path).catch((error: unknown) => error);
+    expect(String(refusal)).toMatch(/no single image/);
+    expect(String(refusal)).not.toContain('\x1b');
+  });
+
   it('with a directory of nonsense never hangs and never reads outside', async () => {
     const bytes = readFileSync(files.zip('fuzz.zip', { 'os.img': IMAGE.subarray(0, 600) }));
     for (let at = bytes.lastIndexOf(Buffer.from('PK\x01\x02', 'latin1')); at < bytes.length; at += 1) {
