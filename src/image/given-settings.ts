@@ -55,6 +55,32 @@ export interface GivenNetwork extends GivenAddress {
   readonly priority?: number;
 }
 
+/** The keys of config.json that settings with names of their own stand for. */
+const CONFIG_PATHS: Readonly<Partial<Record<keyof GivenSettings, KeyPath>>> = {
+  hostname: ['hostname'],
+  persistentLogging: ['persistentLogging'],
+  developerMode: ['developmentMode'],
+  country: ['country'],
+  ntp: ['ntpServers'],
+  dns: ['dnsServers'],
+  sshKeys: ['os', 'sshKeys'],
+};
+
+/** The free keys of `under` that `over` says nothing of, by whatever name. */
+function freeKeysOf(under: GivenSettings, over: GivenSettings): Pick<GivenSettings, 'set' | 'unset'> {
+  const named = Object.entries(CONFIG_PATHS).flatMap(([key, path]) => (key in over ? [path] : []));
+  const said = [...named, ...(over.set ?? []).map(({ path }) => path), ...(over.unset ?? [])];
+  const isLeft = (path: KeyPath): boolean =>
+    !said.some((other) => JSON.stringify(other) === JSON.stringify(path));
+  const unset = over.unset ?? under.unset?.filter(isLeft);
+  return {
+    ...((under.set ?? over.set) && {
+      set: [...(under.set ?? []).filter(({ path }) => isLeft(path)), ...(over.set ?? [])],
+    }),
+    ...(unset && { unset }),
+  };
+}
+
 /** `over` wins key by key; a list replaces a list. Throws an `RdtError` (usage) when the two speak of networks in ways that exclude each other. */
 export function mergeGiven(under: GivenSettings, over: GivenSettings): GivenSettings {
   if ((under.networks !== undefined && over.wifi !== undefined) || (under.wifi && over.networks)) {
@@ -68,7 +94,7 @@ export function mergeGiven(under: GivenSettings, over: GivenSettings): GivenSett
     ...over,
     ...((under.wifi ?? over.wifi) && { wifi: { ...under.wifi, ...over.wifi } }),
     ...((under.address ?? over.address) && { address: { ...under.address, ...over.address } }),
-    ...((under.set ?? over.set) && { set: [...(under.set ?? []), ...(over.set ?? [])] }),
+    ...freeKeysOf(under, over),
   };
 }
 

@@ -230,6 +230,23 @@ describe('the command line over a file', () => {
     });
   });
 
+  it('wins also over the free keys of a file, whatever it calls them', () => {
+    const file = fromYaml('set: { hostname: a, os.sshKeys: [], x: 1 }\nunset: [country, y]').given;
+    expect(mergeGiven(file, fromFlags('--hostname', 'b', '--set', 'country="DE"'))).toEqual({
+      hostname: 'b',
+      set: [
+        { path: ['os', 'sshKeys'], json: '[]' },
+        { path: ['x'], json: '1' },
+        { path: ['country'], json: '"DE"' },
+      ],
+      unset: [['y']],
+    });
+    expect(mergeGiven(file, fromFlags('--unset', 'x'))).toMatchObject({
+      set: [{ path: ['hostname'] }, { path: ['os', 'sshKeys'] }],
+      unset: [['x']],
+    });
+  });
+
   it('cannot change a network of a list', () => {
     const file = fromYaml('networks: [{ ssid: x, security: open }]').given;
     expect(() => mergeGiven(file, fromFlags('--wifi-hidden'))).toThrow('cannot be combined');
