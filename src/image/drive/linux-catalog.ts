@@ -8,6 +8,9 @@ import { drivesOf, isOffered, type KernelView } from './linux-drives.js';
 import { flatten, type LsblkNode, runLsblk } from './lsblk.js';
 import { readMounts, readSwaps } from './mount-table.js';
 
+/** As the kernel calls drives and their partitions: who types such a name means no file that is to be created. */
+const DRIVE_NAME = /^(?:(?:[hsv]|xv)d[a-z]+\d*|(?:mmcblk\d+|nvme\d+n\d+|loop\d+)(?:p\d+)?)$/;
+
 /** Drives by lsblk's tree, completed by the kernel's mount table: neither alone shows everything a drive is used for. */
 export class LinuxDriveCatalog implements DriveCatalog {
   constructor(private readonly cwd: string) {}
@@ -20,7 +23,7 @@ export class LinuxDriveCatalog implements DriveCatalog {
   async find(name: string, signal: AbortSignal): Promise<Drive> {
     const path = await this.locate(name);
     const info = await stat(path).catch((error: unknown) => missing(path, error));
-    if (info === undefined) return newFile(path);
+    if (info === undefined) return newFile(DRIVE_NAME.test(name) ? `/dev/${name}` : path);
     if (info.isFile()) return fileDrive(path, info.size, identityOf(info));
     if (!info.isBlockDevice()) throw new RdtError(`${name} is neither a drive nor an image file`);
     return this.findDevice(path, deviceNumberOf(info.rdev), signal);
