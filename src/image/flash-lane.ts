@@ -74,7 +74,10 @@ export class Lane {
     const worker = async (): Promise<void> => {
       for (let piece = pieces[next++]; piece !== undefined; piece = pieces[next++]) {
         this.signal.throwIfAborted();
-        await this.verifyPiece(piece, pool);
+        await this.verifyPiece(piece, pool).catch((error: unknown) => {
+          next = pieces.length; // One is enough: the other worker need not read on for minutes.
+          throw error;
+        });
       }
     };
     const results = await Promise.allSettled([worker(), worker()]);

@@ -16,6 +16,7 @@ export class FakeDrive implements OpenDrive {
   badByte: number | undefined;
   /** Called before each write. */
   beforeWrite: (offset: number) => void | Promise<void> = () => undefined;
+  beforeRead: (offset: number) => void = () => undefined;
 
   constructor(
     readonly path: string,
@@ -34,6 +35,7 @@ export class FakeDrive implements OpenDrive {
   }
 
   readInto(offset: number, target: Buffer): Promise<void> {
+    this.beforeRead(offset);
     this.assertAligned(offset, target.length);
     this.medium.copy(target, 0, offset, offset + target.length);
     const bad = (this.badByte ?? Infinity) - offset;

@@ -143,6 +143,15 @@ describe('a card that cannot be written', () => {
     if (badByte > MIB) expect(isZero(firstMib(drive))).toBe(true);
   });
 
+  it('is not read on once it has read back differently', async () => {
+    const drive = card(64 * MIB);
+    drive.badByte = 5 * MIB;
+    const read: number[] = [];
+    drive.beforeRead = (offset) => void read.push(offset);
+    await run(new FakeImage(makeImage(40 * MIB)), [drive]);
+    expect(Math.max(...read)).toBeLessThan(20 * MIB);
+  });
+
   it('does not boot when its medium fails half-way', async () => {
     const drive = card();
     drive.failsFrom = 8 * MIB;
