@@ -33,7 +33,9 @@ async function openPath(path: string, access: Access, platform: NodeJS.Platform)
   const flags = access === 'read' ? constants.O_RDONLY : constants.O_RDWR;
   // Without O_CREAT, Linux takes O_EXCL for an exclusive claim on a drive, and ignores it on a file.
   const exclusive = platform === 'linux' && access === 'write' ? constants.O_EXCL : 0;
-  return await open(path, flags | exclusive).catch((error: unknown) => {
+  // A pipe without a writer would keep us waiting where no signal ends it.
+  const immediate = platform === 'win32' ? 0 : constants.O_NONBLOCK;
+  return await open(path, flags | exclusive | immediate).catch((error: unknown) => {
     throw openFailed(path, access, error);
   });
 }

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { afterAll, describe, expect, it } from 'vitest';
 import { openFileInput } from '../../../src/image/decode/file-input.js';
+import { openFileDevice } from '../../../src/image/file/file-device.js';
 import { PackedFiles } from './packed-files.js';
 
 const files = new PackedFiles();
@@ -18,6 +19,12 @@ async function readAll(chunks: AsyncIterable<Buffer>): Promise<Buffer> {
   for await (const chunk of chunks) parts.push(chunk);
   return Buffer.concat(parts);
 }
+
+it.each(['read', 'write'] as const)('a named pipe is nothing to configure (%s)', async (access) => {
+  await expect(openFileDevice(namedPipe(access), access, process.platform)).rejects.toThrow(
+    /neither an image/,
+  );
+});
 
 describe('a named pipe that nobody writes to yet', () => {
   it('is opened at once, and left when the user gives up', async () => {
