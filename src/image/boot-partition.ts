@@ -1,3 +1,4 @@
+import { printable } from '../discovery/printable.js';
 import { RdtError } from '../errors.js';
 import { type BlockDevice, type ByteRange, sliceDevice } from './block-device.js';
 import type { BootFiles } from './boot-files.js';
@@ -104,8 +105,9 @@ function nothingFound(
   candidates: readonly Candidate[],
 ): RdtError {
   const lines = table.partitions.map((partition) => {
-    const label = candidates.find((candidate) => candidate.partition === partition)?.label;
-    const name = partition.name === '' ? '' : ` "${partition.name}"`;
+    const found = candidates.find((candidate) => candidate.partition === partition)?.label;
+    const label = found === undefined ? undefined : printable(found);
+    const name = partition.name === '' ? '' : ` "${printable(partition.name)}"`;
     const content = label === undefined ? 'no FAT file system' : `FAT "${label}"`;
     const beyond = isInside(partition, device) ? '' : ', reaches beyond the end: the image is cut off';
     const size = `${(partition.sizeBytes / 2 ** 20).toFixed(1)} MiB`;

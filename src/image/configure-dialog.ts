@@ -6,6 +6,7 @@ import { findNode } from './json-edit.js';
 import { parseJson } from './json-parse.js';
 import { sectionOf } from './keyfile-profile.js';
 import { decodeSsid } from './keyfile-values.js';
+import { parseHostname } from './setting-values.js';
 
 /** What is set now, as the questions offer it. */
 export interface CurrentAnswers {
@@ -38,7 +39,8 @@ export async function currentAnswers(files: BootFiles): Promise<CurrentAnswers> 
   const logging = findNode(root, ['persistentLogging']);
   return {
     ...(await currentWifi(files)),
-    hostname: hostname?.kind === 'string' ? hostname.value : '',
+    // It comes from the medium, and is shown: what is no host name could steer the terminal.
+    hostname: hostname?.kind === 'string' && parseHostname(hostname.value).ok ? hostname.value : '',
     persistentLogging: logging?.kind === 'literal' && logging.value === true,
   };
 }

@@ -34,7 +34,9 @@ export async function planConfiguration(
   }
   for (const { name, content } of settings.connections) {
     const path = `${CONNECTIONS_FOLDER}/${name}`;
-    if (wanted.has(path)) throw usage(`the profile ${name} is given both as a file and by options`);
+    // One file on FAT, whatever case its name has.
+    if ([...wanted.keys()].some((other) => other.toLowerCase() === path.toLowerCase()))
+      throw usage(`the profile ${name} is given both as a file and by options`);
     wanted.set(path, content);
   }
   const changes: FileChange[] = [];

@@ -125,3 +125,11 @@ describe('a medium without a boot partition', () => {
     expect((await refusal(bytes)).message).toContain('no partition table');
   });
 });
+
+it('a label cannot steer the terminal from the list of what was found', async () => {
+  const hostile = Buffer.from(fat('OTHER').toString('latin1').replaceAll('OTHER', '\x1b[2JX'), 'latin1');
+  const disk = makeDisk('dos', 24, [partition(1, makeExt4(4, 'root'), '83'), partition(8, hostile)]);
+  const refusal = await find(disk).catch((error: unknown) => error);
+  expect(refusal).toBeInstanceOf(RdtError);
+  expect((refusal as RdtError).hint).toContain('\\u{1b}[2JX');
+});

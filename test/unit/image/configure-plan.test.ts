@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { currentAnswers } from '../../../src/image/configure-dialog.js';
 import { diffOf, renderDiff } from '../../../src/image/configure-diff.js';
 import { applyPlan, type FileChange, planConfiguration } from '../../../src/image/configure-plan.js';
 import { readConfiguration, renderConfiguration } from '../../../src/image/configure-show.js';
@@ -236,12 +237,18 @@ describe('what does not fit is refused before anything is written:', () => {
     ],
     ['office', '[connection]\nnonsense\n', 'office:2: this is not a line'],
     ['resin-wifi', SAMPLE, 'given both as a file and by options'],
+    ['Resin-WiFi', SAMPLE, 'given both as a file and by options'],
   ])('the profile %s with %j', async (name, content, message) => {
     const files = new MemoryBootFiles();
     const given = { connections: [`/in/${name}`], wifi: HOME };
     await expect(configure(files, given, reading({ [`/in/${name}`]: content }))).rejects.toThrow(message);
     expect(files.changes).toBe(0);
   });
+});
+
+it('a host name that could steer the terminal is not offered', async () => {
+  const files = new MemoryBootFiles({ '/config.json': '{"hostname":"\\u001b[2Jevil"}' });
+  expect(await currentAnswers(files)).toMatchObject({ hostname: '' });
 });
 
 describe('no secret is shown', () => {
