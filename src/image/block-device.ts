@@ -29,6 +29,14 @@ export function assertInside(sizeBytes: number, offset: number, length: number):
   throw new RangeError(`bytes ${offset}..${offset + length} are outside of 0..${sizeBytes}`);
 }
 
+/** For readers that take what could be written: whoever writes it all the same has a bug. */
+export const readOnlyDevice = (reader: BlockReader): BlockDevice => ({
+  sizeBytes: reader.sizeBytes,
+  read: (offset, length) => reader.read(offset, length),
+  write: () => Promise.reject(new RangeError('the image itself is not written')),
+  sync: () => Promise.resolve(),
+});
+
 /** A window on `device` that refuses every access outside of `range`: what a partition's file system may touch. */
 export function sliceReader(device: BlockReader, range: ByteRange): BlockReader {
   return {

@@ -1,4 +1,4 @@
-import type { BlockDevice, BlockReader } from './block-device.js';
+import { type BlockDevice, type BlockReader, readOnlyDevice } from './block-device.js';
 import { findBootPartition, type OpenVolume } from './boot-partition.js';
 import { applyConfiguration, assertFitsFreshImage } from './configure.js';
 import { planConfiguration } from './configure-plan.js';
@@ -46,7 +46,7 @@ class PreparedConfiguration implements CardConfiguration {
   ) {}
 
   async check(image: BlockReader): Promise<void> {
-    const { files } = await findBootPartition(readOnly(image), this.openVolume);
+    const { files } = await findBootPartition(readOnlyDevice(image), this.openVolume);
     await planConfiguration(files, this.settings);
   }
 
@@ -54,10 +54,3 @@ class PreparedConfiguration implements CardConfiguration {
     await applyConfiguration(device, this.settings, this.openVolume, signal);
   }
 }
-
-const readOnly = (image: BlockReader): BlockDevice => ({
-  sizeBytes: image.sizeBytes,
-  read: (offset, length) => image.read(offset, length),
-  write: () => Promise.reject(new RangeError('the image itself is not written')),
-  sync: () => Promise.resolve(),
-});

@@ -8,6 +8,7 @@ import { parseBmap, type Bmap } from '../block-map-bmap.js';
 import { unusedExtRanges } from '../block-map-ext.js';
 import { judgeImage } from '../flash-check.js';
 import { HEAD_BYTES, type ImageSource, type OpenImageRequest } from '../flash-source.js';
+import { rangesOfFatVolumes } from './fat-needs.js';
 import { openFileInput, readChunks, readFully } from './file-input.js';
 import { ForwardStream } from './forward-stream.js';
 import { bmapBeside, localFolder, readBmap, sha256Beside, type ImageFolder } from './image-checks.js';
@@ -113,7 +114,11 @@ class Opening {
   private async mapOf(path: string, reader: BlockReader): Promise<BlockMap> {
     const { sizeBytes } = reader;
     const data = await this.dataOf(path, sizeBytes);
-    if (data !== undefined) return { origin: 'holes', ranges: data };
+    if (data !== undefined) {
+      // `xz -d`, `dd conv=sparse` and `cp --sparse` make a hole of every run of zeros, also of those that a FAT says something by.
+      const needed = [...data, ...(await rangesOfFatVolumes(reader))];
+      return { origin: 'holes', ranges: withoutRanges(sizeBytes, withoutRanges(sizeBytes, needed)) };
+    }
     const unused = await unusedExtRanges(reader);
     if (unused.length === 0) return wholeImage(sizeBytes);
     return { origin: 'file-systems', ranges: withoutRanges(sizeBytes, unused) };

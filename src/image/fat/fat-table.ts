@@ -27,9 +27,14 @@ export class FatTable {
     this.#bytes = bytes;
   }
 
+  /** Small enough to be loaded. */
+  static fits(geometry: FatGeometry): boolean {
+    return geometry.fatBytes <= MAX_FAT_BYTES;
+  }
+
   static async load(device: BlockDevice, geometry: FatGeometry): Promise<FatTable> {
     const [offset = 0] = geometry.fatOffsets;
-    if (geometry.fatBytes > MAX_FAT_BYTES) {
+    if (!FatTable.fits(geometry)) {
       throw new RdtError('this FAT volume is too large to be a boot partition');
     }
     return new FatTable(device, geometry, await device.read(offset, geometry.fatBytes));
@@ -91,6 +96,18 @@ export class FatTable {
       if (this.#get(cluster) === FREE) free++;
     }
     return free;
+  }
+
+  /** Runs of clusters that are not free, as inclusive pairs in ascending order. */
+  usedRuns(): [first: number, last: number][] {
+    const runs: [number, number][] = [];
+    for (let cluster = FIRST_CLUSTER; cluster <= this.lastCluster; cluster++) {
+      if (this.#get(cluster) === FREE) continue;
+      const run = runs.at(-1);
+      if (run?.[1] === cluster - 1) run[1] = cluster;
+      else runs.push([cluster, cluster]);
+    }
+    return runs;
   }
 
   /** Byte offset of a cluster's data. */
