@@ -17,6 +17,8 @@ const INCOMPAT_META_BG = 0x10;
 const INCOMPAT_64BIT = 0x80;
 const RO_COMPAT_SPARSE_SUPER = 0x1;
 const RO_COMPAT_BIGALLOC = 0x200;
+/** Of group descriptors (`uninit_bg`), or of all metadata. */
+const RO_COMPAT_CHECKSUMS = 0x410;
 const GROUP_BLOCKS_UNINITIALISED = 0x2;
 
 interface ExtLayout {
@@ -25,6 +27,10 @@ interface ExtLayout {
   readonly firstDataBlock: number;
   readonly blocksPerGroup: number;
   readonly inodeTableBlocks: number;
+  readonly inodeBytes: number;
+  readonly journalInode: number;
+  /** Group descriptors have checksums, and what they say of unused inodes counts. */
+  readonly hasUnusedInodes: boolean;
   readonly descriptorBytes: number;
   readonly reservedDescriptorBlocks: number;
   readonly sparseSuper: boolean;
@@ -35,6 +41,14 @@ interface ExtGroup {
   readonly inodeBitmap: number;
   readonly inodeTable: number;
   readonly bitmapIsMissing: boolean;
+  /** At the end of the inode table. */
+  readonly unusedInodes: number;
+}
+
+/** An ext file system that is clean, and of a layout that is known here. */
+export interface ExtVolume {
+  readonly layout: ExtLayout;
+  readonly groups: readonly ExtGroup[];
 }
 
 /**
@@ -59,11 +73,16 @@ function cutToGrain(run: ByteRange, base: number): ByteRange[] {
 }
 
 async function unusedInFileSystem(volume: BlockReader): Promise<ByteRange[]> {
+  const ext = await readExtVolume(volume);
+  return ext === undefined ? [] : freeRuns(await usedBlocks(volume, ext), ext.layout);
+}
+
+/** Undefined for every other file system, and for one whose bitmaps cannot be relied on. */
+export async function readExtVolume(volume: BlockReader): Promise<ExtVolume | undefined> {
   const layout = volume.sizeBytes < 4096 ? undefined : parseSuperblock(await volume.read(1024, 1024));
-  if (layout === undefined || layout.blockCount * layout.blockBytes > volume.sizeBytes) return [];
+  if (layout === undefined || layout.blockCount * layout.blockBytes > volume.sizeBytes) return undefined;
   const groups = await readGroups(volume, layout);
-  if (groups === undefined) return [];
-  return freeRuns(await usedBlocks(volume, layout, groups), layout);
+  return groups && { layout, groups };
 }
 
 function parseSuperblock(bytes: Buffer): ExtLayout | undefined {
@@ -87,6 +106,9 @@ function parseSuperblock(bytes: Buffer): ExtLayout | undefined {
     firstDataBlock: bytes.readUInt32LE(20),
     blocksPerGroup: bytes.readUInt32LE(32),
     inodeTableBlocks: Math.ceil((bytes.readUInt32LE(40) * inodeBytes) / blockBytes),
+    inodeBytes,
+    journalInode: bytes.readUInt32LE(224),
+    hasUnusedInodes: (roCompat & RO_COMPAT_CHECKSUMS) !== 0,
     descriptorBytes: is64Bit ? bytes.readUInt16LE(254) : 32,
     reservedDescriptorBlocks: bytes.readUInt16LE(206),
     sparseSuper: (roCompat & RO_COMPAT_SPARSE_SUPER) !== 0,
@@ -130,6 +152,7 @@ function parseGroup(bytes: Buffer): ExtGroup {
     inodeBitmap: block(4, 36),
     inodeTable: block(8, 40),
     bitmapIsMissing: (bytes.readUInt16LE(18) & GROUP_BLOCKS_UNINITIALISED) !== 0,
+    unusedInodes: bytes.readUInt16LE(28) + (bytes.length >= 64 ? bytes.readUInt16LE(50) * 2 ** 16 : 0),
   };
 }
 
@@ -138,7 +161,7 @@ const isInside = (group: ExtGroup, layout: ExtLayout): boolean =>
   group.inodeTable + layout.inodeTableBlocks <= layout.blockCount;
 
 /** One byte a block, 1 for used. */
-async function usedBlocks(volume: BlockReader, layout: ExtLayout, groups: ExtGroup[]): Promise<Uint8Array> {
+export async function usedBlocks(volume: BlockReader, { layout, groups }: ExtVolume): Promise<Uint8Array> {
   const used = new Uint8Array(layout.blockCount).fill(1, 0, layout.firstDataBlock);
   for (const [index, group] of groups.entries()) {
     const start = layout.firstDataBlock + index * layout.blocksPerGroup;

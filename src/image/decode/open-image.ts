@@ -6,6 +6,7 @@ import type { BlockReader, ByteRange } from '../block-device.js';
 import { wholeImage, withoutRanges, type BlockMap } from '../block-map.js';
 import { parseBmap, type Bmap } from '../block-map-bmap.js';
 import { unusedExtRanges } from '../block-map-ext.js';
+import { rangesOfExtVolumes } from '../ext-needs.js';
 import { judgeImage } from '../flash-check.js';
 import { HEAD_BYTES, type ImageSource, type OpenImageRequest } from '../flash-source.js';
 import { rangesOfFatVolumes } from './fat-needs.js';
@@ -115,8 +116,8 @@ class Opening {
     const { sizeBytes } = reader;
     const data = await this.dataOf(path, sizeBytes);
     if (data !== undefined) {
-      // `xz -d`, `dd conv=sparse` and `cp --sparse` make a hole of every run of zeros, also of those that a FAT says something by.
-      const needed = [...data, ...(await rangesOfFatVolumes(reader))];
+      // `xz -d`, `dd conv=sparse` and `cp --sparse` make a hole of every run of zeros, also of those that a file system says something by.
+      const needed = [...data, ...(await rangesOfFatVolumes(reader)), ...(await rangesOfExtVolumes(reader))];
       return { origin: 'holes', ranges: withoutRanges(sizeBytes, withoutRanges(sizeBytes, needed)) };
     }
     const unused = await unusedExtRanges(reader);

@@ -4,6 +4,7 @@ import { afterAll, expect } from 'vitest';
 import { withPrograms } from '../image/medium/with-programs.js';
 import { totalBytes } from '../../../src/image/block-map.js';
 import { unusedExtRanges } from '../../../src/image/block-map-ext.js';
+import { rangesOfExtVolumes } from '../../../src/image/ext-needs.js';
 import { openImage, PackedFiles } from './packed-files.js';
 import { MIB, noise, writeMbr } from './test-image.js';
 
@@ -87,11 +88,54 @@ describe('unused blocks of', () => {
       for (let at = 0; at < 16; at += 4) {
         image[MIB + 1024 + (places.readUInt16LE(at) % 3072)] = places.readUInt8(at + 2);
       }
-      for (const { offset, sizeBytes } of await unusedExtRanges(readerOf(image))) {
+      const reader = readerOf(image);
+      for (const { offset, sizeBytes } of [
+        ...(await unusedExtRanges(reader)),
+        ...(await rangesOfExtVolumes(reader)),
+      ]) {
         expect(offset).toBeGreaterThanOrEqual(MIB);
         expect(offset + sizeBytes).toBeLessThanOrEqual(image.length);
       }
     }
+  });
+});
+
+/** A card that held something else, and then what the map of an image says that lost its runs of zeros to holes. */
+async function flashedSparse(image: Buffer, name: string): Promise<{ card: Buffer; mappedBytes: number }> {
+  const path = files.write(`${name}.dense`, image);
+  execFileSync('cp', ['--sparse=always', path, `${path}.sparse`]);
+  const source = await openImage(`${path}.sparse`);
+  await source.close();
+  const ranges = source.map?.ranges ?? [];
+  const card = Buffer.alloc(image.length, 0xa7);
+  for (const { offset, sizeBytes } of [{ offset: 0, sizeBytes: MIB }, ...ranges]) {
+    image.copy(card, offset, offset, offset + sizeBytes);
+  }
+  return { card, mappedBytes: totalBytes(ranges) };
+}
+
+describe('an image that lost its runs of zeros to holes', () => {
+  it.each<[string, string[]]>([
+    ['ext4', ['-t', 'ext4']],
+    ['ext4 with small blocks', ['-t', 'ext4', '-b', '1024']],
+    ['ext4 without checksums', ['-t', 'ext4', '-O', '^metadata_csum,^uninit_bg']],
+    ['ext3', ['-t', 'ext3']],
+    ['ext2', ['-t', 'ext2']],
+  ])('arrives with its %s whole, and with the zeros in its files', async (name, options) => {
+    const image = disk(volume(`needs-${name.replaceAll(' ', '-')}`, options));
+    const expected = Buffer.from(FILE);
+    const place = image.indexOf(FILE.subarray(64 * 1024, 68 * 1024));
+    image.fill(0, place, place + 64 * 1024);
+    expected.fill(0, 64 * 1024, 128 * 1024);
+    const { card, mappedBytes } = await flashedSparse(image, name.replaceAll(' ', '-'));
+    const arrived = files.write('arrived', card.subarray(MIB));
+    execFileSync('e2fsck', ['-f', '-n', arrived], { stdio: 'ignore' });
+    const found = execFileSync('debugfs', ['-R', 'cat /file', arrived], {
+      maxBuffer: 1 << 30,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    expect(found.equals(expected)).toBe(true);
+    expect(mappedBytes).toBeLessThan(12 * MIB);
   });
 });
 
