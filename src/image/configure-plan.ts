@@ -28,7 +28,8 @@ export async function planConfiguration(
   settings: ConfigureSettings,
 ): Promise<readonly FileChange[]> {
   const wanted = new Map<string, Buffer | 'removed'>();
-  if (settings.config.length > 0) wanted.set(CONFIG_FILE, await editConfig(files, settings.config));
+  const config = settings.config.length > 0 ? await editConfig(files, settings.config) : undefined;
+  if (config !== undefined) wanted.set(CONFIG_FILE, config);
   for (const [name, profile] of await planProfiles(files, settings)) {
     wanted.set(`${CONNECTIONS_FOLDER}/${name}`, profile);
   }
@@ -63,9 +64,11 @@ async function toChange(files: BootFiles, path: string, after: Buffer | 'removed
   return before?.equals(after) === true ? [] : [{ kind: 'write', path, before, after }];
 }
 
-async function editConfig(files: BootFiles, edits: readonly ConfigEdit[]): Promise<Buffer> {
+/** Undefined when there is no file, and nothing to put into one. */
+async function editConfig(files: BootFiles, edits: readonly ConfigEdit[]): Promise<Buffer | undefined> {
   const file = CONFIG_FILE.slice(1);
   const old = await readText(files, CONFIG_FILE);
+  if (old === undefined && edits.every(({ kind }) => kind === 'unset')) return undefined;
   const text = edits.reduce(
     (current, edit) =>
       edit.kind === 'set'

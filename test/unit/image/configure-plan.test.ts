@@ -246,6 +246,12 @@ describe('what does not fit is refused before anything is written:', () => {
   });
 });
 
+it('removing a key makes no file that is not there', async () => {
+  const files = new MemoryBootFiles();
+  expect(await configure(files, { unset: [['os', 'fan']] })).toEqual([]);
+  expect(files.changes).toBe(0);
+});
+
 it('a host name that could steer the terminal is not offered', async () => {
   const files = new MemoryBootFiles({ '/config.json': '{"hostname":"\\u001b[2Jevil"}' });
   expect(await currentAnswers(files)).toMatchObject({ hostname: '' });
