@@ -1,3 +1,4 @@
+import { printable } from '../../discovery/printable.js';
 import { RdtError } from '../../errors.js';
 import type { BlockDevice } from '../block-device.js';
 import type { BootEntry, BootFiles } from '../boot-files.js';
@@ -7,6 +8,9 @@ import { FatTable } from './fat-table.js';
 import { Layout, ROOT_CLUSTER } from './layout.js';
 import { splitPath } from './names.js';
 import { VolumeEdit } from './volume-edit.js';
+
+/** What is read are settings; a hostile volume may have gigabytes under such a name. */
+const MAX_READ_BYTES = 16 << 20;
 
 /** The files of a FAT12, FAT16 or FAT32 volume. `device` is the volume alone: nothing outside of it can be touched. */
 export class FatVolume implements BootFiles {
@@ -34,7 +38,11 @@ export class FatVolume implements BootFiles {
 
   async read(path: string): Promise<Buffer | undefined> {
     const entry = await this.#find(path);
-    return entry === undefined || entry.isDirectory ? undefined : this.#layout.readFile(entry);
+    if (entry === undefined || entry.isDirectory) return undefined;
+    if (entry.sizeBytes > MAX_READ_BYTES) {
+      throw new RdtError(`${printable(path)} on the boot partition is too large to be a file of settings`);
+    }
+    return this.#layout.readFile(entry);
   }
 
   async list(path: string): Promise<readonly BootEntry[] | undefined> {

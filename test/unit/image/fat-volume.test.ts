@@ -201,3 +201,10 @@ describe('a damaged volume', () => {
     expect(device.writes).toEqual([]);
   });
 });
+
+it('reads no file into memory that is too large for settings', async () => {
+  const device = new MemoryDevice(tools.make(VOLUMES.fat32, { '/config.json': Buffer.alloc(17 << 20) }));
+  const volume = await FatVolume.open(device, () => new Date());
+  const reading = volume?.read('/config.json').then((bytes) => bytes?.length);
+  await expect(reading).rejects.toThrow('too large to be a file of settings');
+});
