@@ -74,7 +74,11 @@ class CommitWriter {
     this.stage =
       finish.by === 'engine'
         ? new EngineStage(tar, finish.token)
-        : new ScriptStage(tar, { ...finish, uploads });
+        : new ScriptStage(tar, {
+            ...finish,
+            uploads,
+            newTar: () => new TarWriter(archive.owner, archive.prefix),
+          });
     this.patches = finish.by === 'engine' ? NO_PATCHES : finish.patches;
   }
 
@@ -115,17 +119,15 @@ class CommitWriter {
   }
 
   private async inPlace(path: string, entry: LocalEntry, header: TarHeader): Promise<void> {
-    await this.tar.entry(header);
+    await this.stage.place(header);
     this.packed.sent.set(this.fullPath(path), entry);
   }
 
   private async symlink(path: string, entry: LocalEntry & { kind: 'symlink' }): Promise<void> {
     const header: TarHeader = { name: path, type: 'symlink', linkname: entry.target };
-    await this.inPlace(
-      path,
-      entry,
-      this.stage.holdsLinks ? { ...header, name: this.staged(header) } : header,
-    );
+    if (!this.stage.holdsLinks) return this.inPlace(path, entry, header);
+    await this.tar.entry({ ...header, name: this.staged(header) });
+    this.packed.sent.set(this.fullPath(path), entry);
   }
 
   /** What is sent is what was read, whatever the scan saw: its size and hash are taken from the bytes. */

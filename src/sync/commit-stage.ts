@@ -1,4 +1,5 @@
 import { posix } from 'node:path';
+import { buffer } from 'node:stream/consumers';
 import type { Patch } from './patch.js';
 import type { Deletion } from './sync-plan.js';
 import type { TarHeader, TarWriter } from './tar-writer.js';
@@ -28,6 +29,8 @@ export interface CommitStage {
   /** Symbolic links wait there too. */
   readonly holdsLinks: boolean;
   open(): Promise<void>;
+  /** An entry without content, with the path that it has in the end. */
+  place(header: TarHeader): Promise<void>;
   close(placements: readonly Placement[]): Promise<void>;
 }
 
@@ -49,8 +52,12 @@ export class EngineStage implements CommitStage {
     await this.tar.entry({ name: STAGE, type: 'directory', mode: 0o700 });
   }
 
+  place(header: TarHeader): Promise<void> {
+    return this.tar.entry(header);
+  }
+
   async close(placements: readonly Placement[]): Promise<void> {
-    await writeLinks(this.tar, placements);
+    for (const link of placements.map(linkOf)) await this.tar.entry(link);
     await this.tar.entry({ name: STAGE, type: 'file' });
     if (this.token !== undefined)
       await this.tar.entry({ name: STATE_LINK, type: 'symlink', linkname: this.token });
@@ -64,18 +71,23 @@ export interface ScriptStageOptions {
   readonly marksState: boolean;
   readonly deletions: readonly Deletion[];
   readonly uploads: readonly string[];
+  /** For an archive in the archive. */
+  newTar(): TarWriter;
 }
 
 /** The stage script places contents, and deletes; see there for its lists. */
 export class ScriptStage implements CommitStage {
   readonly folder: string;
   readonly holdsLinks: boolean;
+  private readonly uploads: ReadonlySet<string>;
+  private readonly placed: TarHeader[] = [];
 
   constructor(
     private readonly tar: TarWriter,
     private readonly options: ScriptStageOptions,
   ) {
     const { id, uploads } = options;
+    this.uploads = new Set(uploads);
     this.folder = `${STAGE}/${id}`;
     // Its lists have a line for each path.
     this.holdsLinks = uploads.length <= MOST_MOVES && !uploads.some((path) => path.includes('\n'));
@@ -91,13 +103,32 @@ export class ScriptStage implements CommitStage {
     await this.list('rmdir', folders.map(nulEnded));
   }
 
+  place(header: TarHeader): Promise<void> {
+    this.placed.push(header);
+    return Promise.resolve();
+  }
+
   /** The list of moves comes last: without it the archive is not whole. */
   async close(placements: readonly Placement[]): Promise<void> {
     const isMoved = ({ patch }: Placement): boolean => this.holdsLinks || patch !== undefined;
     const [moved, linked] = partition(placements, isMoved);
-    await writeLinks(this.tar, linked);
+    const [ours, parents] = partition(this.placed, ({ name }) => this.uploads.has(name));
+    await this.list('folders', this.placed.filter(isListed).map(folderLine).sort());
+    await this.archive('parents', parents);
+    await this.archive('places', [...ours, ...linked.map(linkOf)]);
     await this.list('patches', moved.flatMap(patchLines));
     await this.list('moves', moved.map(moveLine), 'always');
+  }
+
+  private async archive(name: string, headers: readonly TarHeader[]): Promise<void> {
+    if (headers.length === 0) return;
+    const tar = this.options.newTar();
+    const bytes = await buffer(
+      tar.stream(async () => {
+        for (const header of headers) await tar.entry(header);
+      }),
+    );
+    await this.tar.entry({ name: `${this.folder}/${name}`, type: 'file' }, bytes);
   }
 
   private async list(name: string, lines: readonly string[], when?: 'always'): Promise<void> {
@@ -106,9 +137,12 @@ export class ScriptStage implements CommitStage {
   }
 }
 
-async function writeLinks(tar: TarWriter, placements: readonly Placement[]): Promise<void> {
-  for (const placement of placements) await tar.entry({ ...placement, type: 'link' });
-}
+const linkOf = (placement: Placement): TarHeader => ({ ...placement, type: 'link' });
+
+/** A folder whose name the list cannot hold is taken for what it is. */
+const isListed = ({ type, name }: TarHeader): boolean => type === 'directory' && !name.includes('\n');
+
+const folderLine = ({ name }: TarHeader): string => `./${name}\n`;
 
 /** As `xargs -0` reads it; with `./` before it no path is taken for an option. */
 const nulEnded = ({ path }: Deletion): string => `./${path}\0`;

@@ -6,6 +6,32 @@ export const OTHER_BASE_STATUS = 65;
 /** Of the loop, in a container that lacks a program. */
 export const UNFIT_STATUS = 66;
 
+/** What one program is given at the most. */
+const MOST_WORDS = 200;
+
+/** Of the paths that it is given, leaves those that are not behind a link: what the app keeps elsewhere is not ours. */
+const OURS = `
+  for path do
+    shift
+    folder=$path
+    while folder=\${folder%/*}; [ "$folder" != . ]; do
+      if [ -L "$folder" ]; then continue 2; fi
+    done
+    set -- "$@" "$path"
+  done
+`;
+
+/** A folder that the app has put in the place of a file is not ours, and may stay. */
+const REMOVE = `${OURS}
+  if [ $# -gt 0 ] && ! rm -f -- "$@"; then
+    for path do if [ ! -d "$path" ] && [ -e "$path" ] || [ -L "$path" ]; then exit 1; fi; done
+  fi
+`;
+
+const RMDIR = `${OURS}
+  if [ $# -gt 0 ]; then rmdir -- "$@"; fi
+`;
+
 /**
  * `stage <folder> <token> <mode> <expected> <id>` carries out the commit archive that comes on its standard input, below the folder.
  * `token` is the state that it leaves, '' where another commit carries the state. A folder that holds files which are not ours stays,
@@ -14,6 +40,9 @@ export const UNFIT_STATUS = 66;
  * Each of the files that the archive moves is the old one or the new one at any moment, and never missing. What it needs waits in
  * `.rdt-stage/<id>`. Whoever syncs next takes `.rdt-stage` away first, and so stops a stage that goes on although its laptop has gone:
  * whatever that one still wanted to move is not there any more.
+ *
+ * All that the archive itself has is in there, too. Before anything is put in place, links that the app has put in the place of
+ * folders of ours are taken away: they lead to what is not ours.
  *
  * A file is patched in a copy. An app that wrote into it since our last sync has left another size, or another time; a `stat` without
  * fractions of a second tells only what another second has left.
@@ -28,9 +57,18 @@ stage() (
   tar -xf -
   staged=.rdt-stage/$5
   if [ ! -f "$staged/moves" ]; then echo "the archive was cut short" >&2; exit 1; fi
+  missing=
+  if [ -s "$staged/folders" ]; then
+    while IFS= read -r path; do
+      if [ -L "$path" ]; then rm -f -- "$path"; fi
+      if [ ! -d "$path" ]; then missing=yes; fi
+    done <"$staged/folders"
+  fi
   if [ -s "$staged/patches" ]; then
     while IFS=' ' read -r number mode size mtime nanoseconds length runs && IFS= read -r path; do patch; done <"$staged/patches"
   fi
+  if [ -n "$missing" ] && [ -f "$staged/parents" ]; then tar -xf "$staged/parents"; fi
+  if [ -f "$staged/places" ]; then tar -xf "$staged/places"; fi
   while IFS= read -r move; do
     path=\${move#* }
     if [ -d "$path" ]; then
@@ -40,13 +78,10 @@ stage() (
     fi
     mv -f -- "$staged/\${move%% *}" "$path"
   done <"$staged/moves"
-  if [ -s "$staged/remove" ] && ! xargs -0 rm -f -- <"$staged/remove"; then
-    # A folder that the app has put in the place of a file is not ours, and may stay.
-    xargs -0 sh -c 'for path do if [ ! -d "$path" ] && [ -e "$path" ] || [ -L "$path" ]; then exit 1; fi; done' sh <"$staged/remove"
-  fi
+  if [ -s "$staged/remove" ]; then xargs -0 -n ${MOST_WORDS} sh -c '${REMOVE}' sh <"$staged/remove"; fi
   if [ -s "$staged/rmdir" ]; then
-    if [ "$3" = strict ]; then xargs -0 rmdir -- <"$staged/rmdir"
-    else xargs -0 -n 1 rmdir -- <"$staged/rmdir" 2>/dev/null || true
+    if [ "$3" = strict ]; then xargs -0 -n ${MOST_WORDS} sh -c '${RMDIR}' sh <"$staged/rmdir"
+    else xargs -0 -n ${MOST_WORDS} sh -c '${RMDIR}' sh <"$staged/rmdir" 2>/dev/null || true
     fi
   fi
   [ -d "$staged" ]

@@ -155,6 +155,36 @@ export function commitContract(name: string, setUp: () => Promise<CommitRig>): v
       expect([...there.keys()].filter((path) => path.startsWith('lib/'))).not.toContain('lib/0');
     });
 
+    for (const count of [1, 20]) {
+      it(`follows no link that the app has put in the place of a folder, with ${count} new contents`, async () => {
+        for (let n = 0; n < count; n++) folder.write(`lib/sub/${n}`, 'old');
+        await folder.sync();
+        await folder.writeThere('elsewhere/sub/of the app', 'x');
+        await folder.linkThere('lib', 'elsewhere');
+        for (let n = 0; n < count; n++) folder.write(`lib/sub/${n}`, 'new');
+        await folder.commit();
+        const there = [...(await folder.deployed()).keys()];
+        expect(there.filter((path) => path.startsWith('elsewhere/sub/'))).toEqual([
+          'elsewhere/sub/of the app',
+        ]);
+        expect(there).toContain(`lib/sub/${count - 1}`);
+      });
+    }
+
+    it('deletes nothing behind a link that the app has put in the place of a folder', async () => {
+      folder.write('lib/sub/gone', 'x');
+      folder.write('lib/empty/gone', 'x');
+      folder.write('lib/keep', 'x');
+      await folder.sync();
+      await folder.writeThere('elsewhere/sub/gone', 'of the app');
+      await folder.writeThere('elsewhere/empty/x', 'of the app');
+      await folder.linkThere('lib', 'elsewhere');
+      folder.remove('lib/sub/gone');
+      folder.remove('lib/empty');
+      await folder.commit();
+      expect([...(await folder.deployed()).keys()]).toContain('elsewhere/sub/gone');
+    });
+
     it('deletes what has gone, and folders that nobody else has put anything into', async () => {
       folder.write('keep', 'x');
       folder.write('gone.txt', 'x');

@@ -131,10 +131,19 @@ async function carryOut(
   const staged = `${folder}/.rdt-stage/${id}`;
   const moves = files.read(`${staged}/moves`);
   if (moves === undefined) throw new StageFailure(1, 'the archive was cut short');
+  for (const path of lines(files, `${staged}/folders`)) {
+    if (files.find(`${folder}/${path}`)?.kind === 'symlink') files.remove(`${folder}/${path}`);
+  }
   patch(files, folder, staged);
+  for (const name of ['parents', 'places']) {
+    const inner = files.find(`${staged}/${name}`);
+    if (inner?.kind === 'file') await unpack(files, folder, inner.bytes);
+  }
   move(files, folder, staged, moves);
-  for (const path of listed(files, `${staged}/remove`)) files.remove(`${folder}/${path}`);
-  for (const path of listed(files, `${staged}/rmdir`)) removeFolder(files, `${folder}/${path}`, mode);
+  const isOurs = (path: string): boolean => !isBehindLink(files, folder, path);
+  for (const path of listed(files, `${staged}/remove`).filter(isOurs)) removeFile(files, `${folder}/${path}`);
+  for (const path of listed(files, `${staged}/rmdir`).filter(isOurs))
+    removeFolder(files, `${folder}/${path}`, mode);
   files.remove(`${folder}/.rdt-stage`);
   if (token !== '') files.put(`${folder}/.rdt-state`, linkTo(token));
 }
@@ -176,6 +185,22 @@ function move(files: FakeFileTree, folder: string, staged: string, moves: string
     if (node === undefined) throw new StageFailure(1, `${number} is not there`);
     files.put(path, node);
   }
+}
+
+const lines = (files: FakeFileTree, list: string): string[] =>
+  (files.read(list) ?? '').split('\n').filter(Boolean);
+
+function isBehindLink(files: FakeFileTree, folder: string, path: string): boolean {
+  const parts = path.split('/').slice(1, -1);
+  return parts.some((_, at) => {
+    const parent = `${folder}/${parts.slice(0, at + 1).join('/')}`;
+    return files.find(parent)?.kind === 'symlink';
+  });
+}
+
+/** What the app has made a folder of stays. */
+function removeFile(files: FakeFileTree, path: string): void {
+  if (files.find(path)?.kind !== 'directory') files.remove(path);
 }
 
 const listed = (files: FakeFileTree, list: string): string[] =>

@@ -61,6 +61,15 @@ export class SyncedFolder implements Disposable {
     await this.engine.putArchive(this.container.id, this.destination, await buffer(tar), signal);
   }
 
+  /** Puts a link in the place of whatever is there, as an app does that keeps a folder elsewhere. */
+  async linkThere(path: string, linkname: string): Promise<void> {
+    const tar = pack();
+    tar.entry({ name: path }, '');
+    tar.entry({ name: path, type: 'symlink', linkname });
+    tar.finalize();
+    await this.engine.putArchive(this.container.id, this.destination, await buffer(tar), signal);
+  }
+
   /** A commit of all that differs. `interfere` runs when the folder has been looked at. */
   async commit(interfere: () => unknown = () => undefined): Promise<CommitOutcome> {
     const scannedAtMs = Date.now();
