@@ -10,7 +10,7 @@ const BENCHES: Readonly<Record<string, (rounds: number, parts: readonly string[]
   watch: benchWatch,
 };
 
-// npm run bench -- push 5 lan wifi: five rounds, these links only
+// npm run bench -- push 5 lan wifi first: five rounds, these links and this part only
 const [name = 'push', rounds = '5', ...parts] = process.argv.slice(2);
 const bench = BENCHES[name];
 if (bench === undefined)

@@ -12,16 +12,19 @@ const FAST_LINK_MS = 1.5;
 const SLOW_LINK_MS = 8;
 /** The quickest of so many: one that met a busy machine says nothing of the link. On a quick link they cost next to nothing. */
 const PINGS = 12;
+/** The first one is slowed by whatever this process begins at the same time. */
+const SURE_PINGS = 2;
 
-/** The archive as it travels: plain or compressed, whichever arrives sooner over this link. */
+/** The archive as it travels: plain or compressed, whichever arrives sooner over this link. `pack` begins to read files, which would hold up an answer. */
 export async function archiveBody(
-  tar: Readable,
+  pack: () => Readable,
   contentBytes: number,
   engine: Engine,
   signal: AbortSignal,
 ): Promise<Readable | Buffer> {
-  if (contentBytes <= PLAIN_BYTES) return buffer(tar);
+  if (contentBytes <= PLAIN_BYTES) return buffer(pack());
   const level = await gzipLevel(engine, signal);
+  const tar = pack();
   if (level === undefined) return contentBytes <= BUFFERED_BYTES ? buffer(tar) : tar;
   const gzip = createGzip({ level, chunkSize: 1 << 18 });
   tar.on('error', (error) => gzip.destroy(error)).pipe(gzip);
@@ -35,14 +38,14 @@ export async function gzipLevel(engine: Engine, signal: AbortSignal): Promise<nu
   return roundTripMs < SLOW_LINK_MS ? 1 : 6;
 }
 
-/** A link that answers at once, or surely not, is asked once. */
+/** A link that answers at once is asked once, and one that surely does not a few times. */
 async function measureRoundTrip(engine: Engine, signal: AbortSignal): Promise<number> {
   let bestMs = Number.POSITIVE_INFINITY;
-  for (let ping = 0; ping < PINGS; ping++) {
+  for (let ping = 1; ping <= PINGS; ping++) {
     const startMs = performance.now();
     await engine.ping(signal);
     bestMs = Math.min(bestMs, performance.now() - startMs);
-    if (bestMs < FAST_LINK_MS || bestMs > SLOW_LINK_MS) break;
+    if (bestMs < FAST_LINK_MS || (bestMs > SLOW_LINK_MS && ping >= SURE_PINGS)) break;
   }
   return bestMs;
 }

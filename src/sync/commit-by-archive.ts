@@ -71,8 +71,9 @@ async function putArchive(
   const fromRoot = needsRoot(request, part, folder);
   if (fromRoot) await makeDestination(request);
   const prefix = fromRoot ? `${folder.slice(1)}/` : '';
-  const tar = packCommit({ ...archiveOf(request, part), prefix, finish: { by: 'engine', token } }, packed);
-  const body = await archiveBody(tar, contentBytes(request, part, request.patches), engine, signal);
+  const archive = { ...archiveOf(request, part), prefix, finish: { by: 'engine', token } } as const;
+  const pack = () => packCommit(archive, packed);
+  const body = await archiveBody(pack, contentBytes(request, part, request.patches), engine, signal);
   await engine.putArchive(container.id, fromRoot ? '/' : folder, body, signal);
   return packed;
 }
