@@ -1,6 +1,7 @@
 import { LINK_PROFILES, VirtualDevice } from '../test/testbed/virtual-device.js';
 import { BenchProject, mergedFolder, POLITE, STUBBORN } from './push-rig.js';
 import { median, table } from './statistics.js';
+import { namedIn } from './words.js';
 
 type LinkName = 'none' | keyof typeof LINK_PROFILES;
 
@@ -22,11 +23,7 @@ interface Bench {
 
 /** Whole commands, cold processes; every round runs each method once, in rotated order. `words` name links and parts; without any of a kind, all of it. */
 export async function benchPush(rounds: number, words: readonly string[]): Promise<void> {
-  const named = <T extends string>(names: readonly T[]): readonly T[] => {
-    const wanted = names.filter((name) => words.includes(name));
-    return wanted.length === 0 ? names : wanted;
-  };
-  for (const link of named(LINKS)) {
+  for (const link of namedIn(words, LINKS)) {
     const profile = link === 'none' ? {} : { link: LINK_PROFILES[link] };
     await using device = await VirtualDevice.up({
       name: `bench-${link}`,
@@ -36,7 +33,7 @@ export async function benchPush(rounds: number, words: readonly string[]): Promi
     });
     const bench = { device, address: device.linkAddress, rounds };
     const rows: [string, Samples][] = [];
-    for (const part of named(Object.keys(PARTS))) {
+    for (const part of namedIn(words, Object.keys(PARTS))) {
       rows.push(...((await PARTS[part]?.(bench)) ?? []));
       console.error(`${link}: ${rows.length} rows`);
     }

@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { LINK_PROFILES, VirtualDevice } from '../test/testbed/virtual-device.js';
 import { BenchProject, mergedFolder, POLITE } from './push-rig.js';
 import { median, percentile, table } from './statistics.js';
+import { namedIn } from './words.js';
 import { watchByCompose, watchByLivepush, watchByRdt, watchByRsync, type Watching } from './watch-peers.js';
 import { ContainerEye, DESTINATION, type ExpectedBytes, residentMegabytes } from './watch-rig.js';
 
@@ -32,9 +33,22 @@ interface Bench {
   readonly rounds: number;
 }
 
-/** From a `write()` here to the bytes in the container, and to the first line of the restarted app; all methods in each round, in rotated order. */
-export async function benchWatch(rounds: number, links: readonly string[]): Promise<void> {
-  for (const link of LINKS.filter((name) => links.length === 0 || links.includes(name))) {
+const PARTS: Readonly<Record<string, (bench: Bench) => Promise<readonly Row[]>>> = {
+  small: (bench) => readableRows(bench, SMALL, SYNCING, [1, 200]),
+  line: async (bench) => [['first line of the app', await firstLines(halved(bench))]],
+  'no-shell': (bench) => noShellRow(bench),
+  large: (bench) => readableRows(bench, LARGE, SYNCING, [1]),
+  big: async (bench) => [['1 KB of 200 MB', await bigFile(bench)]],
+};
+
+const halved = (bench: Bench): Bench => ({ ...bench, rounds: Math.ceil(bench.rounds / 2) });
+
+/**
+ * From a `write()` here to the bytes in the container, and to the first line of the restarted app; all methods in each round, in rotated order.
+ * `words` name links and parts; without any of a kind, all of it.
+ */
+export async function benchWatch(rounds: number, words: readonly string[]): Promise<void> {
+  for (const link of namedIn(words, LINKS)) {
     const profile = link === 'none' ? {} : { link: LINK_PROFILES[link] };
     await using device = await VirtualDevice.up({
       name: `benchw-${link}`,
@@ -43,15 +57,12 @@ export async function benchWatch(rounds: number, links: readonly string[]): Prom
       ...profile,
     });
     const bench = { device, address: device.linkAddress, rounds };
-    const few = { ...bench, rounds: Math.ceil(rounds / 2) };
     // Each part is shown when it is known: all of them take minutes.
     const rows: Row[] = [];
-    const show = (more: readonly Row[]): void => print(link, (rows.push(...more), rows));
-    show(await readableRows(bench, SMALL, SYNCING, [1, 200]));
-    show([['first line of the app', await firstLines(few)]]);
-    show(await noShellRow(bench));
-    show(await readableRows(bench, LARGE, SYNCING, [1]));
-    show([['1 KB of 200 MB', await bigFile({ ...bench, rounds: Math.min(rounds, 5) })]]);
+    for (const part of namedIn(words, Object.keys(PARTS))) {
+      rows.push(...((await PARTS[part]?.(bench)) ?? []));
+      print(link, rows);
+    }
   }
 }
 
@@ -234,7 +245,7 @@ async function bigFile(bench: Bench): Promise<Samples> {
     await bench.device.docker('cp', '-a', join(folder, 'big.bin'), `${app}:${DESTINATION}/big.bin`);
     await bench.device.docker('exec', app, 'rm', '-f', `${DESTINATION}/.rdt-state`);
   });
-  return await measure(lanes, bench.rounds, (method, { folder }, round) =>
+  return await measure(lanes, Math.min(bench.rounds, 5), (method, { folder }, round) =>
     readableAfter(lanes, method, () => {
       const bytes = randomBytes(1_024);
       const offset = (BIG_BYTES / 2) | (round * 131_072);
