@@ -201,6 +201,8 @@ export async function watchByRsync(place: Place): Promise<Watching> {
   const batches = new EventBatches(folder, 0, async () => {
     await run('rsync', [
       '-a',
+      // By whole seconds, its default, it misses a second edit within the same one.
+      '--modify-window=-1',
       '--delete',
       '--exclude',
       '.rdt-*',
