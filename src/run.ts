@@ -4,7 +4,7 @@ import { withoutBooleanValues } from './commands/legacy-booleans.js';
 import type { Wiring } from './commands/command-deps.js';
 import { ExitCode, RdtError } from './errors.js';
 import type { Runtime } from './runtime.js';
-import { shownText } from './ui/program-output.js';
+import { shownLine, shownText } from './ui/program-output.js';
 
 /** Runs one command line and answers its exit code. The one place where errors become text. */
 export async function run(args: readonly string[], runtime: Runtime, wiring: Wiring): Promise<number> {
@@ -39,10 +39,11 @@ const commanderExitCode = (error: CommanderError): number =>
   error.exitCode === 0 ? ExitCode.ok : ExitCode.usage;
 
 function describe(error: RdtError, withStack: boolean): string {
-  const lines = [`rdt: ${error.message}`];
-  if (error.hint !== undefined) lines.push(...error.hint.split('\n').map((line) => `  ${line}`));
-  if (withStack) lines.push(stack(error));
-  return `${shownText(lines.join('\n'))}\n`;
+  // Each may quote what an app, an engine, an ssh server or a project file says.
+  const lines = [`rdt: ${shownText(error.message)}`];
+  if (error.hint !== undefined) lines.push(...error.hint.split('\n').map((line) => `  ${shownLine(line)}`));
+  if (withStack) lines.push(shownText(stack(error)));
+  return `${lines.join('\n')}\n`;
 }
 
 function stack(error: unknown): string {
