@@ -63,12 +63,19 @@ export class AppMonitor {
     }
   }
 
-  /** The container as it is now, after work of ours that left it running: one that has ended since is told. @throws what the engine throws. */
-  async look(): Promise<Container | undefined> {
-    const { engine, app, signal, tell } = this.deps;
-    const container = await containerNamed(engine, app, signal);
+  /** The container as it is now, after work of ours that left it running: one that has ended since is told, and that the one of `expectedId` is gone. @throws what the engine throws. */
+  async look(expectedId?: string): Promise<Container | undefined> {
+    const { engine, app, clock, signal, tell } = this.deps;
+    let container = await containerNamed(engine, app, signal);
+    if (expectedId !== undefined && container === undefined) {
+      // Whoever removes it may put another one in its place.
+      await clock.sleep(AFTERMATH_MS, signal);
+      container = await containerNamed(engine, app, signal);
+    }
     this.latest = container;
     this.lastExitCode = undefined;
+    if (expectedId !== undefined && container?.id !== expectedId)
+      tell({ kind: container === undefined ? 'removed' : 'replaced' });
     if (container === undefined) return undefined;
     const { running, restarting, exitCode, paused } = container.state;
     if (!running || restarting) tell({ kind: 'exited', exitCode, restarts: restarting });

@@ -85,7 +85,7 @@ export class WatchSession {
       const outcome = await batch.run(container, holds);
       if (outcome.kind === 'doubtful') return outcome.kind;
       this.toldExit = undefined;
-      await monitor.look();
+      await monitor.look(container.id);
       // The build is still broken, and what was changed may be what mends it.
       return memory.failedBuild !== undefined && outcome.deployment !== holds ? 'doubtful' : outcome;
     } catch (error) {
