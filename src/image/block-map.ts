@@ -61,3 +61,13 @@ export function* piecesOf(ranges: Iterable<ByteRange>, pieceBytes: number): Gene
     }
   }
 }
+
+/** What drives with the largest sectors can address. */
+const SECTOR_BYTES = 4096;
+
+/** A range of a volume at `base` as one of the image, widened to what each drive can address, up to the end of the image. */
+export function wholeSectors({ offset, sizeBytes }: ByteRange, base: number, imageBytes: number): ByteRange {
+  const start = Math.floor((base + offset) / SECTOR_BYTES) * SECTOR_BYTES;
+  const end = Math.ceil((base + offset + sizeBytes) / SECTOR_BYTES) * SECTOR_BYTES;
+  return { offset: start, sizeBytes: Math.min(end, imageBytes) - start };
+}

@@ -1,9 +1,8 @@
 import { type BlockReader, type ByteRange, sliceReader } from './block-device.js';
+import { wholeSectors } from './block-map.js';
 import { type ExtVolume, readExtVolume, usedBlocks } from './block-map-ext.js';
 import { readPartitionTable } from './partition-table.js';
 
-/** Runs are widened to what drives with 4 KiB sectors can address. */
-const GRAIN = 4096;
 const FLAG_EXTENTS = 0x80000;
 const EXTENT_MAGIC = 0xf30a;
 const EXTENT_BYTES = 12;
@@ -24,7 +23,11 @@ export async function rangesOfExtVolumes(image: BlockReader): Promise<ByteRange[
     const ext = await readExtVolume(volume);
     if (ext === undefined) continue;
     const needed = await neededBlocks(volume, ext);
-    ranges.push(...runsOf(needed, ext.layout.blockBytes).map((run) => widen(run, partition.offset)));
+    ranges.push(
+      ...runsOf(needed, ext.layout.blockBytes).map((run) =>
+        wholeSectors(run, partition.offset, image.sizeBytes),
+      ),
+    );
   }
   return ranges;
 }
@@ -73,11 +76,4 @@ function runsOf(needed: Uint8Array, blockBytes: number): ByteRange[] {
     start = needed.indexOf(1, end);
   }
   return runs;
-}
-
-/** The file system ends inside of its partition, and so does what is widened, at whole blocks of the image or its end. */
-function widen(range: ByteRange, base: number): ByteRange {
-  const start = Math.floor((base + range.offset) / GRAIN) * GRAIN;
-  const end = Math.ceil((base + range.offset + range.sizeBytes) / GRAIN) * GRAIN;
-  return { offset: start, sizeBytes: end - start };
 }

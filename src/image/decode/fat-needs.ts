@@ -1,10 +1,8 @@
 import { type BlockReader, type ByteRange, readOnlyDevice, sliceReader } from '../block-device.js';
+import { wholeSectors } from '../block-map.js';
 import { BOOT_SECTOR_BYTES, type FatGeometry, parseBootSector } from '../fat/boot-sector.js';
 import { FatTable } from '../fat/fat-table.js';
 import { readPartitionTable } from '../partition-table.js';
-
-/** Runs are widened to what drives with 4 KiB sectors can address. */
-const GRAIN = 4096;
 
 /**
  * What the FAT volumes of an image need: all but their free clusters. A zero in a FAT says that a cluster is free, and one in a directory
@@ -17,7 +15,7 @@ export async function rangesOfFatVolumes(image: BlockReader): Promise<ByteRange[
   for (const volume of volumes) {
     if (volume.offset + volume.sizeBytes > image.sizeBytes) continue;
     const needed = await rangesOfVolume(sliceReader(image, volume));
-    ranges.push(...needed.map((range) => widen(range, volume.offset, image.sizeBytes)));
+    ranges.push(...needed.map((range) => wholeSectors(range, volume.offset, image.sizeBytes)));
   }
   return ranges;
 }
@@ -36,10 +34,4 @@ function usedClusters(table: FatTable, { clusterBytes }: FatGeometry): ByteRange
     offset: table.offsetOf(first),
     sizeBytes: (last - first + 1) * clusterBytes,
   }));
-}
-
-function widen(range: ByteRange, base: number, sizeBytes: number): ByteRange {
-  const start = Math.floor((base + range.offset) / GRAIN) * GRAIN;
-  const end = Math.ceil((base + range.offset + range.sizeBytes) / GRAIN) * GRAIN;
-  return { offset: start, sizeBytes: Math.min(end, sizeBytes) - start };
 }
