@@ -1,5 +1,6 @@
 import { RdtError } from '../errors.js';
 import { compareTriggers, readTriggers, type TriggerHashes } from '../sync/build-triggers.js';
+import { DIRTY } from '../sync/commit-stage.js';
 import type { Deployed } from '../sync/deployment.js';
 import { ignoredNow, type LocalState, rulesOfSource } from '../sync/local-state.js';
 import { hashTree, listTree, type ScanOptions } from '../sync/scan.js';
@@ -41,6 +42,9 @@ export async function readRemote({ settings }: PushJob, { engine, signal }: Push
 /** Whether nobody else has pushed between the two looks. */
 export const isSameRemote = (a: RemoteState, b: RemoteState): boolean =>
   a.container?.id === b.container?.id && a.image?.id === b.image?.id && a.token === b.token;
+
+/** No push has left its token there, or one has not come to its end. */
+export const isUnmarked = ({ token }: RemoteState): boolean => token === undefined || token === DIRTY;
 
 function imageNotOurs(app: string): RdtError {
   return new RdtError(`the device has an image ${app} that rdt did not build`, {

@@ -1,15 +1,17 @@
 import type { TriggerHashes } from '../sync/build-triggers.js';
 import { isEmptyPlan, type SyncPlan } from '../sync/sync-plan.js';
+import { AppLock, type Held } from './app-lock.js';
 import { AppRestarter } from './app-restarter.js';
 import { buildStep } from './build-step.js';
 import type { Decision } from './decision.js';
-import { lockApp, unlessLocked } from './device-lock.js';
+import { unlessLocked } from './device-lock.js';
 import { runHook } from './hooks.js';
 import type { PushResult } from './push-event.js';
 import type { HeldDeps, PushDeps, PushJob, Scan } from './push-job.js';
 import {
   decideAction,
   isSameRemote,
+  isUnmarked,
   type PlannedSync,
   planPushSync,
   readJobTriggers,
@@ -38,9 +40,9 @@ interface Prepared {
 export async function push(job: PushJob, deps: PushDeps): Promise<PushResult> {
   const startMs = deps.clock.monotonicMs();
   if (!job.dryRun) await runBefore(job, deps);
-  const prepared = await timed(deps, 'plan', () => prepare(job, deps));
-  if (job.dryRun) return printPlan(job, deps, prepared);
-  const { action, containerId } = await carryOut(job, deps, prepared);
+  const { prepared, carriedOut } = await planAndCarryOut(job, deps);
+  if (carriedOut === undefined) return printPlan(job, deps, prepared);
+  const { action, containerId } = carriedOut;
   deps.signal.throwIfAborted();
   await runAfter(job, deps, action);
   await job.save(prepared.triggers);
@@ -50,9 +52,22 @@ export async function push(job: PushJob, deps: PushDeps): Promise<PushResult> {
   return result;
 }
 
-async function prepare(job: PushJob, deps: PushDeps): Promise<Prepared> {
+/** Carries out nothing when it is a dry run. */
+async function planAndCarryOut(
+  job: PushJob,
+  deps: PushDeps,
+): Promise<{ prepared: Prepared; carriedOut?: CarriedOut }> {
+  await using lock = new AppLock(job, deps);
+  const prepared = await timed(deps, 'plan', () => prepare(job, deps, lock));
+  if (job.dryRun) return { prepared };
+  return { prepared, carriedOut: await carryOut(job, lock, prepared) };
+}
+
+async function prepare(job: PushJob, deps: PushDeps, lock: AppLock): Promise<Prepared> {
   const scan = startScan(job, deps);
   const [remote, triggers] = await Promise.all([firstLook(job, deps), readJobTriggers(job, deps)]);
+  // Somebody has to mark it, and what it holds takes a while to find out.
+  if (!job.dryRun && remote.container !== undefined && isUnmarked(remote)) lock.begin();
   return decideAndPlan(job, deps, remote, triggers, scan);
 }
 
@@ -83,12 +98,13 @@ interface CarriedOut {
   readonly containerId: string;
 }
 
-async function carryOut(job: PushJob, deps: PushDeps, prepared: Prepared): Promise<CarriedOut> {
+async function carryOut(job: PushJob, lock: AppLock, prepared: Prepared): Promise<CarriedOut> {
   const { container, unfinished } = prepared.remote;
   if (container?.state.running === true && !unfinished && isUpToDate(prepared)) {
     return { action: 'none', containerId: container.id };
   }
-  return locked(job, deps, async (held) => apply(job, held, await lookAgain(job, held, prepared)));
+  const { deps, remote } = await lock.take();
+  return withRestarter(deps, async (held) => apply(job, held, await stillTrue(job, held, prepared, remote)));
 }
 
 const isUpToDate = ({ planned, decision }: Prepared): boolean =>
@@ -97,9 +113,13 @@ const isUpToDate = ({ planned, decision }: Prepared): boolean =>
 /** An earlier push was cut off before the app knew what it had sent. */
 const isOwing = ({ deployed }: PlannedSync): boolean => deployed.remembered?.owed !== undefined;
 
-/** Another push may have ended, or have been killed, between our look at the device and our lock. */
-async function lookAgain(job: PushJob, deps: HeldDeps, prepared: Prepared): Promise<Prepared> {
-  const now = await readRemote(job, deps);
+/** Another push may have ended, or have been killed, between our look at the device and our lock; `now` is how it is since. */
+async function stillTrue(
+  job: PushJob,
+  deps: HeldDeps,
+  prepared: Prepared,
+  now: RemoteState,
+): Promise<Prepared> {
   if (!now.unfinished && isSameRemote(now, prepared.remote)) return prepared;
   if (now.unfinished) await takeBackUnfinished(deps, job.settings.appName);
   const remote = now.unfinished ? await readRemote(job, deps) : now;
@@ -123,23 +143,10 @@ async function build(job: PushJob, deps: HeldDeps, remote: RemoteState): Promise
   return { action: 'build', containerId: container.id };
 }
 
-/** Runs `work` while holding the app's lock on the device; losing the lock aborts it. */
-async function locked<T>(job: PushJob, deps: PushDeps, work: (deps: HeldDeps) => Promise<T>): Promise<T> {
-  const { engine, holder, clock } = deps;
-  if (deps.lost !== undefined) return withRestarter(deps, deps.lost, work);
-  await using lock = await lockApp({ engine, app: job.settings.appName, holder, clock }, deps.signal);
-  const { lost } = lock;
-  return await withRestarter({ ...deps, signal: AbortSignal.any([deps.signal, lost]) }, lost, work);
-}
-
-async function withRestarter<T>(
-  deps: PushDeps,
-  lost: AbortSignal,
-  work: (deps: HeldDeps) => Promise<T>,
-): Promise<T> {
-  if (deps.restarter !== undefined) return work({ ...deps, lost, restarter: deps.restarter });
-  using restarter = new AppRestarter(deps.engine, lost);
-  return await work({ ...deps, lost, restarter });
+async function withRestarter<T>(deps: Held['deps'], work: (deps: HeldDeps) => Promise<T>): Promise<T> {
+  if (deps.restarter !== undefined) return work({ ...deps, restarter: deps.restarter });
+  using restarter = new AppRestarter(deps.engine, deps.lost);
+  return await work({ ...deps, restarter });
 }
 
 async function runBefore(job: PushJob, deps: PushDeps): Promise<void> {

@@ -38,14 +38,22 @@ export class TarWriter {
     private readonly prefix: string,
   ) {}
 
-  /** The tar that `write` writes. */
+  /** The tar that `write` writes; it is called when somebody reads, and so can wait until whoever reads is ready. */
   stream(write: () => Promise<void>): Readable {
-    write()
-      .then(() => this.finish())
-      .catch((error: unknown) =>
-        this.output.destroy(error instanceof Error ? error : new Error(String(error))),
-      );
+    this.goOn = () => {
+      this.goOn = () => undefined;
+      if (!this.output.destroyed) void this.writeAll(write);
+    };
     return this.output;
+  }
+
+  private async writeAll(write: () => Promise<void>): Promise<void> {
+    try {
+      await write();
+      await this.finish();
+    } catch (error) {
+      this.output.destroy(error instanceof Error ? error : new Error(String(error)));
+    }
   }
 
   async entry(header: TarHeader, bytes: Buffer = NOTHING): Promise<void> {

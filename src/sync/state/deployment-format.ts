@@ -22,13 +22,28 @@ interface Head {
   readonly paths: number;
   readonly targets: number;
   readonly blocks: number;
+  readonly since?: Since | undefined;
+}
+
+/** Says that a file holds only what differs from an earlier deployment. */
+export interface Since {
+  /** The token of that one. */
+  readonly token: string;
+  /** Paths that it had, and this one has not. */
+  readonly gone: readonly string[];
+}
+
+/** A whole deployment; with `since`, one whose tree has only the entries that are new or other. */
+export interface StoredDeployment {
+  readonly deployment: Deployment;
+  readonly since: Since | undefined;
 }
 
 /**
  * A deployment as a file: a line of JSON, then the entries in columns. As JSON, the entries of 20,000 files took 40 ms to read and 25 to
  * write, a fifth of a push that has one file to send; in columns they take a quarter of that.
  */
-export function encodeDeployment({ tree, ...deployment }: Deployment): Buffer[] {
+export function encodeDeployment({ deployment: { tree, ...deployment }, since }: StoredDeployment): Buffer[] {
   const paths: string[] = [];
   const entries: LocalEntry[] = [];
   tree.forEach((entry, path) => {
@@ -52,6 +67,7 @@ export function encodeDeployment({ tree, ...deployment }: Deployment): Buffer[] 
     paths: sections[2]?.length ?? 0,
     targets: sections[3]?.length ?? 0,
     blocks: sections[4]?.length ?? 0,
+    since,
   };
   return [Buffer.from(`${JSON.stringify(head)}\n`), ...sections];
 }
@@ -85,7 +101,7 @@ function blocksOf(entry: LocalEntry): Buffer[] {
 }
 
 /** Undefined for a file of another version, or one that is damaged. */
-export function decodeDeployment(bytes: Buffer): Deployment | undefined {
+export function decodeDeployment(bytes: Buffer): StoredDeployment | undefined {
   const headBytes = bytes.indexOf('\n') + 1;
   const head = parseHead(bytes.toString('utf8', 0, headBytes));
   if (head === undefined) return undefined;
@@ -97,7 +113,8 @@ export function decodeDeployment(bytes: Buffer): Deployment | undefined {
   const [numbers = NONE, hash = NONE, path = NONE, target = NONE, block = NONE] = sections;
   const tree = treeOf(floatsOf(numbers), hash.toString('hex'), split(path), split(target));
   addBlocks(tree, block);
-  return tree.size === entries ? { ...head.deployment, tree } : undefined;
+  if (tree.size !== entries) return undefined;
+  return { deployment: { ...head.deployment, tree }, since: head.since };
 }
 
 function parseHead(text: string): Head | undefined {

@@ -2,73 +2,129 @@ import { mkdir, open, readdir, readFile, rename, stat, unlink } from 'node:fs/pr
 import { join } from 'node:path';
 import type { RdtError } from '../../errors.js';
 import { stateUnusable } from '../../state-directory.js';
-import type { Deployment, DeploymentStore } from '../deployment.js';
-import { decodeDeployment, encodeDeployment } from './deployment-format.js';
 import { errorCode } from '../../system-error.js';
+import type { Deployment, DeploymentStore } from '../deployment.js';
+import { differingPaths, withChanges } from '../layered-tree.js';
+import type { LocalEntry } from '../tree.js';
+import { decodeDeployment, encodeDeployment, type StoredDeployment } from './deployment-format.js';
 
 /** Containers come and go with every rebuild; only so many deployments are kept. */
 const KEPT = 64;
 
+const WHOLE = '.tree';
+const CHANGES = '.changes';
+type Kind = typeof WHOLE | typeof CHANGES;
+
 /**
- * One file for each container, named by its id, in rdt's state folder.
+ * In rdt's state folder, named by the container's id: `<id>.tree` is a whole deployment, and `<id>.changes` what a later one differs in, so
+ * that a push that has one file to send does not write what it knows of 20,000. One that is not about the other (another push has
+ * written between) is passed over.
  * @throws RdtError when that folder cannot be read or written.
  */
 export class FileDeploymentStore implements DeploymentStore {
+  /** The `.tree` file that was read or written last. */
+  private whole: Deployment | undefined;
+
   constructor(private readonly folder: string) {}
 
   async load(containerId: string): Promise<Deployment | undefined> {
     try {
-      return decodeDeployment(await readFile(this.fileOf(containerId)));
+      const [whole, later] = await Promise.all([
+        this.read(containerId, WHOLE),
+        this.read(containerId, CHANGES),
+      ]);
+      if (whole?.since !== undefined) return undefined;
+      this.whole = whole?.deployment;
+      return whole === undefined ? undefined : lastOf(whole.deployment, later);
     } catch (error) {
-      if (isMissing(error)) return undefined;
       throw this.unusable('read', error);
     }
   }
 
   async save(deployment: Deployment): Promise<void> {
     try {
-      await this.write(deployment);
+      await mkdir(this.folder, { recursive: true, mode: 0o700 });
+      const changes = this.changesFromWhole(deployment);
+      if (changes === undefined) await this.saveWhole(deployment);
+      else await this.write(deployment.containerId, CHANGES, changes);
     } catch (error) {
       throw this.unusable('write', error);
     }
   }
 
-  private async write(deployment: Deployment): Promise<void> {
-    await mkdir(this.folder, { recursive: true, mode: 0o700 });
-    const file = this.fileOf(deployment.containerId);
-    const isNew = (await this.ageOf(file)) === undefined;
+  private changesFromWhole(deployment: Deployment): StoredDeployment | undefined {
+    const { whole } = this;
+    if (whole?.containerId !== deployment.containerId) return undefined;
+    const paths = differingPaths(whole.tree, deployment.tree);
+    if (paths === undefined) return undefined;
+    const tree = new Map<string, LocalEntry>();
+    const gone: string[] = [];
+    for (const path of paths) {
+      const entry = deployment.tree.get(path);
+      if (entry === undefined) gone.push(path);
+      else tree.set(path, entry);
+    }
+    return { deployment: { ...deployment, tree }, since: { token: whole.token, gone } };
+  }
+
+  private async saveWhole(deployment: Deployment): Promise<void> {
+    const { containerId } = deployment;
+    const isNew = (await this.ageOf(this.fileOf(containerId, WHOLE))) === undefined;
+    await this.write(containerId, WHOLE, { deployment, since: undefined });
+    this.whole = deployment;
+    await unlink(this.fileOf(containerId, CHANGES)).catch(ignoreMissing);
+    if (isNew) await this.forgetOldest();
+  }
+
+  private async read(containerId: string, kind: Kind): Promise<StoredDeployment | undefined> {
+    const bytes = await readFile(this.fileOf(containerId, kind)).catch(ignoreMissing);
+    return bytes === undefined ? undefined : decodeDeployment(bytes);
+  }
+
+  private async write(containerId: string, kind: Kind, stored: StoredDeployment): Promise<void> {
+    const file = this.fileOf(containerId, kind);
     const temporary = `${file}.${process.pid}.tmp`;
     const handle = await open(temporary, 'w', 0o600);
     try {
-      await handle.writev(encodeDeployment(deployment));
+      await handle.writev(encodeDeployment(stored));
     } finally {
       await handle.close();
     }
     await rename(temporary, file);
-    if (isNew) await this.forgetOldest();
   }
 
   private unusable(what: 'read' | 'write', cause: unknown): RdtError {
     return stateUnusable(what, this.folder, 'where rdt notes what it has pushed', cause);
   }
 
-  private fileOf(containerId: string): string {
-    return join(this.folder, `${containerId.slice(0, 32)}.tree`);
+  private fileOf(containerId: string, kind: Kind): string {
+    return join(this.folder, `${containerId.slice(0, 32)}${kind}`);
   }
 
+  /** All files of a container are as old as the youngest of them. */
   private async forgetOldest(): Promise<void> {
-    const files = (await readdir(this.folder)).map((name) => join(this.folder, name));
-    if (files.length <= KEPT) return;
-    const aged = await Promise.all(
-      files.map(async (file) => ({ file, modifiedMs: (await this.ageOf(file)) ?? 0 })),
-    );
-    aged.sort((a, b) => b.modifiedMs - a.modifiedMs);
-    for (const { file } of aged.slice(KEPT)) await unlink(file).catch(ignoreMissing);
+    const ages = new Map<string, { files: string[]; modifiedMs: number }>();
+    for (const name of await readdir(this.folder)) {
+      const file = join(this.folder, name);
+      const id = name.split('.')[0] ?? name;
+      const { files, modifiedMs } = ages.get(id) ?? { files: [], modifiedMs: 0 };
+      const age = (await this.ageOf(file)) ?? 0;
+      ages.set(id, { files: [...files, file], modifiedMs: Math.max(modifiedMs, age) });
+    }
+    const oldest = [...ages.values()].sort((a, b) => b.modifiedMs - a.modifiedMs).slice(KEPT);
+    for (const file of oldest.flatMap(({ files }) => files)) await unlink(file).catch(ignoreMissing);
   }
 
   private async ageOf(file: string): Promise<number | undefined> {
     return stat(file).then(({ mtimeMs }) => mtimeMs, ignoreMissing);
   }
+}
+
+function lastOf(whole: Deployment, later: StoredDeployment | undefined): Deployment {
+  if (later?.since?.token !== whole.token || later.deployment.containerId !== whole.containerId) return whole;
+  const gone = later.since.gone.map((path): [string, undefined] => [path, undefined]);
+  const changes = new Map<string, LocalEntry | undefined>([...later.deployment.tree, ...gone]);
+  return { ...later.deployment, tree: withChanges(whole.tree, changes) };
 }
 
 const isMissing = (error: unknown): boolean => errorCode(error) === 'ENOENT';

@@ -21,12 +21,23 @@ export const upload = async (
   const stopSource = () => (Buffer.isBuffer(body) ? undefined : body.destroy());
   request.once('close', stopSource);
   try {
+    if (!Buffer.isBuffer(body)) await sendHead(request);
     await sendPieces(Buffer.isBuffer(body) ? slices(body) : body, request, onProgress);
   } catch (error) {
     if (!request.destroyed) throw error;
   } finally {
     request.removeListener('close', stopSource);
   }
+};
+
+/** Goes ahead of a stream: the engine gets ready (an old one starts a program to unpack) while we read the first files. */
+const sendHead = async (request: ClientRequest): Promise<void> => {
+  request.flushHeaders();
+  if (request.socket === null && !request.destroyed)
+    await new Promise<void>((resolve) => {
+      request.once('socket', () => resolve());
+      request.once('close', () => resolve());
+    });
 };
 
 const sendPieces = async (

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { hashesLength } from '../../../src/sync/blocks.js';
 import { type Deployment, withoutRacyStamp } from '../../../src/sync/deployment.js';
-import { decodeDeployment, encodeDeployment } from '../../../src/sync/state/deployment-format.js';
+import { decodeDeployment, encodeDeployment, type Since } from '../../../src/sync/state/deployment-format.js';
 import type { LocalEntry } from '../../../src/sync/tree.js';
 import { directory, file, link, tree } from './trees.js';
 
@@ -15,9 +15,13 @@ const deployment: Deployment = {
   tree: tree({ a: directory(0o700), 'a/x\n"y': file('x', 0o755), l: link('../out') }),
 };
 
+const encode = (whole: Deployment, since?: Since): Buffer =>
+  Buffer.concat(encodeDeployment({ deployment: whole, since }));
+const decode = (bytes: Buffer): Deployment | undefined => decodeDeployment(bytes)?.deployment;
+
 describe('a stored deployment', () => {
   it('comes back with every path, kind, mode, hash, target and file stamp', () => {
-    const back = decodeDeployment(Buffer.concat(encodeDeployment(deployment)));
+    const back = decode(encode(deployment));
     expect({ ...back, tree: undefined }).toEqual({ ...deployment, tree: undefined });
     expect([...(back?.tree.keys() ?? [])]).toEqual([...deployment.tree.keys()]);
     expect(back?.tree.get('a/x\n"y')).toEqual(deployment.tree.get('a/x\n"y'));
@@ -41,16 +45,22 @@ describe('a stored deployment', () => {
       b: file('small'),
       c: large(9_000_000, undefined),
     };
-    const encoded = Buffer.concat(encodeDeployment({ ...deployment, tree: tree(entries) }));
-    const back = decodeDeployment(encoded)?.tree;
+    const encoded = encode({ ...deployment, tree: tree(entries) });
+    const back = decode(encoded)?.tree;
     expect(back).toEqual(tree(entries));
     for (const length of [encoded.length - 1, encoded.length - 5_000])
       expect(decodeDeployment(encoded.subarray(0, length))).toBeUndefined();
   });
 
+  it('comes back as the difference from an earlier one', () => {
+    const since = { token: 'v1.before', gone: ['b', 'b/c\n'] };
+    expect(decodeDeployment(encode(deployment, since))).toMatchObject({ since });
+    expect(decodeDeployment(encode(deployment))?.since).toBeUndefined();
+  });
+
   it('of an empty folder comes back', () => {
     const empty = { ...deployment, tree: tree({}) };
-    expect(decodeDeployment(Buffer.concat(encodeDeployment(empty)))?.tree.size).toBe(0);
+    expect(decode(encode(empty))?.tree.size).toBe(0);
   });
 
   it.each([
@@ -66,7 +76,7 @@ describe('a stored deployment', () => {
   });
 
   it('is as good as lost when its file was cut anywhere', () => {
-    const whole = Buffer.concat(encodeDeployment(deployment));
+    const whole = encode(deployment);
     for (let length = 0; length < whole.length; length++)
       expect(decodeDeployment(whole.subarray(0, length))).toBeUndefined();
   });
