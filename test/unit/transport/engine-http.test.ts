@@ -74,6 +74,17 @@ describe('an upload', () => {
     expect(host.received).toMatch(/Transfer-Encoding: chunked/i);
   });
 
+  it('of a stream lets the engine see the head before the first piece is there', async () => {
+    const body = new Readable({ read: () => undefined });
+    await using host = await ScriptedHost.start((socket) => {
+      socket.once('data', () => body.push(null));
+      socket.on('data', (chunk) => {
+        if (chunk.toString('latin1').endsWith('0\r\n\r\n')) socket.write(answer(200, 'ok'));
+      });
+    });
+    expect(await ask(host, { method: 'PUT', body })).toBe('ok');
+  });
+
   it('that is refused in the middle reports the refusal and lets go of its stream', async () => {
     await using host = await ScriptedHost.start((socket) => {
       socket.once('data', () => socket.write(answer(404, '{"message":"no such container"}')));
