@@ -21,7 +21,11 @@ export const upload = async (
   const stopSource = () => (Buffer.isBuffer(body) ? undefined : body.destroy());
   request.once('close', stopSource);
   try {
-    if (!Buffer.isBuffer(body)) await sendHead(request);
+    if (!Buffer.isBuffer(body)) {
+      // What fails before it is read is thrown when it is.
+      body.once('error', () => undefined);
+      await sendHead(request);
+    }
     await sendPieces(Buffer.isBuffer(body) ? slices(body) : body, request, onProgress);
   } catch (error) {
     if (!request.destroyed) throw error;

@@ -108,6 +108,13 @@ describe('an upload', () => {
     expect(pulled).toBeLessThan(50_000_000);
   });
 
+  it('fails with a failure of its own stream from before the connection was there', async () => {
+    await using host = await ScriptedHost.start((socket) => socket.resume());
+    const body = new Readable({ read: () => undefined });
+    process.nextTick(() => body.destroy(new Error('the disk cannot be read')));
+    await expect(ask(host, { method: 'PUT', body })).rejects.toThrow('the disk cannot be read');
+  });
+
   it('fails with the failure of its own stream', async () => {
     await using host = await ScriptedHost.start((socket) => socket.resume());
     const body = Readable.from(
