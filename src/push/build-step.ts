@@ -114,7 +114,7 @@ async function fillBlindContainer(job: PushJob, deps: PushDeps, next: Container)
   const hasShell = (await deps.engine.statPath(next.id, '/bin/sh', deps.signal)) !== undefined;
   if (hasShell) return;
   const planned = await planPushSync(job, deps, next, undefined, startScan(job, deps));
-  await commitRounds(job, deps, next, planned, true);
+  await commitRounds(job, deps, next, planned, { unobserved: true, due: undefined });
 }
 
 /** Asks the new container what the image has brought along, and adds the rest of the folder. True when the app must be told. */
@@ -127,7 +127,7 @@ async function reconcile(
 ): Promise<boolean> {
   const token = await readToken(deps.engine, container.id, job.settings.destination, deps.signal);
   const planned = await planPushSync(job, deps, container, token, startScan(job, deps), predecessor);
-  const outcome = await commitRounds(job, deps, container, planned, false);
+  const outcome = await commitRounds(job, deps, container, planned, { unobserved: false, due: undefined });
   if (outcome.kind === 'needs-rebuild') {
     deps.emit({
       type: 'warning',

@@ -6,6 +6,7 @@ import { buildStep } from './build-step.js';
 import type { Decision } from './decision.js';
 import { unlessLocked } from './device-lock.js';
 import { runHook } from './hooks.js';
+import { isOwing } from './owed-effect.js';
 import type { PushResult } from './push-event.js';
 import type { HeldDeps, PushDeps, PushJob, Scan } from './push-job.js';
 import {
@@ -109,9 +110,6 @@ async function carryOut(job: PushJob, lock: AppLock, prepared: Prepared): Promis
 
 const isUpToDate = ({ planned, decision }: Prepared): boolean =>
   decision.action === 'sync' && planned !== undefined && isSettled(planned) && !isOwing(planned);
-
-/** An earlier push was cut off before the app knew what it had sent. */
-const isOwing = ({ deployed }: PlannedSync): boolean => deployed.remembered?.owed !== undefined;
 
 /** Another push may have ended, or have been killed, between our look at the device and our lock; `now` is how it is since. */
 async function stillTrue(

@@ -1,11 +1,12 @@
 import { RdtError } from '../errors.js';
 import type { Deployed } from '../sync/deployment.js';
 import type { CommitOutcome } from '../sync/commit.js';
-import { readToken, syncContainer } from '../sync/sync-container.js';
+import { readToken, type SyncOptions, syncContainer } from '../sync/sync-container.js';
 import { isEmptyPlan } from '../sync/sync-plan.js';
 import type { Container } from '../transport/engine.js';
 import type { OnChangeRule } from '../project/on-change.js';
 import { rulesOf, runRules } from './on-change.js';
+import { isOwing, noteOwed, owedBy, owedRules } from './owed-effect.js';
 import type { HeldDeps, PushDeps, PushJob } from './push-job.js';
 import { type PlannedSync, planPushSync, startScan } from './push-state.js';
 import { throttled } from './throttle.js';
@@ -32,35 +33,24 @@ export async function syncStep(
   refuseMassDeletion(job, planned);
   if (job.settings.afterSync.kind === 'process' && container.state.running)
     deps.restarter.prepare(container.id);
-  const owed = planned.deployed.remembered?.owed;
-  const due = new Set([...rulesOf(job, planned.plan, planned.local.tree), ...rulesNamed(job, owed)]);
+  const due = new Set([
+    ...rulesOf(job, planned.plan, planned.local.tree),
+    ...owedRules(job, planned.deployed.remembered),
+  ]);
   try {
-    const outcome = await commitRounds(job, deps, container, planned, false);
+    const outcome = await commitRounds(job, deps, container, planned, { unobserved: false, due });
     if (outcome.kind === 'needs-rebuild') return outcome;
-    if (outcome.kind === 'nothing' && owed === undefined) return await startStopped(deps, container);
-    if (outcome.kind === 'committed') for (const rule of outcome.rules) due.add(rule);
+    if (outcome.kind === 'nothing' && !isOwing(planned)) return await startStopped(deps, container);
     const rules = job.settings.onChange.filter((rule) => due.has(rule));
     const kind = await runRulesAndTakeEffect(job, deps, container, rules);
-    if (owed !== undefined) await owe(deps, container, undefined);
+    await noteOwed(job, deps.store, container, undefined);
     return { kind };
   } catch (error) {
     // All of it may have arrived, and then the next push finds nothing to send.
-    if (owed !== undefined || !isEmptyPlan(planned.plan)) await owe(deps, container, [...due]);
+    if (isOwing(planned) || !isEmptyPlan(planned.plan))
+      await noteOwed(job, deps.store, container, owedBy(due));
     throw error;
   }
-}
-
-const rulesNamed = ({ settings }: PushJob, commands: readonly string[] = []): readonly OnChangeRule[] =>
-  settings.onChange.filter(({ run }) => commands.includes(run));
-
-/** Notes what the next push has to make good. A container that nothing is known of yet has nowhere to note it. */
-async function owe(
-  { store }: HeldDeps,
-  { id }: Container,
-  rules: readonly OnChangeRule[] | undefined,
-): Promise<void> {
-  const deployment = await store.load(id);
-  if (deployment !== undefined) await store.save({ ...deployment, owed: rules?.map(({ run }) => run) });
 }
 
 /** Rules run before the restart; an app that does not run is started for them. The caller holds the app's lock. */
@@ -86,10 +76,15 @@ async function startStopped({ engine, lost }: HeldDeps, container: Container): P
 }
 
 export type RoundsOutcome =
-  | { readonly kind: 'nothing' }
-  /** `rules` are those of the project that what was sent calls for. */
-  | { readonly kind: 'committed'; readonly rules: readonly OnChangeRule[] }
+  | { readonly kind: 'nothing' | 'committed' }
   | Extract<CommitOutcome, { kind: 'needs-rebuild' }>;
+
+export interface RoundsOptions {
+  /** No process can look at the container's files. */
+  readonly unobserved: boolean;
+  /** Gets the rules that what is sent calls for, and says that the app is owed all of them with each commit; undefined for an app that is not. */
+  readonly due: Set<OnChangeRule> | undefined;
+}
 
 /** Nothing to send, and the container says so itself. An equal tree without our token still gets one: it is what later deletions go by. */
 export const isSettled = ({ plan, deployed }: PlannedSync): boolean =>
@@ -101,18 +96,18 @@ export async function commitRounds(
   deps: PushDeps,
   container: Container,
   first: PlannedSync,
-  /** No process can look at the container's files. */
-  unobserved: boolean,
+  { unobserved, due }: RoundsOptions,
 ): Promise<RoundsOutcome> {
   let planned = first;
   let committed = false;
-  const rules = new Set<OnChangeRule>();
   for (let round = 1; !isSettled(planned); round++) {
-    const outcome = await commitOnce(job, deps, container, planned, unobserved);
+    for (const rule of rulesOf(job, planned.plan, planned.local.tree)) due?.add(rule);
+    const owes = !isEmptyPlan(planned.plan) || isOwing(planned);
+    const owed = owes && due !== undefined ? owedBy(due) : undefined;
+    const outcome = await commitOnce(job, deps, container, planned, { unobserved, owed });
     // Without news there is nothing worth a new container: what cannot be marked is asked for again next time.
     if (outcome.kind === 'needs-rebuild') return isEmptyPlan(planned.plan) ? { kind: 'nothing' } : outcome;
     committed ||= !isEmptyPlan(planned.plan);
-    for (const rule of rulesOf(job, planned.plan, planned.local.tree)) rules.add(rule);
     const { changing } = outcome.packed;
     if (changing.length === 0) break;
     if (round === ROUNDS) {
@@ -125,8 +120,7 @@ export async function commitRounds(
     const token = await readToken(deps.engine, container.id, job.settings.destination, deps.signal);
     planned = await planPushSync(job, deps, container, token, startScan(job, deps));
   }
-  if (!committed) return { kind: 'nothing' };
-  return { kind: 'committed', rules: job.settings.onChange.filter((rule) => rules.has(rule)) };
+  return { kind: committed ? 'committed' : 'nothing' };
 }
 
 async function commitOnce(
@@ -134,7 +128,7 @@ async function commitOnce(
   deps: PushDeps,
   container: Container,
   { local, deployed, plan }: PlannedSync,
-  unobserved: boolean,
+  options: Pick<SyncOptions, 'unobserved' | 'owed'>,
 ): Promise<CommitOutcome> {
   const { engine, store, signal, emit } = deps;
   const { source, destination } = job.settings;
@@ -143,7 +137,7 @@ async function commitOnce(
   );
   const outcome = await syncContainer(
     { engine, container, source, destination, store, signal },
-    { local: local.tree, deployed, plan, unobserved, scannedAtMs: local.scannedAtMs, onProgress },
+    { ...options, local: local.tree, deployed, plan, scannedAtMs: local.scannedAtMs, onProgress },
   );
   if (outcome.kind === 'committed' && !isEmptyPlan(plan)) {
     const { channel, packed } = outcome;

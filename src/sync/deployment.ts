@@ -13,8 +13,8 @@ export interface Deployment {
   readonly token: string;
   /** False when the container had no `sh`, `tar` or `xargs`; undefined as long as nobody has tried. */
   readonly hasShell: boolean | undefined;
-  /** Numeric owner of what we write, from the container's `User`. */
-  readonly owner: Owner;
+  /** Numeric owner of what we write, from the container's `User`; undefined as long as nobody has asked. */
+  readonly owner: Owner | undefined;
   readonly tree: LocalTree;
   /** Given when the app may not know yet what was sent: commands of the on-change rules that it calls for. */
   readonly owed?: readonly string[] | undefined;

@@ -85,6 +85,8 @@ export interface SyncOptions {
   readonly unobserved: boolean;
   /** Wall clock when the scan began, ms since 1970: younger files are read again by the next scan. */
   readonly scannedAtMs: number;
+  /** Noted with the result (deployment.ts). */
+  readonly owed: Deployment['owed'];
   onProgress(sentBytes: number, totalBytes: number): void;
 }
 
@@ -105,6 +107,7 @@ export async function syncContainer(target: SyncTarget, options: SyncOptions): P
     hasShell: outcome.hasShell,
     owner,
     tree,
+    owed: options.owed,
   });
   return outcome;
 }

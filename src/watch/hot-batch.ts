@@ -1,9 +1,12 @@
-import { changedPaths, rulesFor } from '../push/on-change.js';
+import type { OnChangeRule } from '../project/on-change.js';
+import { rulesOf } from '../push/on-change.js';
+import { isOwing, noteOwed, owedBy, owedRules } from '../push/owed-effect.js';
+import type { PushJob } from '../push/push-job.js';
+import type { PlannedSync } from '../push/push-state.js';
 import { throttled } from '../push/throttle.js';
 import { refuseMassDeletion, runRulesAndTakeEffect } from '../push/sync-step.js';
 import type { CommitOutcome } from '../sync/commit.js';
-import type { Deployed, Deployment } from '../sync/deployment.js';
-import type { LocalState } from '../sync/local-state.js';
+import type { Deployment } from '../sync/deployment.js';
 import { syncContainer, type SyncTarget } from '../sync/sync-container.js';
 import { isEmptyPlan, planSync, type SyncPlan } from '../sync/sync-plan.js';
 import type { Container } from '../transport/engine.js';
@@ -25,12 +28,6 @@ export type BatchOutcome =
 type Committed = Extract<CommitOutcome, { kind: 'committed' }>;
 type Channel = NonNullable<SyncTarget['channel']>;
 
-interface Planned {
-  readonly local: LocalState;
-  readonly deployed: Deployed;
-  readonly plan: SyncPlan;
-}
-
 /** The hot path: one batch of changes into a container that holds what `deployment` says. */
 export class HotBatch {
   private readonly startMs: number;
@@ -46,28 +43,45 @@ export class HotBatch {
     this.startMs = this.now();
   }
 
-  /** @throws what commits and restarts throw. Whatever was done then is owed by the session's memory. */
+  /** @throws what commits and restarts throw. What may have arrived then without taking effect is noted, and made good by the next push. */
   async run(container: Container, deployment: Deployment): Promise<BatchOutcome> {
-    const { memory, folder } = this.session;
+    const { session } = this;
     const planned = await this.plan(deployment);
-    if (isEmptyPlan(planned.plan) && memory.owedEffect === undefined) return { kind: 'in-step', deployment };
-    refuseMassDeletion(this.session.job(), planned);
-    const outcome = await this.session.monitor.quietly(() => this.carryOut(container, planned));
+    if (isEmptyPlan(planned.plan) && !isOwing(planned)) return { kind: 'in-step', deployment };
+    refuseMassDeletion(session.job(), planned);
+    const outcome = await session.monitor.quietly(() => this.carryOut(container, planned));
     if (outcome.kind === 'needs-rebuild') return { kind: 'doubtful' };
-    folder.confirm();
-    const now = await this.session.store.load(container.id);
+    session.folder.confirm();
+    const now = await session.store.load(container.id);
     return now === undefined ? { kind: 'doubtful' } : { kind: 'in-step', deployment: now };
   }
 
-  private async carryOut(container: Container, planned: Planned): Promise<CommitOutcome> {
-    const running = await this.runningFor(planned.plan, container);
-    const outcome = await this.commit(running, planned);
-    if (outcome.kind === 'committed' && hasArrived(planned.plan, outcome))
-      await this.takeEffect(running, planned, outcome);
-    return outcome;
+  private async carryOut(container: Container, planned: PlannedSync): Promise<CommitOutcome> {
+    const { session } = this;
+    const job = session.job();
+    const due = this.dueRules(job, planned);
+    try {
+      const running = await this.runningFor(planned.plan, container);
+      const outcome = await this.commit(running, planned, owedBy(due));
+      if (outcome.kind === 'committed' && hasArrived(planned.plan, outcome)) {
+        await this.takeEffect(running, planned, due, outcome);
+        await noteOwed(job, session.store, container, undefined);
+      }
+      return outcome;
+    } catch (error) {
+      await noteOwed(job, session.store, container, owedBy(due));
+      throw error;
+    }
   }
 
-  private async plan(deployment: Deployment): Promise<Planned> {
+  private dueRules(job: PushJob, { plan, local, deployed }: PlannedSync): readonly OnChangeRule[] {
+    const { onChange } = job.settings;
+    if (onChange.length === 0) return onChange;
+    const due = new Set([...rulesOf(job, plan, local.tree), ...owedRules(job, deployed.remembered)]);
+    return onChange.filter((rule) => due.has(rule));
+  }
+
+  private async plan(deployment: Deployment): Promise<PlannedSync> {
     const { folder, held } = this.session;
     const local = await folder.refresh(deployment.tree, held.signal);
     const plan =
@@ -93,12 +107,14 @@ export class HotBatch {
     return { ...container, state: { ...container.state, running: true } };
   }
 
-  private async commit(container: Container, { local, deployed, plan }: Planned): Promise<CommitOutcome> {
-    const { held, store, memory } = this.session;
+  private async commit(
+    container: Container,
+    { local, deployed, plan }: PlannedSync,
+    owed: Deployment['owed'],
+  ): Promise<CommitOutcome> {
+    const { held, store } = this.session;
     const { source, destination } = this.session.job().settings;
     const { engine, signal } = held;
-    // The answer may be lost when all of it has arrived.
-    memory.owe(changedPaths(plan, local.tree));
     this.packedMs = this.now();
     const tell = throttled(held.clock, PROGRESS_EVERY_MS, (sentBytes: number, totalBytes: number) =>
       this.session.emit({ type: 'sync-progress', sentBytes, totalBytes }),
@@ -111,6 +127,7 @@ export class HotBatch {
         plan,
         unobserved: false,
         scannedAtMs: local.scannedAtMs,
+        owed,
         onProgress: (sentBytes, totalBytes) => {
           this.packedMs = this.now();
           tell(sentBytes, totalBytes);
@@ -122,13 +139,16 @@ export class HotBatch {
     return outcome;
   }
 
-  private async takeEffect(container: Container, { plan }: Planned, committed: Committed): Promise<void> {
+  private async takeEffect(
+    container: Container,
+    { plan }: PlannedSync,
+    rules: readonly OnChangeRule[],
+    committed: Committed,
+  ): Promise<void> {
     const { session } = this;
     const { memory, held, log } = session;
-    const job = session.job();
-    const rules = rulesFor(job.settings.onChange, memory.owedEffect ?? []);
     const firstLine = this.listenForLine();
-    const effect = await runRulesAndTakeEffect(job, held, container, rules);
+    const effect = await runRulesAndTakeEffect(session.job(), held, container, rules);
     log?.hurry();
     const effectMs = this.now();
     memory.settle();

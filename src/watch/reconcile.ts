@@ -1,9 +1,6 @@
 import { RdtError } from '../errors.js';
-import { containerNamed } from '../push/container-named.js';
-import { rulesFor } from '../push/on-change.js';
 import { push } from '../push/push.js';
 import type { PushEvent, PushResult } from '../push/push-event.js';
-import { runRulesAndTakeEffect } from '../push/sync-step.js';
 import { isAbsence, isBuildFailure, tellFailure } from './failures.js';
 import { type Ready, readyNow } from './ready.js';
 import { syncOldApp } from './sync-old-app.js';
@@ -70,7 +67,6 @@ const aborted = (signal: AbortSignal): Promise<void> =>
 class Attempting {
   private readonly newer = new AbortController();
   private isBuilding = false;
-  private hasDecided = false;
   private isWaitTold = false;
   /** What came when the push had read the folder. */
   private tooLate: Batch | undefined;
@@ -148,7 +144,6 @@ class Attempting {
 
   private hear(event: PushEvent): void {
     if (event.type === 'decision') {
-      this.hasDecided = true;
       this.isBuilding = event.decision.action === 'build';
       if (this.isBuilding) this.beginBuilding();
     }
@@ -164,33 +159,18 @@ class Attempting {
     this.tooLate = joined(this.tooLate, { firstEventAtMs: nowMs, settledAtMs: nowMs });
   }
 
-  private async succeeded({ action, containerId }: PushResult): Promise<Attempt> {
+  private async succeeded({ containerId }: PushResult): Promise<Attempt> {
     const { memory, monitor, folder, store } = this.session;
     memory.failedBuild = undefined;
     memory.buildReasons = [];
     memory.isFirstBuildDone = true;
-    if (action !== 'build') await monitor.quietly(() => this.payOwed(action));
     memory.settle();
     folder.confirm();
     return { kind: 'ready', ready: await readyNow(monitor, await store.load(containerId)) };
   }
 
-  /** What was sent before the connection was lost has to take effect, too. */
-  private async payOwed(action: 'sync' | 'none'): Promise<void> {
-    const { memory, held, job } = this.session;
-    const owed = memory.owedEffect;
-    if (owed === undefined) return;
-    const { settings } = job();
-    const rules = rulesFor(settings.onChange, owed);
-    if (action === 'sync' && rules.length === 0) return;
-    const container = await containerNamed(held.engine, settings.appName, held.signal);
-    if (container !== undefined) await runRulesAndTakeEffect(job(), held, container, rules);
-  }
-
   private async failed(error: unknown): Promise<Attempt> {
     const { memory, emit, folder, held } = this.session;
-    // It may have arrived all the same.
-    if (this.hasDecided) memory.owe([]);
     folder.distrust();
     held.signal.throwIfAborted();
     if (isBuildFailure(error)) return this.buildFailed(error);

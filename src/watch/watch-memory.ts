@@ -1,4 +1,3 @@
-import type { ChangedPath } from '../push/on-change.js';
 import type { TriggerHashes } from '../sync/build-triggers.js';
 
 /** What a watch knows of one version of the project, however often the connection is lost meanwhile. */
@@ -15,20 +14,8 @@ export class WatchMemory {
   hasWorked = false;
   /** The user's `--force-build` and `--build-triggers` count once. */
   isFirstBuildDone = false;
-  /** What may have arrived in the container without taking effect there. */
-  private owed: ChangedPath[] | undefined;
-
-  owe(changed: readonly ChangedPath[]): void {
-    this.owed = [...(this.owed ?? []), ...changed];
-  }
-
-  /** Undefined when all that was sent has taken effect. */
-  get owedEffect(): readonly ChangedPath[] | undefined {
-    return this.owed;
-  }
 
   settle(): void {
-    this.owed = undefined;
     this.failedBatch = undefined;
     this.hasWorked = true;
   }

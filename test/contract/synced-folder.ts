@@ -90,7 +90,7 @@ export class SyncedFolder implements Disposable {
     const channel = { commit: this.way };
     return syncContainer(
       { engine, container, source, destination, store, signal, channel },
-      { local, deployed, plan, unobserved: false, scannedAtMs, onProgress: () => undefined },
+      { local, deployed, plan, unobserved: false, owed: undefined, scannedAtMs, onProgress: () => undefined },
     );
   }
 

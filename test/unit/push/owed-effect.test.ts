@@ -122,18 +122,34 @@ describe('the push after one that was cut off', () => {
     expect(await pushed()).toBe('none');
   });
 
-  it('when all had arrived, but for the answer, restarts the app', async () => {
-    writeFileSync(join(source, 'main.js'), 'new');
-    const put = engine.putArchive.bind(engine);
-    engine.putArchive = async (...words) => {
-      await put(...words);
-      throw connectionCut('the device');
+  it('by the kill of rdt during a rule will run that rule again: it is noted before it runs', async () => {
+    writeFileSync(join(source, '1.sql'), 'create');
+    let noted: unknown;
+    migrate = () => {
+      noted = store.saved.at(-1)?.owed;
+      return Promise.resolve(0);
     };
-    await expect(pushed()).rejects.toThrow();
-    engine.putArchive = put;
-    const starts = calls('startContainer');
-    expect(await pushed()).toBe('sync');
-    expect(calls('startContainer') - starts).toBe(1);
-    expect(await pushed()).toBe('none');
+    await pushed();
+    expect(noted).toEqual(['migrate']);
+    expect(store.saved.at(-1)?.owed).toBeUndefined();
   });
+
+  it.each([true, false])(
+    'when all had arrived, but for the answer, restarts the app (known before: %s)',
+    async (isKnown) => {
+      if (!isKnown) store = new MemoryDeployments();
+      writeFileSync(join(source, 'main.js'), 'new');
+      const put = engine.putArchive.bind(engine);
+      engine.putArchive = async (...words) => {
+        await put(...words);
+        throw connectionCut('the device');
+      };
+      await expect(pushed()).rejects.toThrow();
+      engine.putArchive = put;
+      const starts = calls('startContainer');
+      expect(await pushed()).toBe('sync');
+      expect(calls('startContainer') - starts).toBe(1);
+      expect(await pushed()).toBe('none');
+    },
+  );
 });

@@ -104,4 +104,36 @@ describe('a watched app', () => {
       .filter((call) => rule(call) || /^(putArchive|killContainer)/.test(call));
     expect(order.map((call) => call.split(' ')[0])).toEqual(['putArchive', 'exec', 'killContainer']);
   });
+
+  it('is owed a rule that Ctrl-C cut off, by the next push', async () => {
+    await using loop = new WatchedLoop([{ paths: ['*.sql'], run: 'migrate' }]);
+    await loop.begin();
+    const running = new Promise<void>((resolve) => {
+      loop.migrate = () => {
+        resolve();
+        return new Promise(() => undefined);
+      };
+    });
+    loop.write('1.sql', 'create');
+    await running;
+    await loop.end();
+    expect(loop.store.saved.at(-1)?.owed).toEqual(['migrate']);
+  });
+
+  it('has a rule run once when the connection was lost before it', async () => {
+    await using loop = new WatchedLoop([{ paths: ['*.sql'], run: 'migrate' }]);
+    await loop.begin();
+    let runs = 0;
+    loop.migrate = () => runs++ * 0;
+    const put = loop.engine.putArchive.bind(loop.engine);
+    loop.engine.putArchive = async (...args) => {
+      await put(...args);
+      loop.engine.disconnect();
+    };
+    await loop.andThen('device-lost', () => loop.write('1.sql', 'create'));
+    loop.engine.putArchive = put;
+    await loop.andThen('device-back', () => loop.engine.reconnect());
+    await loop.andThen('batch', () => loop.write('a.txt', 'later'));
+    expect(runs).toBe(1);
+  });
 });

@@ -54,8 +54,10 @@ export class WatchedLoop implements AsyncDisposable {
   /** The app, and the one program that rules run; the rest is not there, so that all goes by the archive. */
   readonly engine = new FakeEngine(({ argv, killed }) => {
     if (argv[0] === 'main') return runUntilKilled(killed);
-    return argv.at(-1) === 'migrate' ? 0 : undefined;
+    return argv.at(-1) === 'migrate' ? this.migrate() : undefined;
   });
+  /** What the rules' program does. */
+  migrate: () => number | Promise<number> = () => 0;
   readonly builder = new FakeImageBuilder();
   readonly store = new MemoryDeployments();
   readonly events: AnyEvent[] = [];
