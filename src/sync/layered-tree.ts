@@ -1,3 +1,4 @@
+import { EntryMap } from './entry-map.js';
 import type { Tree, TreeEntry } from './tree.js';
 
 /** More changes than this are worth a tree of their own. */
@@ -32,13 +33,14 @@ export function differingPaths(a: Tree, b: Tree): string[] | undefined {
 }
 
 /** A tree that shares all but a few entries with another. */
-class LayeredTree<E extends TreeEntry> implements ReadonlyMap<string, E> {
+class LayeredTree<E extends TreeEntry> extends EntryMap<E> {
   readonly size: number;
 
   constructor(
     readonly base: Tree<E>,
     readonly changes: TreeChanges<E>,
   ) {
+    super();
     let { size } = base;
     for (const [path, entry] of changes) size += Number(entry !== undefined) - Number(base.has(path));
     this.size = size;
@@ -46,10 +48,6 @@ class LayeredTree<E extends TreeEntry> implements ReadonlyMap<string, E> {
 
   get(path: string): E | undefined {
     return this.changes.has(path) ? this.changes.get(path) : this.base.get(path);
-  }
-
-  has(path: string): boolean {
-    return this.get(path) !== undefined;
   }
 
   *entries(): MapIterator<[string, E]> {
@@ -60,26 +58,11 @@ class LayeredTree<E extends TreeEntry> implements ReadonlyMap<string, E> {
     for (const [path, entry] of this.changes)
       if (entry !== undefined && !this.base.has(path)) yield [path, entry];
   }
-
-  *keys(): MapIterator<string> {
-    for (const [path] of this.entries()) yield path;
-  }
-
-  *values(): MapIterator<E> {
-    for (const [, entry] of this.entries()) yield entry;
-  }
-
-  [Symbol.iterator](): MapIterator<[string, E]> {
-    return this.entries();
-  }
-
-  forEach(visit: (entry: E, path: string, tree: ReadonlyMap<string, E>) => void): void {
-    for (const [path, entry] of this.entries()) visit(entry, path, this);
-  }
 }
 
-const baseOf = <E extends TreeEntry>(tree: Tree<E>): Tree<E> =>
+/** What the changes of a tree are changes of; the tree itself when it has none. */
+export const baseOf = <E extends TreeEntry>(tree: Tree<E>): Tree<E> =>
   tree instanceof LayeredTree ? (tree.base as Tree<E>) : tree;
 
-const changesOf = <E extends TreeEntry>(tree: Tree<E>): TreeChanges<E> =>
+export const changesOf = <E extends TreeEntry>(tree: Tree<E>): TreeChanges<E> =>
   tree instanceof LayeredTree ? (tree.changes as TreeChanges<E>) : NONE;

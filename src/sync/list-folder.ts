@@ -2,7 +2,7 @@ import { lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
 import { RdtError } from '../errors.js';
 import type { IgnoreRules } from './ignore-rules.js';
-import type { LocalEntry, Stamp } from './tree.js';
+import type { LocalEntry, Stamp, TreeEntry } from './tree.js';
 import { errorCode, isGone } from '../system-error.js';
 
 export interface ListOptions {
@@ -31,27 +31,46 @@ export interface FolderListing {
   readonly ignoreFile: Stamp | undefined;
 }
 
+type RulesInside = (ignoreFile: Stamp | undefined) => IgnoreRules;
+
+/** Lists one folder, as `visitFolder`. */
+export function listFolder(options: ListOptions, directory: string, rulesInside: RulesInside): FolderListing {
+  const entries = new Map<string, ListedEntry>();
+  const inside = visitFolder(options, directory, rulesInside, (path, kind, mode, stats, target) =>
+    entries.set(path, entryOf(kind, mode, stats, target)),
+  );
+  return { ...inside, entries };
+}
+
+/** Gets an entry that is not ignored; `target` is that of a link. */
+type Visit = (
+  path: string,
+  kind: TreeEntry['kind'],
+  mode: number,
+  stats: Stats,
+  target: string | undefined,
+) => void;
+
 /**
- * Lists one folder; one that has gone is empty. `rulesInside` gets the stamp of its `.gitignore`.
+ * Looks at all that is in one folder; one that has gone is empty. `rulesInside` gets the stamp of its `.gitignore`.
  * @throws RdtError when the folder cannot be read, or is the source and has gone.
  */
-export function listFolder(
+export function visitFolder(
   options: ListOptions,
   directory: string,
-  rulesInside: (ignoreFile: Stamp | undefined) => IgnoreRules,
-): FolderListing {
+  rulesInside: RulesInside,
+  visit: Visit,
+): Pick<FolderListing, 'rules' | 'ignoreFile'> {
   const names = namesIn(options, directory);
   const ignoreFile = ignoreFileIn(options, directory, names);
   const rules = rulesInside(ignoreFile);
-  const entries = new Map<string, ListedEntry>();
   for (const name of names) {
     const path = pathOf(directory, name);
     const stats = statOf(options, path);
     if (stats === undefined || rules.isIgnored(path, stats.isDirectory())) continue;
-    const entry = entryOf(options, path, stats);
-    if (entry !== undefined) entries.set(path, entry);
+    visitEntry(options, path, stats, visit);
   }
-  return { entries, rules, ignoreFile };
+  return { rules, ignoreFile };
 }
 
 /** The folders in a folder by their paths, by their names alone; empty when it cannot be read, which the walk will say. */
@@ -67,20 +86,34 @@ export function foldersIn({ source }: Pick<ListOptions, 'source'>, directory: st
 const pathOf = (directory: string, name: string): string =>
   directory === '' ? name : `${directory}/${name}`;
 
-function entryOf(options: ListOptions, path: string, stats: Stats): ListedEntry | undefined {
-  const stamp = stampOf(stats);
+function visitEntry(options: ListOptions, path: string, stats: Stats, visit: Visit): void {
   const mode = modeOf(stats, options);
-  if (stats.isFile()) return { kind: 'file', mode, sizeBytes: stats.size, stamp };
-  if (stats.isDirectory()) return { kind: 'directory', mode, stamp };
-  if (stats.isSymbolicLink()) {
+  if (stats.isFile()) visit(path, 'file', mode, stats, undefined);
+  else if (stats.isDirectory()) visit(path, 'directory', mode, stats, undefined);
+  else if (stats.isSymbolicLink()) {
     const target = reading(options.source, path, (absolute) => readlinkSync(absolute));
-    return target === undefined ? undefined : { kind: 'symlink', target, stamp };
-  }
-  options.warn(`${path} is neither file, folder nor link; it is not synced`);
-  return undefined;
+    if (target !== undefined) visit(path, 'symlink', mode, stats, target);
+  } else options.warn(`${path} is neither file, folder nor link; it is not synced`);
 }
 
-const stampOf = ({ mtimeMs, ctimeMs, ino }: Stats): Stamp => ({ mtimeMs, ctimeMs, inode: ino });
+function entryOf(
+  kind: TreeEntry['kind'],
+  mode: number,
+  stats: Stats,
+  target: string | undefined,
+): ListedEntry {
+  const stamp = stampOf(stats);
+  switch (kind) {
+    case 'file':
+      return { kind, mode, sizeBytes: stats.size, stamp };
+    case 'directory':
+      return { kind, mode, stamp };
+    case 'symlink':
+      return { kind, target: target ?? '', stamp };
+  }
+}
+
+export const stampOf = ({ mtimeMs, ctimeMs, ino }: Stats): Stamp => ({ mtimeMs, ctimeMs, inode: ino });
 
 /** Like git, a folder or link of that name does not count. */
 function ignoreFileIn(options: ListOptions, directory: string, names: readonly string[]): Stamp | undefined {
@@ -91,16 +124,15 @@ function ignoreFileIn(options: ListOptions, directory: string, names: readonly s
 
 function namesIn(options: ListOptions, directory: string): string[] {
   const names = reading(options.source, directory, (absolute) => readdirSync(absolute)) ?? [];
-  // Invalid UTF-8 is decoded with replacement characters, which then name no file.
-  const [odd, good] = partition(names.sort(), (name) => name.includes('\uFFFD'));
-  for (const name of odd)
+  names.sort();
+  if (!names.some(isOdd)) return names;
+  for (const name of names.filter(isOdd))
     options.warn(`${join(directory, name)} has a name that is not valid UTF-8; it is not synced`);
-  return good;
+  return names.filter((name) => !isOdd(name));
 }
 
-function partition<T>(items: readonly T[], test: (item: T) => boolean): [T[], T[]] {
-  return [items.filter(test), items.filter((item) => !test(item))];
-}
+/** Invalid UTF-8 is decoded with replacement characters, which then name no file. */
+const isOdd = (name: string): boolean => name.includes('\uFFFD');
 
 function statOf(options: ListOptions, path: string): Stats | undefined {
   return reading(options.source, path, (absolute) => lstatSync(absolute));

@@ -1,7 +1,9 @@
 import { hashFile } from './hash-file.js';
 import type { IgnoreRules } from './ignore-rules.js';
-import { type ListedEntry, listFolder, type ListOptions, type UnreadFile } from './list-folder.js';
-import { withChanges } from './layered-tree.js';
+import { type ListedEntry, type ListOptions, type UnreadFile, visitFolder } from './list-folder.js';
+import { Listing } from './listing.js';
+import { baseOf, changesOf, type TreeChanges, withChanges } from './layered-tree.js';
+import { StoredTree } from './stored-tree.js';
 import { type LocalEntry, type LocalTree, sameEntry, sameStamp } from './tree.js';
 import { Turns } from './turns.js';
 
@@ -10,22 +12,14 @@ export interface ScanOptions extends ListOptions {
   readonly signal: AbortSignal;
 }
 
-/** A folder as it was listed, before any file was read. Has no hashes yet. */
-export interface Listing {
-  readonly entries: ReadonlyMap<string, ListedEntry>;
-  /** Wall clock when the walk began, ms since 1970. */
-  readonly listedAtMs: number;
-}
-
 /**
  * Lists the folder that is to be synced. Ignored folders are not entered; symbolic links are kept as links.
  * @throws RdtError when the source or a folder in it that is not ignored cannot be read.
  */
 export async function listTree(options: ScanOptions): Promise<Listing> {
-  const entries = new Map<string, ListedEntry>();
-  const listedAtMs = Date.now();
-  await new Turns(options.signal).take(walk(options, '', options.rules, entries));
-  return { entries, listedAtMs };
+  const listing = new Listing(Date.now());
+  await new Turns(options.signal).take(walk(options, '', options.rules, listing));
+  return listing;
 }
 
 /**
@@ -34,14 +28,59 @@ export async function listTree(options: ScanOptions): Promise<Listing> {
  */
 export async function hashTree(listing: Listing, known: LocalTree, options: ScanOptions): Promise<LocalTree> {
   const changes = new Map<string, LocalEntry | undefined>();
+  const before = new Comparison(known, listing);
   const turns = new Turns(options.signal);
-  for (const [path, entry] of listing.entries) {
-    if (isSame(entry, known.get(path))) continue;
-    changes.set(path, await withContent(path, entry, options));
+  for (const [at, path] of listing.paths.entries()) {
+    if (before.isSame(path, at)) continue;
+    changes.set(path, await withContent(path, listing.entryAt(at), options));
     if (turns.isOver()) await turns.next();
   }
-  for (const path of known.keys()) if (!listing.entries.has(path)) changes.set(path, undefined);
+  for (const path of before.gone()) changes.set(path, undefined);
   return withChanges(known, changes);
+}
+
+/** A listing against what is known, in the listing's order. */
+class Comparison {
+  private readonly stored: StoredTree | undefined;
+  private readonly changes: TreeChanges<LocalEntry>;
+  /** Where the next path is, should both have the same ones. */
+  private next = 0;
+  private met = 0;
+
+  constructor(
+    private readonly known: LocalTree,
+    private readonly listing: Listing,
+  ) {
+    const base = baseOf(known);
+    this.stored = base instanceof StoredTree ? base : undefined;
+    this.changes = changesOf(known);
+  }
+
+  /** To be asked once for each path. */
+  isSame(path: string, at: number): boolean {
+    if (this.stored !== undefined && !this.changes.has(path))
+      return this.isSameAsStored(this.stored, path, at);
+    if (this.stored?.pathAt(this.next) === path) this.next++;
+    const entry = this.known.get(path);
+    if (entry === undefined) return false;
+    this.met++;
+    return isSame(this.listing.entryAt(at), entry);
+  }
+
+  private isSameAsStored(stored: StoredTree, path: string, at: number): boolean {
+    const place = stored.placeOf(path, this.next);
+    if (place === undefined) return false;
+    this.met++;
+    this.next = place + 1;
+    return stored.isSameAt(place, this.listing, at);
+  }
+
+  /** What is known and was not listed, when all that was listed has been compared. */
+  gone(): string[] {
+    if (this.met === this.known.size) return [];
+    const listed = new Set(this.listing.paths);
+    return [...this.known.keys()].filter((path) => !listed.has(path));
+  }
 }
 
 async function withContent(
@@ -74,16 +113,18 @@ function* walk(
   options: ScanOptions,
   directory: string,
   outer: IgnoreRules,
-  entries: Map<string, ListedEntry>,
+  listing: Listing,
 ): Generator<void> {
-  const listing = listFolder(options, directory, (ignoreFile) =>
-    outer.enter(directory, ignoreFile !== undefined),
-  );
   const folders: string[] = [];
-  for (const [path, entry] of listing.entries) {
-    entries.set(path, entry);
-    if (entry.kind === 'directory') folders.push(path);
-  }
+  const { rules } = visitFolder(
+    options,
+    directory,
+    (ignoreFile) => outer.enter(directory, ignoreFile !== undefined),
+    (path, kind, mode, stats, target) => {
+      listing.add(path, kind, mode, stats, target);
+      if (kind === 'directory') folders.push(path);
+    },
+  );
   yield;
-  for (const folder of folders) yield* walk(options, folder, listing.rules, entries);
+  for (const folder of folders) yield* walk(options, folder, rules, listing);
 }

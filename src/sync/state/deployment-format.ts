@@ -1,14 +1,11 @@
 import type { Deployment } from '../deployment.js';
 import { hashesLength } from '../blocks.js';
-import { type LocalEntry, NEVER, type Stamp } from '../tree.js';
+import { COLUMNS, kindAt, putNumbers, sizeAt } from '../entry-columns.js';
+import { HASH_BYTES, type LargeFile, type StoredColumns, StoredTree } from '../stored-tree.js';
+import { type LocalEntry, NEVER } from '../tree.js';
 
 const VERSION = 4;
-const KINDS = ['file', 'directory', 'symlink', 'large file'] as const;
-const MODE_BITS = 12;
-/** Of each entry: kind and mode, size, mtime, ctime, inode. */
-const COLUMNS = 5;
 const NUMBER_BYTES = COLUMNS * 8;
-const HASH_BYTES = 32;
 /** Before the hashes of a large file's blocks: its time in the container. */
 const LEFT_TIME_BYTES = 8;
 const UNKNOWN_TIME = -1n;
@@ -77,21 +74,15 @@ const joined = (names: readonly string[]): Buffer => Buffer.from(names.join('\0'
 
 function numbersOf(entries: readonly LocalEntry[]): Buffer {
   const numbers = new Float64Array(entries.length * COLUMNS);
-  let at = 0;
-  for (const entry of entries) {
-    const { mtimeMs, ctimeMs, inode } = entry.kind === 'file' ? entry.stamp : NEVER;
-    const mode = entry.kind === 'symlink' ? 0 : entry.mode;
-    numbers[at++] = (KINDS.indexOf(kindOf(entry)) << MODE_BITS) | mode;
-    numbers[at++] = entry.kind === 'file' ? entry.sizeBytes : 0;
-    numbers[at++] = mtimeMs;
-    numbers[at++] = ctimeMs;
-    numbers[at++] = inode;
-  }
+  for (const [at, entry] of entries.entries())
+    putNumbers(numbers, at, {
+      kind: entry.kind === 'file' && entry.blocks !== undefined ? 'large file' : entry.kind,
+      mode: entry.kind === 'symlink' ? 0 : entry.mode,
+      sizeBytes: entry.kind === 'file' ? entry.sizeBytes : 0,
+      stamp: entry.kind === 'file' ? entry.stamp : NEVER,
+    });
   return Buffer.from(numbers.buffer);
 }
-
-const kindOf = (entry: LocalEntry): (typeof KINDS)[number] =>
-  entry.kind === 'file' && entry.blocks !== undefined ? 'large file' : entry.kind;
 
 function blocksOf(entry: LocalEntry): Buffer[] {
   if (entry.kind !== 'file' || entry.blocks === undefined) return [];
@@ -111,9 +102,10 @@ export function decodeDeployment(bytes: Buffer): StoredDeployment | undefined {
   let start = headBytes;
   const sections = lengths.map((length) => bytes.subarray(start, (start += length)));
   const [numbers = NONE, hash = NONE, path = NONE, target = NONE, block = NONE] = sections;
-  const tree = treeOf(floatsOf(numbers), hash.toString('hex'), split(path), split(target));
-  addBlocks(tree, block);
-  if (tree.size !== entries) return undefined;
+  // Copies, so that the whole file does not stay in memory.
+  const columns = { paths: split(path), numbers: floatsOf(numbers), hashes: Buffer.from(hash) };
+  const tree = treeOf(columns, split(target), block);
+  if (tree?.size !== entries) return undefined;
   return { deployment: { ...head.deployment, tree }, since: head.since };
 }
 
@@ -131,63 +123,50 @@ function parseHead(text: string): Head | undefined {
 
 const NONE = Buffer.alloc(0);
 
-/** The entries of large files have an empty place for their blocks. */
-function addBlocks(tree: Map<string, LocalEntry>, blocks: Buffer): void {
-  let at = 0;
-  for (const [path, entry] of tree) {
-    if (entry.kind !== 'file' || entry.blocks === undefined) continue;
-    if (at + LEFT_TIME_BYTES > blocks.length) return;
-    const leftMtimeNs = blocks.readBigInt64LE(at);
-    at += LEFT_TIME_BYTES;
-    // A copy, so that the whole file does not stay in memory for a part of it.
-    const own = Buffer.from(blocks.subarray(at, (at += hashesLength(entry.sizeBytes))));
-    tree.set(path, {
-      ...entry,
-      blocks: own,
-      leftMtimeNs: leftMtimeNs === UNKNOWN_TIME ? undefined : leftMtimeNs,
-    });
+/** Undefined when something is missing. */
+function treeOf(
+  columns: Pick<StoredColumns, 'paths' | 'numbers' | 'hashes'>,
+  links: readonly string[],
+  blocks: Buffer,
+): StoredTree | undefined {
+  const targets = new Map<number, string>();
+  const large = new Map<number, LargeFile>();
+  let files = 0;
+  let blocksAt = 0;
+  for (const at of columns.paths.keys()) {
+    switch (kindAt(columns.numbers, at)) {
+      case 'large file': {
+        const file = largeFileAt(blocks, blocksAt, sizeAt(columns.numbers, at));
+        blocksAt += LEFT_TIME_BYTES + file.blocks.length;
+        large.set(at, file);
+        files++;
+        break;
+      }
+      case 'file':
+        files++;
+        break;
+      case 'symlink':
+        targets.set(at, links[targets.size] ?? '');
+        break;
+      case 'directory':
+        break;
+      case undefined:
+        return undefined;
+    }
   }
+  const isWhole = files * HASH_BYTES === columns.hashes.length && blocksAt === blocks.length;
+  return isWhole ? new StoredTree({ ...columns, targets, large }) : undefined;
 }
 
 const split = (names: Buffer): string[] => (names.length === 0 ? [] : names.toString('utf8').split('\0'));
 
-/** A copy, for a view of numbers has to begin at a multiple of eight. */
+/** For a view of numbers has to begin at a multiple of eight. */
 const floatsOf = (bytes: Buffer): Float64Array => new Float64Array(new Uint8Array(bytes).buffer);
 
-function treeOf(
-  numbers: Float64Array,
-  hashes: string,
-  paths: readonly string[],
-  targets: readonly string[],
-): Map<string, LocalEntry> {
-  const tree = new Map<string, LocalEntry>();
-  let at = 0;
-  let hashAt = 0;
-  let nextTarget = 0;
-  const next = (): number => numbers[at++] ?? Number.NaN;
-  for (const path of paths) {
-    const kindAndMode = next();
-    const mode = kindAndMode & ((1 << MODE_BITS) - 1);
-    const sizeBytes = next();
-    const stamp: Stamp = { mtimeMs: next(), ctimeMs: next(), inode: next() };
-    const kind = KINDS[kindAndMode >> MODE_BITS];
-    switch (kind) {
-      case 'file':
-      case 'large file': {
-        const sha256 = hashes.slice(hashAt, (hashAt += 2 * HASH_BYTES));
-        const content = { kind: 'file', mode, sizeBytes, sha256, stamp } as const;
-        tree.set(path, kind === 'file' ? content : { ...content, blocks: NONE });
-        break;
-      }
-      case 'directory':
-        tree.set(path, { kind: 'directory', mode, stamp: NEVER });
-        break;
-      case 'symlink':
-        tree.set(path, { kind: 'symlink', target: targets[nextTarget++] ?? '', stamp: NEVER });
-        break;
-      case undefined:
-        return new Map();
-    }
-  }
-  return tree;
+function largeFileAt(blocks: Buffer, at: number, sizeBytes: number): LargeFile {
+  const start = at + LEFT_TIME_BYTES;
+  const leftMtimeNs = start > blocks.length ? UNKNOWN_TIME : blocks.readBigInt64LE(at);
+  // A copy, so that the whole file does not stay in memory for a part of it.
+  const own = Buffer.from(blocks.subarray(start, start + hashesLength(sizeBytes)));
+  return { blocks: own, leftMtimeNs: leftMtimeNs === UNKNOWN_TIME ? undefined : leftMtimeNs };
 }

@@ -47,7 +47,7 @@ describe('a stored deployment', () => {
     };
     const encoded = encode({ ...deployment, tree: tree(entries) });
     const back = decode(encoded)?.tree;
-    expect(back).toEqual(tree(entries));
+    expect(new Map(back)).toEqual(tree(entries));
     for (const length of [encoded.length - 1, encoded.length - 5_000])
       expect(decodeDeployment(encoded.subarray(0, length))).toBeUndefined();
   });

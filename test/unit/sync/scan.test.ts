@@ -1,0 +1,70 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { rulesOfSource } from '../../../src/sync/local-state.js';
+import { hashTree, listTree, type ScanOptions } from '../../../src/sync/scan.js';
+import { FileDeploymentStore } from '../../../src/sync/state/file-deployment-store.js';
+import type { LocalTree } from '../../../src/sync/tree.js';
+import { RandomFolder, randomFrom } from '../../e2e/random-folder.js';
+
+const NOTHING: LocalTree = new Map<string, never>();
+
+let home: string;
+let source: string;
+beforeEach(() => {
+  home = mkdtempSync(join(tmpdir(), 'rdt-scan-'));
+  source = join(home, 'source');
+  mkdirSync(source);
+});
+afterEach(() => rmSync(home, { recursive: true }));
+
+const options = (): ScanOptions => ({
+  source,
+  platform: 'linux',
+  rules: rulesOfSource({ source, ignore: [], skipGitignore: true, platform: 'linux' }),
+  signal: new AbortController().signal,
+  warn: () => undefined,
+});
+
+/** Times of folders and links say nothing, and are not stored. */
+const essence = (tree: LocalTree) =>
+  new Map([...tree].map(([path, entry]) => [path, entry.kind === 'file' ? entry : { ...entry, stamp: 0 }]));
+
+/** As one push after the other does it: each has what the one before has stored. */
+async function scanned(): Promise<LocalTree> {
+  const store = new FileDeploymentStore(home);
+  const before = await store.load('c');
+  const tree = await hashTree(await listTree(options()), before?.tree ?? NOTHING, options());
+  await store.save({
+    ...{ containerId: 'c', source, destination: '/app', token: 't', hasShell: true, owner: undefined },
+    tree,
+  });
+  return tree;
+}
+
+it.each([1, 2, 3, 4])(
+  'finds what a scan of all finds, whatever was stored before (seed %i)',
+  async (seed) => {
+    const random = randomFrom(seed);
+    const folder = new RandomFolder(source, random);
+    for (let push = 0; push < 40; push++) {
+      for (let step = random(6); step > 0; step--) folder.step();
+      const whole = await hashTree(await listTree(options()), NOTHING, options());
+      expect(essence(await scanned())).toEqual(essence(whole));
+    }
+  },
+);
+
+it('finds one of many that came, went and changed among others', async () => {
+  const write = (index: number, text: string): void => writeFileSync(join(source, `f${index}`), text);
+  for (let index = 0; index < 3_000; index += 2) write(index, 'x');
+  await scanned();
+  write(1001, 'new');
+  write(1400, 'other');
+  for (let index = 2_000; index < 2_100; index += 2) rmSync(join(source, `f${index}`));
+  const tree = await scanned();
+  expect(tree.size).toBe(1_451);
+  expect(tree.get('f1400')).toMatchObject({ sizeBytes: 5 });
+  expect(essence(tree)).toEqual(essence(await hashTree(await listTree(options()), NOTHING, options())));
+});
