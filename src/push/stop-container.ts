@@ -23,28 +23,75 @@ export async function stopContainer(
   container: Container,
   options: StopOptions,
 ): Promise<void> {
-  const { graceMs, clock, signal } = options;
+  const { id, stopSignal } = container;
+  const { signal } = options;
   const over = new AbortController();
   const whileOpen = AbortSignal.any([signal, over.signal]);
   try {
-    const answers = [
-      engine.waitContainer(container.id, 'not-running', whileOpen).then(() => 'ended'),
-      engine
-        .killContainer(container.id, container.stopSignal, signal)
-        .then((sent) => (sent ? never() : 'ended')),
-      clock
-        .sleep(ASK_AFTER_MS, whileOpen)
-        .then(() => isDeaf(engine, container, whileOpen))
-        .then((deaf) => (deaf ? 'kill' : never())),
-      clock.sleep(graceMs, whileOpen).then(() => 'kill'),
-    ];
-    // Those that lose the race are cut short when it is over, and reject.
-    for (const answer of answers) answer.catch(() => undefined);
-    if ((await Promise.race(answers)) === 'kill') await engine.killContainer(container.id, 'SIGKILL', signal);
+    const first = await firstOf([
+      engine.waitContainer(id, 'not-running', whileOpen).then(() => 'ended'),
+      engine.killContainer(id, stopSignal, signal).then((sent) => (sent ? never() : 'ended')),
+      ...whenToKill(engine, container, options, whileOpen),
+    ]);
+    if (first === 'kill') await engine.killContainer(id, 'SIGKILL', signal);
   } finally {
     over.abort();
   }
 }
+
+/**
+ * Stops and starts, so that the app runs with the files as they are now. By one request: so the engine leaves the container's file system
+ * mounted, whose end it would otherwise wait to be written to the disk, and starts the app also when the connection is lost meanwhile.
+ */
+export async function restartContainer(
+  engine: Engine,
+  container: Container,
+  options: StopOptions,
+): Promise<void> {
+  const { id } = container;
+  const { graceMs, signal } = options;
+  if (!container.state.running) return engine.startContainer(id, signal);
+  const over = new AbortController();
+  const whileOpen = AbortSignal.any([signal, over.signal]);
+  try {
+    const ended = engine.waitContainer(id, 'next-exit', whileOpen);
+    const restarted = engine.restartContainer(id, Math.ceil(graceMs / MS_PER_SECOND), signal);
+    const first = await firstOf([
+      ended.then(() => 'ended'),
+      restarted.then(() => 'ended'),
+      ...whenToKill(engine, container, options, whileOpen),
+    ]);
+    const mustKill = first === 'kill' && (await isSameRun(engine, container, signal));
+    if (mustKill) await engine.killContainer(id, 'SIGKILL', signal);
+    await restarted;
+    // An app that ended by itself just before the kill arrived was killed after its new start.
+    if (mustKill) await engine.startContainer(id, signal);
+  } finally {
+    over.abort();
+  }
+}
+
+const MS_PER_SECOND = 1_000;
+
+/** Those that come later are cut short by the caller, and reject. */
+function firstOf<T>(answers: readonly Promise<T>[]): Promise<T> {
+  for (const answer of answers) answer.catch(() => undefined);
+  return Promise.race(answers);
+}
+
+/** One of these resolves when an app that was asked to end has had its time, or is known to be deaf. */
+const whenToKill = (
+  engine: Engine,
+  container: Container,
+  { graceMs, clock }: StopOptions,
+  signal: AbortSignal,
+): Promise<'kill'>[] => [
+  clock
+    .sleep(ASK_AFTER_MS, signal)
+    .then(() => isDeaf(engine, container, signal))
+    .then((deaf) => (deaf ? 'kill' : never())),
+  clock.sleep(graceMs, signal).then(() => 'kill'),
+];
 
 const never = (): Promise<never> => new Promise(() => undefined);
 
@@ -60,12 +107,8 @@ async function isDeaf(
   return caught !== undefined && !caught.has(number);
 }
 
-/** Stops and starts, so that the app runs with the files as they are now. */
-export async function restartContainer(
-  engine: Engine,
-  container: Container,
-  options: StopOptions,
-): Promise<void> {
-  if (container.state.running) await stopContainer(engine, container, options);
-  await engine.startContainer(container.id, options.signal);
+/** Not started again since `container` was looked at. */
+async function isSameRun(engine: Engine, { id, state }: Container, signal: AbortSignal): Promise<boolean> {
+  const now = (await engine.inspectContainer(id, signal))?.state;
+  return now?.running === true && now.startedAt === state.startedAt;
 }

@@ -37,6 +37,8 @@ export interface Engine extends AsyncDisposable {
   exec(container: string, options: ExecOptions, signal?: AbortSignal): Promise<ExecSession>;
 
   startContainer(ref: string, signal?: AbortSignal): Promise<void>;
+  /** Asks the app to end, kills it after the grace, and starts it; what does not run is started. Goes on when the connection is lost. */
+  restartContainer(ref: string, graceSeconds: number, signal?: AbortSignal): Promise<void>;
   /** Sends a signal such as `SIGKILL`. Returns false when the container was not running. */
   killContainer(ref: string, signalName: string, signal?: AbortSignal): Promise<boolean>;
   /**

@@ -183,6 +183,7 @@ export const engineContract = (name: string, open: () => Promise<EngineSubject>)
 
       it('answers 404 for what cannot be done without one', async () => {
         await expect(engine.startContainer(app)).rejects.toMatchObject({ status: 404 });
+        await expect(engine.restartContainer(app, 1)).rejects.toMatchObject({ status: 404 });
         await expect(engine.killContainer(app, 'SIGKILL')).rejects.toMatchObject({ status: 404 });
         await expect(engine.renameContainer(app, newName())).rejects.toMatchObject({ status: 404 });
         await expect(engine.exec(app, { argv: ['cat'] })).rejects.toMatchObject({ status: 404 });
@@ -249,6 +250,20 @@ export const engineContract = (name: string, open: () => Promise<EngineSubject>)
         expect(await engine.killContainer(app, 'SIGKILL')).toBe(true);
         expect(await engine.waitContainer(app, 'not-running')).toBe(137);
         expect(await engine.killContainer(app, 'SIGKILL')).toBe(false);
+      });
+
+      it('restarts what runs, and starts what does not', async () => {
+        await engine.createContainer(app, spec({ Cmd: sh('logAndWait') }));
+        await engine.restartContainer(app, 0);
+        const first = await engine.inspectContainer(app);
+        const exit = engine.waitContainer(app, 'next-exit');
+        await engine.inspectContainer(app);
+        await engine.restartContainer(app, 0);
+        expect([137, 143]).toContain(await exit);
+        const second = await engine.inspectContainer(app);
+        expect(first?.state.running).toBe(true);
+        expect(second?.state).toMatchObject({ running: true, restartCount: 0 });
+        expect(second?.state.startedAt).not.toBe(first?.state.startedAt);
       });
 
       it('waits for the next exit although the restart policy starts it again', async () => {

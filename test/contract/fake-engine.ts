@@ -121,6 +121,13 @@ export class FakeEngine extends FakeDevice implements Engine {
     this.container(ref).start();
   }
 
+  async restartContainer(ref: string, graceSeconds: number, signal?: AbortSignal): Promise<void> {
+    await this.enter('restartContainer', [ref, String(graceSeconds)], signal);
+    const container = this.container(ref);
+    await container.kill(SIGNAL_NUMBERS['SIGTERM'] ?? 0, { final: true });
+    container.start();
+  }
+
   /** A device without procps. */
   async caughtSignals(ref: string, pid: number, signal?: AbortSignal): Promise<undefined> {
     await this.enter('caughtSignals', [ref, String(pid)], signal);

@@ -42,6 +42,8 @@ export interface EnginePatience {
   readonly workMs: number;
 }
 
+const MS_PER_SECOND = 1_000;
+
 const PATIENCE: EnginePatience = { pingMs: 2_000, lookUpMs: 10_000, workMs: 120_000 };
 
 type Signal = AbortSignal | undefined;
@@ -134,6 +136,12 @@ export class HttpEngine implements Engine {
 
   async startContainer(ref: string, signal?: AbortSignal): Promise<void> {
     await this.calls.status(this.work('POST', `/containers/${inPath(ref)}/start`, signal));
+  }
+
+  async restartContainer(ref: string, graceSeconds: number, signal?: AbortSignal): Promise<void> {
+    const asked = this.work('POST', `/containers/${inPath(ref)}/restart`, signal);
+    const silenceMs = asked.silenceMs + graceSeconds * MS_PER_SECOND;
+    await this.calls.status({ ...asked, query: { t: String(graceSeconds) }, silenceMs });
   }
 
   async caughtSignals(

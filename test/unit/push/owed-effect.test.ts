@@ -116,9 +116,9 @@ describe('the push after one that was cut off', () => {
     await expect(pushed()).rejects.toThrow('interrupted');
     let runs = 0;
     migrate = () => Promise.resolve(runs++ * 0);
-    const starts = calls('startContainer');
+    const restarts = calls('restartContainer');
     expect(await pushed()).toBe('sync');
-    expect({ runs, starts: calls('startContainer') - starts }).toEqual({ runs: 1, starts: 1 });
+    expect({ runs, restarts: calls('restartContainer') - restarts }).toEqual({ runs: 1, restarts: 1 });
     expect(await pushed()).toBe('none');
   });
 
@@ -146,9 +146,9 @@ describe('the push after one that was cut off', () => {
       };
       await expect(pushed()).rejects.toThrow();
       engine.putArchive = put;
-      const starts = calls('startContainer');
+      const restarts = calls('restartContainer');
       expect(await pushed()).toBe('sync');
-      expect(calls('startContainer') - starts).toBe(1);
+      expect(calls('restartContainer') - restarts).toBe(1);
       expect(await pushed()).toBe('none');
     },
   );

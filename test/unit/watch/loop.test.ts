@@ -101,8 +101,8 @@ describe('a watched app', () => {
     await loop.andThen('batch', () => loop.write('1.sql', 'create'));
     const order = calls
       .slice(before)
-      .filter((call) => rule(call) || /^(putArchive|killContainer)/.test(call));
-    expect(order.map((call) => call.split(' ')[0])).toEqual(['putArchive', 'exec', 'killContainer']);
+      .filter((call) => rule(call) || /^(putArchive|restartContainer)/.test(call));
+    expect(order.map((call) => call.split(' ')[0])).toEqual(['putArchive', 'exec', 'restartContainer']);
   });
 
   it('is owed a rule that Ctrl-C cut off, by the next push', async () => {
