@@ -118,13 +118,16 @@ export async function planPushSync(
   const { source, destination } = job.settings;
   const stored = await store.load(container.id);
   const before = predecessor === undefined ? undefined : await store.load(predecessor.id);
-  const local = await scan(stored?.tree ?? before?.tree ?? new Map<string, never>());
+  const scanning = scan(stored?.tree ?? before?.tree ?? new Map<string, never>());
   const target = { engine, container, source, destination, store, signal };
   const left =
     predecessor !== undefined && before?.source === source && before.destination === destination
       ? leftOnMounts(before.tree, predecessor, container, destination)
       : new Map<string, never>();
-  const deployed = await readDeployed(target, local.tree, token, stored, left);
+  const scanned = scanning.then(({ tree }) => tree);
+  // That it fails is heard from `scanning`.
+  scanned.catch(() => undefined);
+  const [local, deployed] = await Promise.all([scanning, readDeployed(target, scanned, token, stored, left)]);
   const plan = planSync({ deployed: deployed.tree, local: local.tree, isIgnored: local.isIgnored });
   return { local, deployed, plan };
 }

@@ -5,6 +5,7 @@ import { RdtError } from '../errors.js';
 import { BlockHasher, identityOf, LARGE_BYTES } from './blocks.js';
 import { type CommitStage, EngineStage, type Placement, ScriptStage } from './commit-stage.js';
 import type { Owner } from './deployment.js';
+import { pathIn } from './mounts.js';
 import { piecesOf, readWhole } from './file-content.js';
 import { type Patch, PatchReader } from './patch.js';
 import { type Deletion } from './sync-plan.js';
@@ -211,6 +212,6 @@ class CommitWriter {
   }
 
   private fullPath(path: string): string {
-    return this.archive.below === '' ? path : `${this.archive.below}/${path}`;
+    return pathIn(this.archive.below, path);
   }
 }

@@ -13,7 +13,7 @@ import {
 } from './commit-request.js';
 import { DIRTY } from './commit-stage.js';
 import { makeDestination } from './destination.js';
-import { type MountPart, splitByMount } from './mounts.js';
+import { type MountPart, pathIn, splitByMount } from './mounts.js';
 
 const SET_ID = 0o6000;
 
@@ -84,7 +84,7 @@ async function putArchive(
  */
 function needsRoot({ local }: Commit, { below, uploads }: MountPart, folder: string): boolean {
   return uploads.some((path) => {
-    const entry = local.get(posix.join(below, path));
+    const entry = local.get(pathIn(below, path));
     if (entry?.kind === 'file') return (entry.mode & SET_ID) !== 0;
     if (entry?.kind !== 'symlink') return false;
     return !posix.join(folder, posix.dirname(path), entry.target).startsWith(folder);

@@ -15,7 +15,7 @@ import {
   refused,
 } from './commit-request.js';
 import { DIRTY } from './commit-stage.js';
-import { type MountPart, splitByMount } from './mounts.js';
+import { type MountPart, pathIn, splitByMount } from './mounts.js';
 import { LostStage, type Stage, type Stages } from './stages.js';
 import type { Deletion } from './sync-plan.js';
 
@@ -113,5 +113,5 @@ const changedMeanwhile = ({ name }: Container): RdtError =>
   });
 
 function patchedBytes({ patches }: CountedCommit, { below, uploads }: MountPart): number {
-  return uploads.reduce((sum, path) => sum + (patches.get(posix.join(below, path))?.base.sizeBytes ?? 0), 0);
+  return uploads.reduce((sum, path) => sum + (patches.get(pathIn(below, path))?.base.sizeBytes ?? 0), 0);
 }

@@ -1,9 +1,8 @@
-import { posix } from 'node:path';
 import { RdtError } from '../errors.js';
 import type { Container, Engine } from '../transport/engine.js';
 import type { CommitArchive, PackedFiles } from './commit-archive.js';
 import type { Deployed, Owner } from './deployment.js';
-import type { MountPart } from './mounts.js';
+import { type MountPart, pathIn } from './mounts.js';
 import type { Patch } from './patch.js';
 import type { Stages } from './stages.js';
 import type { SyncPlan } from './sync-plan.js';
@@ -64,7 +63,7 @@ export function contentBytes(
 ): number {
   let total = 0;
   for (const upload of part.uploads) {
-    const path = posix.join(part.below, upload);
+    const path = pathIn(part.below, upload);
     const entry = local.get(path);
     if (entry?.kind === 'file') total += patches.get(path)?.contentBytes ?? entry.sizeBytes;
   }

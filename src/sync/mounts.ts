@@ -9,6 +9,9 @@ export interface MountPart {
   readonly uploads: readonly string[];
 }
 
+/** Of a path in a part; both are in their normal form, and joining those anew would cost each of 1,000 files. */
+export const pathIn = (below: string, path: string): string => (below === '' ? path : `${below}/${path}`);
+
 /** Splits uploads by the mount that holds them; the destination's own part comes last, since it carries the state. */
 export function splitByMount(
   uploads: readonly string[],

@@ -17,8 +17,11 @@ export interface ScanOptions extends ListOptions {
  * @throws RdtError when the source or a folder in it that is not ignored cannot be read.
  */
 export async function listTree(options: ScanOptions): Promise<Listing> {
+  const turns = new Turns(options.signal);
+  // What was asked of the device just before is sent first.
+  await turns.next();
   const listing = new Listing(Date.now());
-  await new Turns(options.signal).take(walk(options, '', options.rules, listing));
+  await turns.take(walk(options, '', options.rules, listing));
   return listing;
 }
 

@@ -50,10 +50,13 @@ async function stateLink(
   }
 }
 
-/** What of `local` the container holds already, plus what earlier pushes of ours left there; `left` is what they left through another container. */
+/**
+ * What of the local tree the container holds already, plus what earlier pushes of ours left there; `left` is what they left through another
+ * container. While the folder is scanned the container gets ready to be asked.
+ */
 export async function readDeployed(
   target: SyncTarget,
-  local: LocalTree,
+  scanning: Promise<LocalTree>,
   token: string | undefined,
   stored: Deployment | undefined,
   left: LocalTree,
@@ -64,11 +67,15 @@ export async function readDeployed(
     return { tree: remembered.tree, knowledge: 'token', remembered, foreignToken: undefined };
   }
   const foreignToken = token === undefined || token === DIRTY ? undefined : token;
-  const vanished = entriesNotIn(new Map([...left, ...(remembered?.tree ?? [])]), local);
   const canAsk = container.state.running && !container.state.restarting && remembered?.hasShell !== false;
-  const found = canAsk
-    ? await verifyContainer(engine, container.id, destination, source, local, signal)
+  const asking = canAsk
+    ? verifyContainer(engine, container.id, destination, source, scanning, signal)
     : undefined;
+  // Awaited below, when the scan has not failed.
+  asking?.catch(() => undefined);
+  const local = await scanning;
+  const found = await asking;
+  const vanished = entriesNotIn(new Map([...left, ...(remembered?.tree ?? [])]), local);
   const tree = new Map<string, TreeEntry>([...(found ?? []), ...vanished]);
   return { tree, knowledge: found === undefined ? 'none' : 'verified', remembered, foreignToken };
 }

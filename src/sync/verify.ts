@@ -16,7 +16,7 @@ const STAT_LINE =
   /^s (?<mode>[0-9a-f]+) (?<seconds>-?\d+) [-\d]+ [:\d]+(?:\.(?<nanoseconds>\d{9}))?(?: [-+]\d{4})? \.\/(?<path>.*)$/;
 
 /**
- * What the container holds at the paths of `tree`, by asking the container itself: paths that differ in no way the sync knows
+ * What the container holds at the paths of a tree, by asking the container itself: paths that differ in no way the sync knows
  * are there with an equal entry. Names that the container's tools would print escaped are not asked for and so
  * count as missing: sending them again is cheaper than a doubt. Undefined when the container has no shell to ask, or has ended.
  */
@@ -25,14 +25,19 @@ export async function verifyContainer(
   container: string,
   destination: string,
   source: string,
-  tree: LocalTree,
+  scanning: Promise<LocalTree>,
   signal: AbortSignal,
 ): Promise<Tree | undefined> {
-  const paths = [...tree.keys()].filter((path) => !/[\n\\]/.test(path));
-  const input = Readable.from([Buffer.from(paths.map((path) => `./${path}\0`).join(''))]);
-  const output = await listing(engine, container, destination, input, signal);
+  const input = Readable.from(pathsOf(scanning));
+  const asking = listing(engine, container, destination, input, signal);
+  const [tree, output] = await Promise.all([scanning, asking]);
   if (output === undefined) return undefined;
   return sameLargeFiles(parseListing(output, tree), source, tree, signal);
+}
+
+async function* pathsOf(scanning: Promise<LocalTree>): AsyncGenerator<Buffer> {
+  const paths = [...(await scanning).keys()].filter((path) => !/[\n\\]/.test(path));
+  yield Buffer.from(paths.map((path) => `./${path}\0`).join(''));
 }
 
 async function listing(
@@ -59,9 +64,9 @@ async function sameLargeFiles(
   signal: AbortSignal,
 ): Promise<Tree> {
   const compared = new Map(found);
-  for (const [path, local] of tree) {
-    const there = found.get(path);
-    if (there?.kind !== 'file' || local.kind !== 'file' || local.sizeBytes <= LARGE_BYTES) continue;
+  for (const [path, there] of found) {
+    const local = tree.get(path);
+    if (there.kind !== 'file' || local?.kind !== 'file' || local.sizeBytes <= LARGE_BYTES) continue;
     const plain = await plainHashOf(join(source, path), local.sha256, signal);
     if (there.sha256 === plain) compared.set(path, { ...there, sha256: local.sha256 });
   }
