@@ -110,7 +110,7 @@ const isOurs = (path: string, name: string): boolean =>
   name.startsWith('.') && (name.startsWith(OWN_PREFIX) || PROJECT_FILES.has(path));
 
 /** In a list there are no comments: `#*#` means Emacs' files. */
-const asPattern = (text: string): string => (text.startsWith('#') ? `\\${text}` : text);
+const asPattern = (text: string): string => withPlainSlashes(text.startsWith('#') ? `\\${text}` : text);
 
 /** git compares bytes: `?` is one of the two of `\u00e9`. One character a byte makes the library do the same. */
 const asBytes = (text: string): string =>
@@ -125,7 +125,16 @@ const linesOf = (ignoreFile: Buffer): string[] =>
     .toString('latin1')
     .replace(/^\xef\xbb\xbf/, '')
     .split('\n')
-    .map((line) => line.replace(/\r$/, ''));
+    .map((line) => withPlainSlashes(line.replace(/\r$/, '')));
+
+/** To git an escaped slash inside a pattern is a slash, which the library does not know. At either end it makes a pattern that matches nothing. */
+function withPlainSlashes(line: string): string {
+  const start = line.startsWith('!') ? 1 : 0;
+  const end = withoutTrailingSpaces(line).length;
+  return line.replace(/\\(.)/gs, (pair, escaped: string, at: number) =>
+    escaped === '/' && at > start && at + pair.length < end ? '/' : pair,
+  );
+}
 
 const rebasedLines = (lines: readonly string[], directory: string): string[] => {
   const base = directory.replace(/[\\*?[\]]/g, '\\$&');
