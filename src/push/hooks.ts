@@ -24,7 +24,7 @@ export interface Hook {
  */
 export async function runHook(
   hook: Hook,
-  show: (chunk: Uint8Array) => void,
+  show: (stream: 'stdout' | 'stderr', chunk: Uint8Array) => void,
   signal: AbortSignal,
 ): Promise<void> {
   signal.throwIfAborted();
@@ -32,8 +32,8 @@ export async function runHook(
   const end = (): void => endGroup(child, hook.platform);
   signal.addEventListener('abort', end);
   try {
-    child.stdout.on('data', show);
-    child.stderr.on('data', show);
+    child.stdout.on('data', (chunk: Buffer) => show('stdout', chunk));
+    child.stderr.on('data', (chunk: Buffer) => show('stderr', chunk));
     const closed = once(child, 'close').then(() => undefined);
     // When the shell cannot be started, `exit` below tells it as well.
     closed.catch(() => undefined);

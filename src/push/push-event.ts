@@ -19,7 +19,7 @@ export type PushEvent =
   | { readonly type: 'decision'; readonly app: string; readonly decision: Decision }
   | { readonly type: 'plan'; readonly plan: PushPlan }
   | { readonly type: 'hook'; readonly hook: 'before' | 'after'; readonly command: string }
-  | { readonly type: 'hook-output'; readonly chunk: Uint8Array }
+  | { readonly type: 'hook-output'; readonly stream: 'stdout' | 'stderr'; readonly chunk: Uint8Array }
   | { readonly type: 'build'; readonly event: BuildEvent }
   | { readonly type: 'starting'; readonly app: string; readonly settleMs: number }
   | { readonly type: 'rolled-back'; readonly app: string; readonly toPrevious: boolean }

@@ -167,7 +167,7 @@ async function hook(
   emit({ type: 'hook', hook: name, command });
   const variables = { RDT_DEVICE: device.address, RDT_APP_NAME: settings.appName, RDT_ACTION: action };
   const request = { name, command, cwd: settings.source, env: { ...env, ...variables }, platform, clock };
-  await runHook(request, (chunk) => emit({ type: 'hook-output', chunk }), signal);
+  await runHook(request, (stream, chunk) => emit({ type: 'hook-output', stream, chunk }), signal);
 }
 
 function printPlan(job: PushJob, { emit }: PushDeps, { decision, planned, remote }: Prepared): PushResult {

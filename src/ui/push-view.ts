@@ -68,13 +68,17 @@ export function createPushView(runtime: Runtime, options: PushViewOptions): Emit
 
 /** Events for programs: one JSON object a line on stdout. */
 export function createJsonView(runtime: Pick<Runtime, 'stdout'>): (event: object) => void {
-  return (event) => {
-    const printable =
-      'chunk' in event && event.chunk instanceof Uint8Array
-        ? { ...event, chunk: Buffer.from(event.chunk).toString() }
-        : event;
-    runtime.stdout.write(`${JSON.stringify(printable)}\n`);
-  };
+  const decoders = new Map<string, StringDecoder>();
+  return (event) => void runtime.stdout.write(`${JSON.stringify(withText(event, decoders))}\n`);
+}
+
+/** A character may be cut in two: its beginning waits for what its stream brings next. */
+function withText(event: object, decoders: Map<string, StringDecoder>): object {
+  if (!('chunk' in event) || !(event.chunk instanceof Uint8Array)) return event;
+  const stream = JSON.stringify({ ...event, chunk: undefined });
+  const decoder = decoders.get(stream) ?? new StringDecoder();
+  decoders.set(stream, decoder);
+  return { ...event, chunk: decoder.write(Buffer.from(event.chunk)) };
 }
 
 type EventOf<T extends PushEvent['type']> = Extract<PushEvent, { type: T }>;

@@ -1,4 +1,4 @@
-import { ExitCode, RdtError } from '../../errors.js';
+import { RdtError } from '../../errors.js';
 import { applyChanges, type ProjectChanges } from '../project-changes.js';
 import { sameValue } from '../same-value.js';
 import { isMap, kindOf, type YamlValue } from '../yaml-value.js';
@@ -15,14 +15,23 @@ const ATTEMPTS = 3;
  * @throws RdtError when the file is not a map of keys any more, is laid out too oddly to be changed, or cannot be written.
  */
 export async function saveProjectFile(project: ProjectFile, changes: ProjectChanges): Promise<SaveResult> {
-  for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-    const result = await trySave(project, changes);
-    if (result !== 'overtaken') return result;
+  try {
+    for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+      const result = await trySave(project, changes);
+      if (result !== 'overtaken') return result;
+    }
+    throw new RdtError(`${project.path} keeps changing while it is saved`);
+  } catch (error) {
+    throw error instanceof RdtError ? unsaved(error) : error;
   }
-  throw new RdtError(`${project.path} keeps changing while it is saved`, {
-    hint: 'The push itself succeeded.',
-  });
 }
+
+/** It may have been usage that is wrong, but that is not what the exit code of a push is to say that has succeeded. */
+const unsaved = ({ message, hint, cause }: RdtError): RdtError =>
+  new RdtError(message, {
+    hint: ['The push itself succeeded, and could not be noted.', hint].filter(Boolean).join(' '),
+    cause,
+  });
 
 async function trySave(project: ProjectFile, changes: ProjectChanges): Promise<SaveResult | 'overtaken'> {
   const text = readProjectText(project.path);
@@ -37,21 +46,19 @@ async function trySave(project: ProjectFile, changes: ProjectChanges): Promise<S
   try {
     if (!(await replaceFile(project.path, text, edited))) return 'overtaken';
   } catch (cause) {
-    throw new RdtError(`${project.path} cannot be written`, { hint: 'The push itself succeeded.', cause });
+    throw new RdtError(`${project.path} cannot be written`, { cause });
   }
   return text === undefined ? 'created' : 'changed';
 }
 
 function changed({ path, section }: ProjectFile, before: YamlValue, changes: ProjectChanges): YamlValue {
   if (before !== null && !isMap(before)) {
-    throw new RdtError(`${path} has become ${kindOf(before)}, so the push is not saved in it`, {
-      exitCode: ExitCode.usage,
-    });
+    throw new RdtError(`${path} has become ${kindOf(before)}, so the push is not saved in it`);
   }
   return applyChanges(before, section, changes);
 }
 
 const cannotBeChanged = (path: string): RdtError =>
   new RdtError(`${path} is laid out in a way that cannot be changed without harm`, {
-    hint: 'The push itself succeeded. Write the file in plain block style, without anchors on what a push saves.',
+    hint: 'Write the file in plain block style, without anchors on what a push saves.',
   });

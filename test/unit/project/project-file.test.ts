@@ -398,7 +398,11 @@ describe('saving', () => {
     const project = await readProjectFile(source);
     for (const broken of ['a: [\n', '- a\n']) {
       put(broken);
-      await expect(saveProjectFile(project, changes())).rejects.toBeInstanceOf(RdtError);
+      await expect(saveProjectFile(project, changes())).rejects.toMatchObject({
+        name: 'RdtError',
+        exitCode: ExitCode.failure,
+        hint: expect.stringContaining('The push itself succeeded') as string,
+      });
       expect(readFileSync(file, 'utf8')).toBe(broken);
     }
   });
