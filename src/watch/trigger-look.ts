@@ -40,6 +40,8 @@ export class TriggerLook {
 
   /** The first look finds everything new. @throws RdtError as `readTriggers`. */
   async look(signal: AbortSignal): Promise<TriggerNews> {
+    // Older than what is looked at: a glance tells of all that changes from here on.
+    this.lastGlance ??= this.stampsNow(Number.POSITIVE_INFINITY);
     const stamps = this.stampsNow();
     if (!this.differs(stamps)) return NO_NEWS;
     const hashes = await readTriggers(this.source, this.listed, signal);

@@ -21,7 +21,8 @@ export class WatchedProject {
     private readonly deps: WatchDeps,
   ) {
     this.base = jobOf(request, settled.project, settled.settings);
-    memory.savedTriggers ??= this.base.savedTriggers;
+    // Who takes a hash out of the project file wants a build.
+    memory.savedTriggers = this.base.savedTriggers ?? memory.savedTriggers;
   }
 
   get settings(): PushSettings {

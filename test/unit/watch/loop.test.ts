@@ -105,6 +105,14 @@ describe('a watched app', () => {
     expect(order.map((call) => call.split(' ')[0])).toEqual(['putArchive', 'exec', 'restartContainer']);
   });
 
+  it('is built again when somebody takes a hash out of the project file', async () => {
+    await using loop = new WatchedLoop();
+    await loop.begin();
+    loop.triggers = new Map([...loop.triggers, ['Dockerfile', 'none']]);
+    const { decision } = await loop.andThen('decision', () => loop.write('.resin-sync.yml', 'changed: 1\n'));
+    expect(decision).toMatchObject({ action: 'build', reasons: ['Dockerfile changed'] });
+  });
+
   it('is owed a rule that Ctrl-C cut off, by the next push', async () => {
     await using loop = new WatchedLoop([{ paths: ['*.sql'], run: 'migrate' }]);
     await loop.begin();

@@ -63,7 +63,8 @@ export class WatchedLoop implements AsyncDisposable {
   readonly events: AnyEvent[] = [];
   private readonly interrupt = new AbortController();
   private readonly hearers = new Set<() => void>();
-  private triggers: TriggerHashes = new Map();
+  /** The hashes in the project file. */
+  triggers: TriggerHashes = new Map();
   private ended: Promise<void> = Promise.resolve();
 
   constructor(private readonly onChange: readonly OnChangeRule[] = []) {
