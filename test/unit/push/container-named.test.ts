@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { containerNamed, imageNamed } from '../../../src/push/container-named.js';
 import { rollBack } from '../../../src/push/roll-back.js';
+import { EngineError } from '../../../src/transport/engine-error.js';
 import { FakeEngine } from '../../contract/fake-engine.js';
 
 const never = new AbortController().signal;
@@ -20,6 +21,14 @@ it('an app is not the container whose id begins with its name', async () => {
   expect(await containerNamed(engine, app, never)).toBeUndefined();
   expect(await containerNamed(engine, 'other', never)).toMatchObject({ id: otherId });
   expect(await rollBack({ engine, app, previous: undefined, signal: never })).toBe(false);
+});
+
+it('nor one of several whose ids do, of which the engine complains', async () => {
+  engine.inspectContainer = () =>
+    Promise.reject(new EngineError(500, 'Multiple IDs found with provided prefix: a'));
+  expect(await containerNamed(engine, 'a', never)).toBeUndefined();
+  engine.inspectContainer = () => Promise.reject(new EngineError(500, 'no space left'));
+  await expect(containerNamed(engine, 'a', never)).rejects.toThrow('no space left');
 });
 
 it('nor is its image the one whose id does', async () => {
