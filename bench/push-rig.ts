@@ -12,7 +12,7 @@ const ORIGINAL_BUILD = fileURLToPath(new URL('original-build.mjs', import.meta.u
 const DESTINATION = '/usr/src/app';
 
 /** Where somebody has set it, each Node process reads all certificates of the machine before its first line, which takes 30 ms. */
-const NO_EXTRA_CERTIFICATES = { NODE_EXTRA_CA_CERTS: undefined };
+export const NO_EXTRA_CERTIFICATES = { NODE_EXTRA_CA_CERTS: undefined };
 
 /** Ends by itself at SIGTERM, as a well-made app does: the restart of the original takes ten seconds with any other. */
 export const POLITE = 'trap "exit 0" TERM; while :; do sleep 0.05 & wait; done';

@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { pack } from 'tar-stream';
 import { engineOverTcp } from '../src/wiring/transport.js';
+import { NO_EXTRA_CERTIFICATES } from './push-rig.js';
 import { DESTINATION } from './watch-rig.js';
 
 /** Something that keeps a container in step with a folder until it is disposed of. */
@@ -81,7 +82,7 @@ export async function watchByRdt(
   const args = [RDT, 'push', address, '--app-name', app, '--watch', '--json', '--restart', restart];
   const child = spawn(process.execPath, args, {
     cwd: folder,
-    env: { ...process.env, RDT_STATE_DIR: state },
+    env: { ...process.env, ...NO_EXTRA_CERTIFICATES, RDT_STATE_DIR: state },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const lines = new Lines();

@@ -8,7 +8,13 @@ import { BenchProject, mergedFolder, POLITE } from './push-rig.js';
 import { median, percentile, table } from './statistics.js';
 import { namedIn } from './words.js';
 import { watchByCompose, watchByLivepush, watchByRdt, watchByRsync, type Watching } from './watch-peers.js';
-import { ContainerEye, DESTINATION, type ExpectedBytes, residentMegabytes } from './watch-rig.js';
+import {
+  ContainerEye,
+  DESTINATION,
+  type ExpectedBytes,
+  processorSeconds,
+  residentMegabytes,
+} from './watch-rig.js';
 
 type LinkName = 'none' | keyof typeof LINK_PROFILES;
 type Method = 'rdt' | 'rdt process' | 'rdt container' | 'rsync' | 'compose' | 'livepush';
@@ -22,6 +28,9 @@ const LARGE = { files: 20_000, bytesPerFile: 500 };
 /** A peer takes seconds for what takes us milliseconds: so ours has enough samples for its p95. */
 const OUR_TURNS = 3;
 const BIG_BYTES = 200 << 20;
+/** What a start leaves to do, such as the collection of its garbage. */
+const SETTLE_MS = 8_000;
+const IDLE_MS = 30_000;
 const PRINTING = `head -n 1 ${fileName(0)}; ${POLITE}`;
 
 type Samples = Map<Method, number[]>;
@@ -38,6 +47,7 @@ const PARTS: Readonly<Record<string, (bench: Bench) => Promise<readonly Row[]>>>
   line: async (bench) => [['first line of the app', await firstLines(halved(bench))]],
   'no-shell': (bench) => noShellRow(bench),
   large: (bench) => readableRows(bench, LARGE, SYNCING, [1]),
+  ready: (bench) => ready(bench),
   big: async (bench) => [['1 KB of 200 MB', await bigFile(bench)]],
 };
 
@@ -183,6 +193,36 @@ async function readableRows(
   const pid = lanes.watchers.get('rdt')?.pid ?? 0;
   console.log(`rdt watches ${size.files} files with ${residentMegabytes(pid).toFixed(0)} MB`);
   return rows;
+}
+
+/** Of a project that was pushed before: the time from the command to the watch, what it holds then, and what it does when nothing happens. */
+async function ready({ device, address, rounds }: Bench): Promise<Row[]> {
+  using project = new BenchProject('ready', LARGE, POLITE);
+  const state = mkdtempSync(join(tmpdir(), 'rdt-bench-watch-'));
+  const place = { folder: project.folder, app: project.app, address, merged: '', restarts: false };
+  const open = (): Promise<Watching> => watchByRdt(place, 'none', state);
+  const startedMs: number[] = [];
+  const megabytes: number[] = [];
+  // The first one builds, and is not counted.
+  await (await open())[Symbol.asyncDispose]();
+  for (let round = 0; round < rounds; round++) {
+    const startMs = performance.now();
+    await using watching = await open();
+    startedMs.push(performance.now() - startMs);
+    await delay(SETTLE_MS);
+    megabytes.push(residentMegabytes(watching.pid ?? 0));
+  }
+  await using watching = await open();
+  await delay(SETTLE_MS);
+  const before = processorSeconds(watching.pid ?? 0);
+  await delay(IDLE_MS);
+  const idle = (processorSeconds(watching.pid ?? 0) - before) / (IDLE_MS / 1_000);
+  console.log(
+    `rdt watches ${project.size.files} files after ${median(startedMs).toFixed(0)} ms with ${median(megabytes).toFixed(0)} MB; idle it takes ${(100 * idle).toFixed(2)} % of a processor`,
+  );
+  rmSync(state, { recursive: true, force: true });
+  await device.docker('rm', '-f', project.app);
+  return [];
 }
 
 async function readableAfter(lanes: Lanes, method: Method, write: () => ExpectedBytes[]): Promise<number> {
