@@ -40,6 +40,7 @@ async function commitWhole(request: CountedCommit): Promise<CommitOutcome> {
   const mustDelete = plan.deletions.length > 0 || plan.obstacles.some(({ kind }) => kind === 'directory');
   if (!mustDelete && !touchesTmpfs(container, destination)) return commitByArchive(request);
   if (hasShell === false) return rebuild('files were deleted, and the container has no shell to delete them');
+  if (container.state.paused) return rebuild('files were deleted, and a paused container cannot delete them');
   const outcome = await commitByScript(request, new ExecStages(engine, container.id));
   if (outcome.kind === 'other-base') throw new Error('a commit without patches has no base');
   return outcome;

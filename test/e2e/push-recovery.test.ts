@@ -50,6 +50,19 @@ describe('a container that was', () => {
     await app.expectInStep();
   });
 
+  it('paused, when files were deleted, is built again and says why', async () => {
+    app.write('deleted.txt', '');
+    await app.push();
+    await app.docker('pause', 'recovery');
+    app.remove('deleted.txt');
+    const { stderr } = await app.push();
+    expect(stderr).toContain(
+      'building recovery: files were deleted, and a paused container cannot delete them\n',
+    );
+    expect(await app.inspect('{{.State.Status}}')).toBe('running');
+    await app.expectInStep();
+  });
+
   it('removed is made again', async () => {
     await app.docker('rm', '--force', 'recovery');
     const { stderr } = await app.push();
