@@ -46,8 +46,6 @@ export async function hashTree(listing: Listing, known: LocalTree, options: Scan
 class Comparison {
   private readonly stored: StoredTree | undefined;
   private readonly changes: TreeChanges<LocalEntry>;
-  /** Where the next path is, should both have the same ones. */
-  private next = 0;
   private met = 0;
 
   constructor(
@@ -63,7 +61,7 @@ class Comparison {
   isSame(path: string, at: number): boolean {
     if (this.stored !== undefined && !this.changes.has(path))
       return this.isSameAsStored(this.stored, path, at);
-    if (this.stored?.pathAt(this.next) === path) this.next++;
+    this.stored?.pass(path);
     const entry = this.known.get(path);
     if (entry === undefined) return false;
     this.met++;
@@ -71,10 +69,9 @@ class Comparison {
   }
 
   private isSameAsStored(stored: StoredTree, path: string, at: number): boolean {
-    const place = stored.placeOf(path, this.next);
+    const place = stored.placeOf(path);
     if (place === undefined) return false;
     this.met++;
-    this.next = place + 1;
     return stored.isSameAt(place, this.listing, at);
   }
 

@@ -24,11 +24,14 @@ export interface LargeFile {
   readonly leftMtimeNs: bigint | undefined;
 }
 
-/** A tree as it is stored. An entry is made each time somebody asks for it: a push compares the numbers of 20,000, and wants a few. */
+/** A tree as it is stored. An entry is made when somebody asks for it: a push compares the numbers of 20,000, and wants a few. */
 export class StoredTree extends EntryMap<LocalEntry> {
   readonly size: number;
   /** Of each file, its place among the files. */
   private readonly hashPlaces: Uint32Array;
+  private readonly made: LocalEntry[] = [];
+  /** Who asks for one path after the other mostly does it in our order. */
+  private next = 0;
   private lookups = 0;
   private index: ReadonlyMap<string, number> | undefined;
 
@@ -51,14 +54,19 @@ export class StoredTree extends EntryMap<LocalEntry> {
     for (const [at, path] of this.columns.paths.entries()) yield [path, this.entryAt(at)];
   }
 
-  pathAt(at: number): string | undefined {
-    return this.columns.paths[at];
+  placeOf(path: string): number | undefined {
+    const at = this.columns.paths[this.next] === path ? this.next : this.find(path);
+    if (at !== undefined) this.next = at + 1;
+    return at;
   }
 
-  /** Where the path is; found at once when it is at `guess`. */
-  placeOf(path: string, guess = 0): number | undefined {
+  /** Of a path that need not be looked up. */
+  pass(path: string): void {
+    if (this.columns.paths[this.next] === path) this.next++;
+  }
+
+  private find(path: string): number | undefined {
     const { paths } = this.columns;
-    if (paths[guess] === path) return guess;
     if (this.index === undefined && this.lookups++ < UNINDEXED_LOOKUPS) {
       const at = paths.indexOf(path);
       return at === -1 ? undefined : at;
@@ -79,6 +87,10 @@ export class StoredTree extends EntryMap<LocalEntry> {
   }
 
   private entryAt(at: number): LocalEntry {
+    return (this.made[at] ??= this.makeEntry(at));
+  }
+
+  private makeEntry(at: number): LocalEntry {
     const { numbers, targets, large } = this.columns;
     const mode = modeAt(numbers, at);
     switch (kindAt(numbers, at)) {
