@@ -2,6 +2,7 @@ import type { Clock } from '../runtime.js';
 import { BuildError } from './build-error.js';
 import type { BuilderKind, EmitBuildEvent } from './build-event.js';
 import type { ContextSource } from './context/context-files.js';
+import type { ContextEntry } from './context/context-entry.js';
 import type { ContextKeys } from './context/context-keys.js';
 import { type BuildContext, openContext } from './context/open-context.js';
 import { externalImages, fullReference, parseDockerfile } from './dockerfile.js';
@@ -34,8 +35,8 @@ export interface BuiltImage {
   /** `sha256:...` */
   readonly imageId: string;
   readonly builder: BuilderKind;
-  /** What the context was made of; any other path of the folder was kept out by .dockerignore. */
-  readonly contextPaths: ReadonlySet<string>;
+  /** What the context was made of, without names that are not UTF-8; any other path of the folder was kept out by .dockerignore. */
+  readonly context: ReadonlyMap<string, ContextEntry['type']>;
 }
 
 /**
@@ -88,8 +89,11 @@ async function build(
   }
   const { imageId, builder: kind } = outcome;
   emit({ type: 'built', imageId, builder: kind });
-  return { imageId, builder: kind, contextPaths: new Set(context.entries.map((entry) => entry.path)) };
+  return { imageId, builder: kind, context: kindsOf(context.entries) };
 }
+
+const kindsOf = (entries: readonly ContextEntry[]): BuiltImage['context'] =>
+  new Map(entries.filter(({ rawPath }) => rawPath === undefined).map(({ path, type }) => [path, type]));
 
 /** Keeps the key only of a build that was answered: see `ContextKeys`. */
 async function withFiles(

@@ -1,6 +1,7 @@
 import { posix } from 'node:path';
 import { buildImage } from '../build/build-image.js';
 import { readToken } from '../sync/sync-container.js';
+import { type Tree, unknownEntry } from '../sync/tree.js';
 import type { Container, ContainerSpec, Engine, Image } from '../transport/engine.js';
 import { imageNamed } from './container-named.js';
 import { containerSpec } from './container-spec.js';
@@ -34,33 +35,30 @@ export async function buildStep(job: PushJob, deps: HeldDeps, remote: RemoteStat
 
 async function buildAndReplace(job: PushJob, deps: HeldDeps, remote: RemoteState): Promise<Container> {
   try {
-    const contextPaths = await buildAppImage(job, deps);
-    return await replace(job, deps, remote, contextPaths);
+    const context = await buildAppImage(job, deps);
+    return await replace(job, deps, remote, context);
   } catch (error) {
     throw await undoneAfter(error, () => undo(job, deps, remote));
   }
 }
 
 /** Answers what the image was made of. */
-async function buildAppImage({ settings }: PushJob, deps: PushDeps): Promise<ReadonlySet<string>> {
+async function buildAppImage({ settings }: PushJob, deps: PushDeps): Promise<Tree> {
   const { platform, clock, login, emit, signal } = deps;
   const kept = { keys: deps.contextKeys, device: deps.device.address };
   const { appName, source } = settings;
-  const { contextPaths } = await buildImage(
+  const { context } = await buildImage(
     { source, tag: `${appName}:latest`, labels: labelsOf(appName), platform, clock, login, kept },
     await deps.builder(),
     (event) => emit({ type: 'build', event }),
     signal,
   );
-  return contextPaths;
+  return new Map(
+    Array.from(context, ([path, type]) => [path, unknownEntry(type === 'folder' ? 'directory' : type)]),
+  );
 }
 
-async function replace(
-  job: PushJob,
-  deps: HeldDeps,
-  remote: RemoteState,
-  contextPaths: ReadonlySet<string>,
-): Promise<Container> {
+async function replace(job: PushJob, deps: HeldDeps, remote: RemoteState, context: Tree): Promise<Container> {
   const { engine, clock, signal, lost, emit } = deps;
   const { appName, stopGraceMs } = job.settings;
   const supervision = await supervisionFor(job, deps);
@@ -79,7 +77,7 @@ async function replace(
     },
     started: (next) => {
       emit({ type: 'starting', app: appName, settleMs: SETTLE_MS });
-      return reconcile(job, deps, next, remote.container, contextPaths);
+      return reconcile(job, deps, next, remote.container, context);
     },
   });
 }
@@ -117,16 +115,22 @@ async function fillBlindContainer(job: PushJob, deps: PushDeps, next: Container)
   await commitRounds(job, deps, next, planned, { unobserved: true, due: undefined });
 }
 
-/** Asks the new container what the image has brought along, and adds the rest of the folder. True when the app must be told. */
+/**
+ * Asks the new container what the image has brought along, adds the rest of the folder, and takes away what went from it during the build.
+ * True when the app must be told.
+ */
 async function reconcile(
   job: PushJob,
   deps: HeldDeps,
   container: Container,
   predecessor: Container | undefined,
-  contextPaths: ReadonlySet<string>,
+  context: Tree,
 ): Promise<boolean> {
   const token = await readToken(deps.engine, container.id, job.settings.destination, deps.signal);
-  const planned = await planPushSync(job, deps, container, token, startScan(job, deps), predecessor);
+  const planned = await planPushSync(job, deps, container, token, startScan(job, deps), {
+    predecessor,
+    context,
+  });
   const outcome = await commitRounds(job, deps, container, planned, { unobserved: false, due: undefined });
   if (outcome.kind === 'needs-rebuild') {
     deps.emit({
@@ -137,7 +141,7 @@ async function reconcile(
   // An app that has ended already could not be asked what it lacked: it ran with what it was built from.
   if (outcome.kind !== 'committed' || planned.deployed.knowledge === 'none') return false;
   // What .dockerignore kept out of the image is nothing that the app was built to need.
-  return planned.plan.uploads.some((path) => contextPaths.has(path));
+  return planned.plan.uploads.some((path) => context.has(path));
 }
 
 /** The app's older images, and whatever else of ours no container uses. */

@@ -1,5 +1,5 @@
 import type { OnChangeRule } from '../project/on-change.js';
-import type { Deployment, DeploymentStore } from '../sync/deployment.js';
+import { type Deployment, type DeploymentStore, unknownDeployment } from '../sync/deployment.js';
 import type { Container } from '../transport/engine.js';
 import type { PushJob } from './push-job.js';
 import type { PlannedSync } from './push-state.js';
@@ -28,17 +28,6 @@ export async function noteOwed(
   { id: containerId }: Container,
   owed: Deployment['owed'],
 ): Promise<void> {
-  const deployment = (await store.load(containerId)) ?? unknown(containerId, source, destination);
+  const deployment = (await store.load(containerId)) ?? unknownDeployment(containerId, source, destination);
   await store.save({ ...deployment, owed });
 }
-
-/** Of a container that nobody has synced: no container has this token. */
-const unknown = (containerId: string, source: string, destination: string): Deployment => ({
-  containerId,
-  source,
-  destination,
-  token: '',
-  hasShell: undefined,
-  owner: undefined,
-  tree: new Map(),
-});

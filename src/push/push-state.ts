@@ -7,6 +7,7 @@ import { hashTree, listTree, type ScanOptions } from '../sync/scan.js';
 import { leftOnMounts } from '../sync/mounts.js';
 import { readDeployed, readToken } from '../sync/sync-container.js';
 import { planSync, type SyncPlan } from '../sync/sync-plan.js';
+import type { Tree } from '../sync/tree.js';
 import type { Container, Image } from '../transport/engine.js';
 import { containerNamed, imageNamed } from './container-named.js';
 import { describeOtherSettings, hasOtherSettings } from './container-spec.js';
@@ -15,6 +16,8 @@ import { isOurs } from './labels.js';
 import type { PushDeps, PushJob, Scan } from './push-job.js';
 import { notOurs } from './replace-container.js';
 import { isUnfinished } from './unfinished-push.js';
+
+const NOTHING: ReadonlyMap<string, never> = new Map<string, never>();
 
 /** What is on the device under the app's name. */
 export interface RemoteState {
@@ -102,32 +105,40 @@ export interface PlannedSync {
   readonly plan: SyncPlan;
 }
 
-/**
- * Compares folder and container. `scan` may have begun before the container was known. A new container is compared knowing its
- * `predecessor`, with which it may share volumes.
- */
+/** What a new container may hold of ours before anything was sent to it. */
+export interface Inheritance {
+  /** It may share volumes with this one. */
+  readonly predecessor: Container | undefined;
+  /** What its image was made of. */
+  readonly context: Tree;
+}
+
+/** Compares folder and container. `scan` may have begun before the container was known. */
 export async function planPushSync(
   job: PushJob,
   deps: PushDeps,
   container: Container,
   token: string | undefined,
   scan: Scan,
-  predecessor?: Container,
+  { predecessor, context }: Inheritance = { predecessor: undefined, context: NOTHING },
 ): Promise<PlannedSync> {
   const { engine, store, signal } = deps;
   const { source, destination } = job.settings;
   const stored = await store.load(container.id);
   const before = predecessor === undefined ? undefined : await store.load(predecessor.id);
-  const scanning = scan(stored?.tree ?? before?.tree ?? new Map<string, never>());
+  const scanning = scan(stored?.tree ?? before?.tree ?? NOTHING);
   const target = { engine, container, source, destination, store, signal };
   const left =
     predecessor !== undefined && before?.source === source && before.destination === destination
       ? leftOnMounts(before.tree, predecessor, container, destination)
-      : new Map<string, never>();
+      : NOTHING;
   const scanned = scanning.then(({ tree }) => tree);
   // That it fails is heard from `scanning`.
   scanned.catch(() => undefined);
-  const [local, deployed] = await Promise.all([scanning, readDeployed(target, scanned, token, stored, left)]);
+  const [local, deployed] = await Promise.all([
+    scanning,
+    readDeployed(target, scanned, token, stored, new Map([...context, ...left])),
+  ]);
   const plan = planSync({ deployed: deployed.tree, local: local.tree, isIgnored: local.isIgnored });
   return { local, deployed, plan };
 }

@@ -1,4 +1,4 @@
-import { isRacy, type LocalEntry, type LocalTree, NEVER, type Tree } from './tree.js';
+import { isRacy, type LocalEntry, type LocalTree, NEVER, type Tree, type TreeEntry } from './tree.js';
 
 /**
  * What rdt remembers of the last sync to one container. Kept on the laptop; it is true as long as the container's own
@@ -16,8 +16,15 @@ export interface Deployment {
   /** Numeric owner of what we write, from the container's `User`; undefined as long as nobody has asked. */
   readonly owner: Owner | undefined;
   readonly tree: LocalTree;
+  /** What a sync that was cut off may have brought besides `tree`. As long as there is any, `token` proves nothing. */
+  readonly begun?: readonly Sent[] | undefined;
   /** Given when the app may not know yet what was sent: commands of the on-change rules that it calls for. */
   readonly owed?: readonly string[] | undefined;
+}
+
+export interface Sent {
+  readonly path: string;
+  readonly kind: TreeEntry['kind'];
 }
 
 export interface Owner {
@@ -36,6 +43,17 @@ export interface Deployed {
   /** The container carries the token of somebody else's push. */
   readonly foreignToken: string | undefined;
 }
+
+/** Of a container that nobody has synced: no container has this token. */
+export const unknownDeployment = (containerId: string, source: string, destination: string): Deployment => ({
+  containerId,
+  source,
+  destination,
+  token: '',
+  hasShell: undefined,
+  owner: undefined,
+  tree: new Map(),
+});
 
 /** Where deployments are kept. A lost or damaged one is no error: it only costs a verification. */
 export interface DeploymentStore {

@@ -5,11 +5,18 @@ import { EngineError } from '../transport/engine-error.js';
 import { type Commit, type CommitOutcome, commit } from './commit.js';
 import type { PackedFiles } from './commit-archive.js';
 import { DIRTY, STATE_LINK } from './commit-stage.js';
-import { type Deployed, type Deployment, type DeploymentStore, withoutRacyStamp } from './deployment.js';
+import {
+  type Deployed,
+  type Deployment,
+  type DeploymentStore,
+  type Sent,
+  unknownDeployment,
+  withoutRacyStamp,
+} from './deployment.js';
 import { differingPaths, withChanges } from './layered-tree.js';
 import { ownerOf } from './owner.js';
 import type { SyncPlan } from './sync-plan.js';
-import type { LocalEntry, LocalTree, TreeEntry } from './tree.js';
+import { type LocalEntry, type LocalTree, type Tree, type TreeEntry, unknownEntry } from './tree.js';
 import { verifyContainer } from './verify.js';
 
 /** One folder on the laptop, one folder in a container. */
@@ -51,19 +58,19 @@ async function stateLink(
 }
 
 /**
- * What of the local tree the container holds already, plus what earlier pushes of ours left there; `left` is what they left through another
- * container. While the folder is scanned the container gets ready to be asked.
+ * What of the local tree the container holds already, plus what earlier pushes of ours left there; `left` is what else they may have left: through
+ * another container, or in the image. While the folder is scanned the container gets ready to be asked.
  */
 export async function readDeployed(
   target: SyncTarget,
   scanning: Promise<LocalTree>,
   token: string | undefined,
   stored: Deployment | undefined,
-  left: LocalTree,
+  left: Tree,
 ): Promise<Deployed> {
   const { engine, container, destination, source, signal } = target;
   const remembered = stored?.source === source && stored.destination === destination ? stored : undefined;
-  if (remembered !== undefined && token === remembered.token) {
+  if (remembered !== undefined && remembered.begun === undefined && token === remembered.token) {
     return { tree: remembered.tree, knowledge: 'token', remembered, foreignToken: undefined };
   }
   const foreignToken = token === undefined || token === DIRTY ? undefined : token;
@@ -75,12 +82,17 @@ export async function readDeployed(
   asking?.catch(() => undefined);
   const local = await scanning;
   const found = await asking;
-  const vanished = entriesNotIn(new Map([...left, ...(remembered?.tree ?? [])]), local);
+  const begun = (remembered?.begun ?? []).map(({ path, kind }): [string, TreeEntry] => [
+    path,
+    unknownEntry(kind),
+  ]);
+  const sent = new Map<string, TreeEntry>([...left, ...begun, ...(remembered?.tree ?? [])]);
+  const vanished = entriesNotIn(sent, local);
   const tree = new Map<string, TreeEntry>([...(found ?? []), ...vanished]);
   return { tree, knowledge: found === undefined ? 'none' : 'verified', remembered, foreignToken };
 }
 
-function entriesNotIn(tree: LocalTree, other: LocalTree): [string, LocalEntry][] {
+function entriesNotIn(tree: Tree, other: LocalTree): [string, TreeEntry][] {
   return [...tree].filter(([path]) => !other.has(path));
 }
 
@@ -103,7 +115,7 @@ export async function syncContainer(target: SyncTarget, options: SyncOptions): P
   const token = `v1.${randomBytes(8).toString('hex')}`;
   const owner = deployed.remembered?.owner ?? (await ownerOf(target.engine, target.container, target.signal));
   const request = { ...target, ...options, owner, token, hasShell: deployed.remembered?.hasShell };
-  const outcome = await (target.channel === undefined ? commit(request) : target.channel.commit(request));
+  const outcome = await commitOrNote(target, request);
   if (outcome.kind !== 'committed') return outcome;
   const tree = deployedTree(options, outcome.packed);
   await target.store.save({
@@ -117,6 +129,31 @@ export async function syncContainer(target: SyncTarget, options: SyncOptions): P
     owed: options.owed,
   });
   return outcome;
+}
+
+/** How much of a failed commit has arrived is not known: what goes from the folder before the next one is still ours to delete. */
+async function commitOrNote(target: SyncTarget, request: Commit): Promise<CommitOutcome> {
+  try {
+    return await (target.channel === undefined ? commit(request) : target.channel.commit(request));
+  } catch (error) {
+    await noteBegun(target, request);
+    throw error;
+  }
+}
+
+async function noteBegun(
+  { store, container, source, destination }: SyncTarget,
+  { local, plan, deployed: { remembered } }: Commit,
+): Promise<void> {
+  const sent = plan.uploads.flatMap((path): Sent[] => {
+    const entry = local.get(path);
+    return entry === undefined || remembered?.tree.get(path)?.kind === entry.kind
+      ? []
+      : [{ path, kind: entry.kind }];
+  });
+  const begun = [...(remembered?.begun ?? []), ...sent];
+  if (begun.length === 0) return;
+  await store.save({ ...(remembered ?? unknownDeployment(container.id, source, destination)), begun });
 }
 
 interface DeployedNow extends Pick<SyncOptions, 'local' | 'scannedAtMs'> {

@@ -53,6 +53,18 @@ export function sameEntry(a: TreeEntry, b: TreeEntry): boolean {
   }
 }
 
+/** Of an entry of which no more is known than its kind; equal to no other. */
+export function unknownEntry(kind: TreeEntry['kind']): TreeEntry {
+  switch (kind) {
+    case 'file':
+      return { kind, mode: -1, sizeBytes: 0, sha256: '' };
+    case 'directory':
+      return { kind, mode: -1 };
+    case 'symlink':
+      return { kind, target: '' };
+  }
+}
+
 /** `a/b/c` -> `a`, `a/b`. */
 export function* parentsOf(path: string): Generator<string> {
   for (let slash = path.indexOf('/'); slash !== -1; slash = path.indexOf('/', slash + 1))

@@ -6,6 +6,7 @@ export class CuttingProxy implements AsyncDisposable {
   /** What has gone to the port. */
   sentBytes = 0;
   private readonly sockets = new Set<Socket>();
+  private isUnanswered: (request: string) => boolean = () => false;
 
   private constructor(private readonly server: Server) {}
 
@@ -29,6 +30,11 @@ export class CuttingProxy implements AsyncDisposable {
     for (const socket of this.sockets) socket.resetAndDestroy();
   }
 
+  /** From now on the device gets such a request, and the answer to it never arrives. `request` is one piece of what was sent. */
+  loseAnswers(isOne: (request: string) => boolean): void {
+    this.isUnanswered = isOne;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.cut();
     this.server.close();
@@ -36,7 +42,10 @@ export class CuttingProxy implements AsyncDisposable {
   }
 
   private join(client: Socket, device: Socket): void {
-    client.on('data', (piece: Buffer) => (this.sentBytes += piece.length));
+    client.on('data', (piece: Buffer) => {
+      this.sentBytes += piece.length;
+      if (this.isUnanswered(piece.toString('latin1'))) device.unpipe(client).resume();
+    });
     for (const [socket, other] of [
       [client, device],
       [device, client],

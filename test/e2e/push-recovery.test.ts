@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../testbed/eventually.js';
 import { VirtualDevice } from '../testbed/virtual-device.js';
+import { CuttingProxy } from './cutting-proxy.js';
 import { HELLO, LOOP, PushedApp } from './pushed-app.js';
 
 let device: VirtualDevice;
@@ -123,6 +124,28 @@ describe('a device that', () => {
     await device.reflash();
     await app.push();
     expect((await app.state()).running).toBe(true);
+    await app.expectInStep();
+  });
+});
+
+describe('a push that was cut off', () => {
+  it('when its files had arrived leaves none that has gone from the folder meanwhile', async () => {
+    await using proxy = await CuttingProxy.open(device.address, device.enginePort);
+    app.write('arrived/new.txt', 'new');
+    proxy.loseAnswers((request) => /^PUT \S*\/archive\?/.test(request));
+    const cut = app.rdt.start(
+      ['push', `tcp://127.0.0.1:${proxy.port}`, '--app-name', 'recovery', '--skip-logs'],
+      { cwd: app.folder },
+    );
+    await eventually(async () => (await app.deployedTree()).has('arrived/new.txt'), {
+      what: 'the file in the container',
+      withinMs: 10_000,
+    });
+    proxy.cut();
+    expect((await cut.ended()).exitCode).toBe(4);
+    await app.forgetLock();
+    app.remove('arrived');
+    await app.push();
     await app.expectInStep();
   });
 });

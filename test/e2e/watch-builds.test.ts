@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { VirtualDevice } from '../testbed/virtual-device.js';
 import { LOOP } from './pushed-app.js';
-import { WatchedApp } from './watched-app.js';
+import { WatchedApp, type WatchedEvent } from './watched-app.js';
 
 const dockerfile = (run = 'true'): string =>
   `FROM busybox\nWORKDIR /usr/src/app\nCOPY package.json .\nRUN ${run}\nCOPY . .\nCMD ["sh", "main.sh"]\n`;
@@ -62,6 +62,20 @@ it('keeps changes until the build has ended, and says that they wait', async () 
   await app.watch();
   await app.andThen('decision', () => app.write('package.json', '{"version":2}\n'));
   await app.andThen('changes-wait', () => app.write('version', '2\n'));
+  await app.andThen('done', () => undefined);
+  await app.untilInStep();
+});
+
+it('takes away what went from the folder while the image was made of it', async () => {
+  const files = { ...FILES, Dockerfile: dockerfile('sleep 2'), 'going/file': '', 'going.txt': '' };
+  await using app = new WatchedApp(device, 'going', files);
+  await app.watch();
+  await app.andThen('decision', () => app.write('package.json', '{"version":2}\n'));
+  const after = app.events.length;
+  const isSleeping = (event: WatchedEvent): boolean => JSON.stringify(event).includes('RUN sleep');
+  await app.untilEvent(isSleeping, { after });
+  app.remove('going');
+  app.remove('going.txt');
   await app.andThen('done', () => undefined);
   await app.untilInStep();
 });
