@@ -55,5 +55,16 @@ export function sameFileNumbers(a: Float64Array, atA: number, b: Float64Array, a
   return true;
 }
 
+/** Whether a file is one of that size and stamp. */
+export const isFileAt = (
+  numbers: Float64Array,
+  at: number,
+  { sizeBytes, stamp }: Pick<EntryNumbers, 'sizeBytes' | 'stamp'>,
+): boolean =>
+  numberAt(numbers, at, 1) === sizeBytes &&
+  numberAt(numbers, at, 2) === stamp.mtimeMs &&
+  numberAt(numbers, at, 3) === stamp.ctimeMs &&
+  numberAt(numbers, at, 4) === stamp.inode;
+
 const numberAt = (numbers: Float64Array, at: number, column: number): number =>
   numbers[at * COLUMNS + column] ?? Number.NaN;

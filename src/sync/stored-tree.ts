@@ -1,5 +1,6 @@
-import { kindAt, modeAt, sameFileNumbers, sizeAt, stampAt } from './entry-columns.js';
+import { isFileAt, kindAt, modeAt, sameFileNumbers, sizeAt, stampAt } from './entry-columns.js';
 import { EntryMap } from './entry-map.js';
+import type { ListedEntry } from './list-folder.js';
 import type { Listing } from './listing.js';
 import { type LocalEntry, NEVER } from './tree.js';
 
@@ -54,6 +55,7 @@ export class StoredTree extends EntryMap<LocalEntry> {
     for (const [at, path] of this.columns.paths.entries()) yield [path, this.entryAt(at)];
   }
 
+  /** Undefined for a path that is not there. */
   placeOf(path: string): number | undefined {
     const at = this.columns.paths[this.next] === path ? this.next : this.find(path);
     if (at !== undefined) this.next = at + 1;
@@ -84,6 +86,16 @@ export class StoredTree extends EntryMap<LocalEntry> {
     if (kind === 'symlink') return this.columns.targets.get(at) === listing.targetAt(listedAt);
     if (modeAt(numbers, at) !== modeAt(listing.numbers, listedAt)) return false;
     return kind === 'directory' || sameFileNumbers(numbers, at, listing.numbers, listedAt);
+  }
+
+  /** As `isSameAt`, for an entry by itself. */
+  isSameEntry(at: number, entry: ListedEntry): boolean {
+    const { numbers } = this.columns;
+    const kind = kindAt(numbers, at);
+    if (entry.kind !== (kind === 'large file' ? 'file' : kind)) return false;
+    if (entry.kind === 'symlink') return this.columns.targets.get(at) === entry.target;
+    if (modeAt(numbers, at) !== entry.mode) return false;
+    return entry.kind === 'directory' || isFileAt(numbers, at, entry);
   }
 
   private entryAt(at: number): LocalEntry {

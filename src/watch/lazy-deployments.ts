@@ -10,6 +10,8 @@ const IDLE_MS = 1_000;
 export class LazyDeployments implements DeploymentStore, AsyncDisposable {
   private readonly unwritten = new Map<string, Deployment>();
   private last: Deployment | undefined;
+  /** Read and not saved since. */
+  private read: Deployment | undefined;
   private idle: AbortController | undefined;
   private writing: Promise<void> = Promise.resolve();
 
@@ -19,14 +21,27 @@ export class LazyDeployments implements DeploymentStore, AsyncDisposable {
     private readonly onFailure: (error: unknown) => void,
   ) {}
 
-  load(containerId: string): Promise<Deployment | undefined> {
-    if (this.last?.containerId === containerId) return Promise.resolve(this.last);
-    const known = this.unwritten.get(containerId);
-    return known === undefined ? this.store.load(containerId) : Promise.resolve(known);
+  async load(containerId: string): Promise<Deployment | undefined> {
+    const known = [this.last, this.unwritten.get(containerId), this.read].find(
+      (each) => each?.containerId === containerId,
+    );
+    if (known !== undefined) return known;
+    this.read = await this.store.load(containerId);
+    return this.read;
+  }
+
+  /** Others may have written while the app was not ours: what is written is read again. */
+  async forget(): Promise<void> {
+    this.idle?.abort();
+    this.write();
+    await this.writing;
+    this.last = undefined;
+    this.read = undefined;
   }
 
   save(deployment: Deployment): Promise<void> {
     this.last = deployment;
+    this.read = undefined;
     this.unwritten.set(deployment.containerId, deployment);
     this.idle?.abort();
     this.idle = new AbortController();
@@ -51,6 +66,9 @@ export class LazyDeployments implements DeploymentStore, AsyncDisposable {
       try {
         for (const deployment of deployments) await this.store.save(deployment);
       } catch (error) {
+        for (const deployment of deployments)
+          if (!this.unwritten.has(deployment.containerId))
+            this.unwritten.set(deployment.containerId, deployment);
         this.onFailure(error);
       }
     });

@@ -1,4 +1,5 @@
 import { withChanges } from '../sync/layered-tree.js';
+import { sameAsIn } from '../sync/scan.js';
 import { type LocalEntry, type LocalTree, sameEntry, sameStamp } from '../sync/tree.js';
 import { Turns } from '../sync/turns.js';
 import { byInode, FileReader } from './file-reader.js';
@@ -39,14 +40,31 @@ export class LocalTreeKeeper {
 
   /** The tree as it is now; the same object as before when nothing differs but time stamps. */
   async read(known: LocalTree = NOTHING, signal: AbortSignal): Promise<LocalTree> {
+    if (this.given === undefined) return this.readFirst(known, signal);
     const { newest } = this;
     const read = await this.readPending(newest, known, signal);
-    const differs =
-      this.given === undefined || [...read].some(([path, now]) => isOther(newest.get(path), now));
+    const differs = [...read].some(([path, now]) => isOther(newest.get(path), now));
     this.newest = withChanges(newest, read);
-    if (this.given === undefined || differs) this.given = this.newest;
+    if (differs) this.given = this.newest;
     this.pending.clear();
     this.touched.clear();
+    return this.given;
+  }
+
+  /** As changes of what is known: of 20,000 files that are as they were no entry is made. */
+  private async readFirst(known: LocalTree, signal: AbortSignal): Promise<LocalTree> {
+    const { entries } = this.index;
+    const isKnown = sameAsIn(known);
+    const changes = new Map<string, LocalEntry | undefined>();
+    const turns = new Turns(signal);
+    for (const [path, now] of entries) {
+      if (isKnown(path, now)) continue;
+      changes.set(path, now.kind === 'file' ? await this.reader.read(path, now, [], signal) : now);
+      if (turns.isOver()) await turns.next();
+    }
+    for (const path of known.keys()) if (!entries.has(path)) changes.set(path, undefined);
+    this.newest = withChanges(known, changes);
+    this.given = this.newest;
     return this.given;
   }
 
@@ -58,7 +76,7 @@ export class LocalTreeKeeper {
     const read = new Map<string, LocalEntry | undefined>();
     const turns = new Turns(signal);
     const moved = byInode(before, this.gone());
-    for (const path of this.given === undefined ? this.index.entries.keys() : this.pending) {
+    for (const path of this.pending) {
       const now = this.index.entries.get(path);
       if (now === undefined) this.reader.forget(path);
       if (now?.kind !== 'file') {

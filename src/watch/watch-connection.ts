@@ -88,11 +88,12 @@ export class WatchConnection {
   }
 
   private async session(connection: EngineConnection, onReady: () => void): Promise<void> {
-    const { project, triggers, device, deps } = this.parts;
+    const { project, triggers, device, deps, store } = this.parts;
     const { engine } = connection;
     const { clock, holder } = deps;
     const app = project.settings.appName;
     await using lock = await lockApp({ engine, app, holder, clock, nonce: this.nonce }, deps.signal);
+    await store.forget();
     const end = new AbortController();
     const session = this.open(connection, lock, end);
     const watching = new WatchSession(session, triggers, (ready) => {

@@ -46,3 +46,27 @@ it('tells what keeps it from writing, and goes on', async () => {
   expect(failures).toEqual([new Error('full')]);
   expect((await lazy.load('c'))?.token).toBe('1');
 });
+
+it('keeps what it could not write, also when it reads anew what others wrote', async () => {
+  const store = {
+    load: () => Promise.resolve(deployment('0')),
+    save: () => Promise.reject(new Error('full')),
+  };
+  await using lazy = new LazyDeployments(store, new FakeClock(), () => undefined);
+  await lazy.save(deployment('1'));
+  await lazy.forget();
+  expect((await lazy.load('c'))?.token).toBe('1');
+});
+
+it('reads once, and again when others may have written', async () => {
+  const store = new MemoryDeployments();
+  await using lazy = new LazyDeployments(store, new FakeClock(), () => undefined);
+  await lazy.save(deployment('1'));
+  await lazy.forget();
+  const read = await lazy.load('c');
+  expect(read?.token).toBe('1');
+  await store.save(deployment('2'));
+  expect(await lazy.load('c')).toBe(read);
+  await lazy.forget();
+  expect((await lazy.load('c'))?.token).toBe('2');
+});

@@ -13,10 +13,22 @@ import {
 } from 'node:fs';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import { differingPaths } from '../../../src/sync/layered-tree.js';
+import { decodeDeployment, encodeDeployment } from '../../../src/sync/state/deployment-format.js';
+import { unknownDeployment } from '../../../src/sync/deployment.js';
+import type { LocalTree } from '../../../src/sync/tree.js';
 import type { OpenWatcher } from '../../../src/watch/watcher.js';
 import { FakeClock } from '../push/fake-clock.js';
 import { sameTree } from './same-tree.js';
 import { directories, never, WatchedFolder } from './watched-folder.js';
+
+/** As it is read again from the disk. */
+function stored(tree: LocalTree): LocalTree {
+  const deployment = { ...unknownDeployment('container', '/source', '/app'), tree };
+  const read = decodeDeployment(Buffer.concat(encodeDeployment({ deployment, since: undefined })));
+  if (read === undefined) throw new Error('a tree cannot be read again');
+  return read.deployment.tree;
+}
 
 describe('what LocalFolder holds', () => {
   it('is the whole folder at first', async () => {
@@ -44,6 +56,25 @@ describe('what LocalFolder holds', () => {
     expect(before.get('a.txt')).not.toEqual(after.get('a.txt'));
     expect(after.get('b.txt')).toBe(before.get('b.txt'));
     expect(after.get('c/d.txt')).toBe(before.get('c/d.txt'));
+  });
+
+  it('is what is known already when nothing differs from it, and else changes of it', async () => {
+    await using watched = await WatchedFolder.open({ 'a.txt': '1', 'b.txt': '1', 'c/d.txt': '1' });
+    symlinkSync('a.txt', watched.path('link'));
+    await watched.reopen();
+    const known = stored(await watched.tree());
+    await watched.reopen();
+    expect((await watched.folder.refresh(known, never())).tree).toBe(known);
+    watched.write('a.txt', 'other');
+    watched.write('c/new.txt', '1');
+    unlinkSync(watched.path('b.txt'));
+    unlinkSync(watched.path('link'));
+    symlinkSync('b.txt', watched.path('link'));
+    chmodSync(watched.path('c'), 0o700);
+    await watched.reopen();
+    const { tree } = await watched.folder.refresh(known, never());
+    expect(differingPaths(tree, known)).toEqual(['a.txt', 'b.txt', 'c', 'c/new.txt', 'link']);
+    expect(new Map(tree)).toEqual(new Map(await watched.walked()));
   });
 
   it('takes what is known from a file with the same stamp, without reading it', async () => {

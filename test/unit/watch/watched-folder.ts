@@ -21,6 +21,8 @@ export class WatchedFolder implements AsyncDisposable {
   private constructor(
     readonly source: string,
     readonly ignore: readonly string[],
+    private readonly openWatcher: OpenWatcher,
+    private readonly clock: Clock,
   ) {}
 
   folder!: LocalFolder;
@@ -38,14 +40,21 @@ export class WatchedFolder implements AsyncDisposable {
       clock?: Clock;
     } = {},
   ): Promise<WatchedFolder> {
-    const watched = new WatchedFolder(mkdtempSync(join(tmpdir(), 'rdt-watched-')), ignore);
+    const watched = new WatchedFolder(
+      mkdtempSync(join(tmpdir(), 'rdt-watched-')),
+      ignore,
+      openWatcher,
+      clock,
+    );
     for (const [path, content] of Object.entries(files)) watched.write(path, content);
-    const { source } = watched;
-    const platform = 'linux';
-    const rules = (): IgnoreRules => watched.rules();
-    const warn = (message: string): void => void watched.warnings.push(message);
-    watched.folder = await LocalFolder.open({ source, platform, clock, openWatcher, rules, warn }, never());
+    watched.folder = await watched.openFolder();
     return watched;
+  }
+
+  /** As another rdt, later. */
+  async reopen(): Promise<void> {
+    await this.folder[Symbol.asyncDispose]();
+    this.folder = await this.openFolder();
   }
 
   path(path: string): string {
@@ -90,6 +99,13 @@ export class WatchedFolder implements AsyncDisposable {
 
   makeFifo(path: string): void {
     execFileSync('mkfifo', [this.path(path)]);
+  }
+
+  private openFolder(): Promise<LocalFolder> {
+    const { source, clock, openWatcher } = this;
+    const rules = (): IgnoreRules => this.rules();
+    const warn = (message: string): void => void this.warnings.push(message);
+    return LocalFolder.open({ source, platform: 'linux', clock, openWatcher, rules, warn }, never());
   }
 
   private rules(): IgnoreRules {
