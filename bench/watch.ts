@@ -3,18 +3,13 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { processorSeconds, residentMegabytes } from '../test/testbed/process-use.js';
 import { LINK_PROFILES, VirtualDevice } from '../test/testbed/virtual-device.js';
 import { BenchProject, mergedFolder, POLITE } from './push-rig.js';
 import { median, percentile, table } from './statistics.js';
 import { namedIn } from './words.js';
 import { watchByCompose, watchByLivepush, watchByRdt, watchByRsync, type Watching } from './watch-peers.js';
-import {
-  ContainerEye,
-  DESTINATION,
-  type ExpectedBytes,
-  processorSeconds,
-  residentMegabytes,
-} from './watch-rig.js';
+import { ContainerEye, DESTINATION, type ExpectedBytes } from './watch-rig.js';
 
 type LinkName = 'none' | keyof typeof LINK_PROFILES;
 type Method = 'rdt' | 'rdt process' | 'rdt container' | 'rsync' | 'compose' | 'livepush';

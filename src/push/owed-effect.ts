@@ -1,6 +1,7 @@
 import type { OnChangeRule } from '../project/on-change.js';
 import { type Deployment, type DeploymentStore, unknownDeployment } from '../sync/deployment.js';
 import type { Container } from '../transport/engine.js';
+import { rulesOf } from './on-change.js';
 import type { PushJob } from './push-job.js';
 import type { PlannedSync } from './push-state.js';
 
@@ -11,11 +12,12 @@ import type { PlannedSync } from './push-state.js';
 export const owedBy = (rules: Iterable<OnChangeRule>): readonly string[] =>
   Array.from(rules, ({ run }) => run);
 
-/** The rules of the project that a deployment still owes. */
-export const owedRules = (
-  { settings }: PushJob,
-  deployment: Deployment | undefined,
-): readonly OnChangeRule[] => settings.onChange.filter(({ run }) => deployment?.owed?.includes(run) === true);
+/** The rules that a sync calls for, or an earlier one still owes, in the project's order. */
+export function dueRules(job: PushJob, { plan, local, deployed }: PlannedSync): readonly OnChangeRule[] {
+  const called = new Set(rulesOf(job, plan, local.tree));
+  const owed = deployed.remembered?.owed ?? [];
+  return job.settings.onChange.filter((rule) => called.has(rule) || owed.includes(rule.run));
+}
 
 /** An earlier push was cut off before the app knew what it had sent. */
 export const isOwing = ({ deployed }: Pick<PlannedSync, 'deployed'>): boolean =>

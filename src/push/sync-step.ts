@@ -6,7 +6,7 @@ import { isEmptyPlan } from '../sync/sync-plan.js';
 import type { Container } from '../transport/engine.js';
 import type { OnChangeRule } from '../project/on-change.js';
 import { rulesOf, runRules } from './on-change.js';
-import { isOwing, noteOwed, owedBy, owedRules } from './owed-effect.js';
+import { dueRules, isOwing, noteOwed, owedBy } from './owed-effect.js';
 import type { HeldDeps, PushDeps, PushJob } from './push-job.js';
 import { type PlannedSync, planPushSync, startScan } from './push-state.js';
 import { throttled } from './throttle.js';
@@ -33,10 +33,7 @@ export async function syncStep(
   refuseMassDeletion(job, planned);
   if (job.settings.afterSync.kind === 'process' && container.state.running)
     deps.restarter.prepare(container.id);
-  const due = new Set([
-    ...rulesOf(job, planned.plan, planned.local.tree),
-    ...owedRules(job, planned.deployed.remembered),
-  ]);
+  const due = new Set(dueRules(job, planned));
   try {
     const outcome = await commitRounds(job, deps, container, planned, { unobserved: false, due });
     if (outcome.kind === 'needs-rebuild') return outcome;

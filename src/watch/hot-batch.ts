@@ -1,7 +1,5 @@
 import type { OnChangeRule } from '../project/on-change.js';
-import { rulesOf } from '../push/on-change.js';
-import { isOwing, noteOwed, owedBy, owedRules } from '../push/owed-effect.js';
-import type { PushJob } from '../push/push-job.js';
+import { dueRules, isOwing, noteOwed, owedBy } from '../push/owed-effect.js';
 import type { PlannedSync } from '../push/push-state.js';
 import { throttled } from '../push/throttle.js';
 import { refuseMassDeletion, runRulesAndTakeEffect } from '../push/sync-step.js';
@@ -59,7 +57,7 @@ export class HotBatch {
   private async carryOut(container: Container, planned: PlannedSync): Promise<CommitOutcome> {
     const { session } = this;
     const job = session.job();
-    const due = this.dueRules(job, planned);
+    const due = dueRules(job, planned);
     try {
       const running = await this.runningFor(planned.plan, container);
       const outcome = await this.commit(running, planned, owedBy(due));
@@ -72,13 +70,6 @@ export class HotBatch {
       await noteOwed(job, session.store, container, owedBy(due));
       throw error;
     }
-  }
-
-  private dueRules(job: PushJob, { plan, local, deployed }: PlannedSync): readonly OnChangeRule[] {
-    const { onChange } = job.settings;
-    if (onChange.length === 0) return onChange;
-    const due = new Set([...rulesOf(job, plan, local.tree), ...owedRules(job, deployed.remembered)]);
-    return onChange.filter((rule) => due.has(rule));
   }
 
   private async plan(deployment: Deployment): Promise<PlannedSync> {

@@ -1,9 +1,10 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { processorSeconds, residentMegabytes } from '../testbed/process-use.js';
 import { VirtualDevice } from '../testbed/virtual-device.js';
 import { LOOP } from './pushed-app.js';
 import { WatchedApp } from './watched-app.js';
@@ -14,7 +15,6 @@ const FILES = {
 };
 /** `RDT_WATCH_BATCHES=10000` for a long run. */
 const BATCHES = Number(process.env['RDT_WATCH_BATCHES'] ?? 150);
-const CLOCK_TICKS_PER_SECOND = 100;
 
 let device: VirtualDevice;
 let other: VirtualDevice;
@@ -129,9 +129,9 @@ it(`keeps its memory over ${BATCHES} batches`, { timeout: 60_000 + BATCHES * 2_0
       await app.andThen('batch', () => app.write('saved.txt', `${batch} of ${count}`));
   };
   await save(Math.floor(BATCHES / 3));
-  const before = residentMegabytes(app);
+  const before = residentMegabytes(pidOf(app));
   await save(BATCHES);
-  expect(residentMegabytes(app) - before).toBeLessThan(25);
+  expect(residentMegabytes(pidOf(app)) - before).toBeLessThan(25);
 });
 
 it('needs hardly any processor while nothing happens', async () => {
@@ -140,22 +140,10 @@ it('needs hardly any processor while nothing happens', async () => {
   await app.watch();
   // What a start leaves to do, such as the collection of its garbage, is no idleness.
   await delay(8_000);
-  const before = processorSeconds(app);
+  const before = processorSeconds(pidOf(app));
   await delay(20_000);
   // Half a percent on a machine of its own; beside another test, the same work takes longer.
-  expect((processorSeconds(app) - before) / 20).toBeLessThan(0.01);
+  expect((processorSeconds(pidOf(app)) - before) / 20).toBeLessThan(0.01);
 });
 
-const ofProcess = (app: WatchedApp, file: string): string =>
-  readFileSync(`/proc/${app.process.child.pid ?? 0}/${file}`, 'utf8');
-
-const residentMegabytes = (app: WatchedApp): number =>
-  Number(/VmRSS:\s+(\d+) kB/.exec(ofProcess(app, 'status'))?.[1]) / 1024;
-
-/** utime and stime, the 14th and 15th field: proc(5). */
-function processorSeconds(app: WatchedApp): number {
-  const fields = ofProcess(app, 'stat')
-    .replace(/^.*\) /s, '')
-    .split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / CLOCK_TICKS_PER_SECOND;
-}
+const pidOf = (app: WatchedApp): number => app.process.child.pid ?? 0;
