@@ -7,7 +7,7 @@ export type ListStep =
   | { readonly kind: 'remove'; readonly index: number }
   | { readonly kind: 'add'; readonly wanted: YamlValue };
 
-/** Keeps as many entries as an order-preserving match can (longest common subsequence). A map with the same only key is the same entry. */
+/** Keeps as many entries as an order-preserving match can (longest common subsequence). A map with the same only key is the same entry, and so is that key alone. */
 export function alignLists(before: readonly YamlValue[], after: readonly YamlValue[]): ListStep[] {
   const length = commonLengths(before, after);
   const steps: ListStep[] = [];
@@ -49,7 +49,9 @@ function isSameEntry(a: YamlValue, b: YamlValue): boolean {
   return keyOfA !== undefined && keyOfA === keyOfB;
 }
 
+/** A name alone is the key of an entry that has no value yet. */
 function onlyKey(value: YamlValue): string | undefined {
+  if (typeof value === 'string') return value;
   const keys = isMap(value) ? Object.keys(value) : [];
   return keys.length === 1 ? keys[0] : undefined;
 }

@@ -1,6 +1,17 @@
-import { type Document, isNode, type Node, parseDocument } from 'yaml';
+import {
+  type Document,
+  isMap as isMapNode,
+  isNode,
+  isSeq,
+  type Node,
+  parseDocument,
+  type YAMLMap,
+  type YAMLSeq,
+} from 'yaml';
 import { sameValue } from '../same-value.js';
-import { isMap, type YamlMap, type YamlValue } from '../yaml-value.js';
+import { isList, isMap, type YamlMap, type YamlValue } from '../yaml-value.js';
+import { alignLists } from './align-lists.js';
+import { keyText } from './locate-problems.js';
 import { NotSpliceable } from './not-spliceable.js';
 import { parseYaml } from './parse-yaml.js';
 import { plainData } from './render-yaml.js';
@@ -41,33 +52,44 @@ function redrawn(text: string, before: YamlValue, after: YamlValue): string | un
   if (document.errors.length > 0) return undefined;
   if (!isMap(before) || !isMap(after)) return undefined;
   try {
-    for (const [path, value] of changedPaths(before, after))
-      document.setIn(path, replacement(document, path, value));
+    if (!isMapNode(document.contents)) return undefined;
+    adaptedMap(document, document.contents, before, after);
     return document.toString({ lineWidth: 0 }).replace(/\n/g, lineBreakOf(text));
   } catch {
-    // The package throws plain errors here, for an alias whose anchor went with a replaced value, and for one on the way to a value.
+    // The package throws plain errors here, for an alias whose anchor went with a replaced value.
     return undefined;
   }
 }
 
-/** Comments hang on the nodes of the model: those of the old value go over to the new one. */
-function replacement(document: Document, path: readonly string[], value: YamlValue): Node {
-  const old: unknown = document.getIn(path, true);
-  const node = document.createNode(plainData(value));
-  if (isNode(old)) Object.assign(node, { comment: old.comment, commentBefore: old.commentBefore });
+/** The node that means `before`, made to mean `after`. Comments hang on nodes: those stay that can, and else their comments go over. */
+function adapted<T>(document: Document, node: T, before: YamlValue, after: YamlValue): T | Node {
+  if (sameValue(before, after)) return node;
+  if (isMapNode(node) && isMap(before) && isMap(after)) return adaptedMap(document, node, before, after);
+  if (isSeq(node) && isList(before) && isList(after)) return adaptedList(document, node, before, after);
+  const fresh = document.createNode(plainData(after));
+  if (isNode(node)) Object.assign(fresh, { comment: node.comment, commentBefore: node.commentBefore });
+  return fresh;
+}
+
+function adaptedMap(document: Document, node: YAMLMap, before: YamlMap, after: YamlMap): YAMLMap {
+  for (const [key, wanted] of Object.entries(after)) {
+    const pair = node.items.find((item) => keyText(item) === key);
+    if (pair === undefined) node.add(document.createPair(key, plainData(wanted)));
+    else pair.value = adapted(document, pair.value, before[key] ?? null, wanted);
+  }
   return node;
 }
 
-function changedPaths(
-  before: YamlMap,
-  after: YamlMap,
-  path: readonly string[] = [],
-): [string[], YamlValue][] {
-  return Object.entries(after).flatMap(([key, wanted]): [string[], YamlValue][] => {
-    const old = before[key] ?? null;
-    if (sameValue(old, wanted)) return [];
-    return isMap(old) && isMap(wanted)
-      ? changedPaths(old, wanted, [...path, key])
-      : [[[...path, key], wanted]];
+function adaptedList(
+  document: Document,
+  node: YAMLSeq,
+  before: readonly YamlValue[],
+  after: readonly YamlValue[],
+): YAMLSeq {
+  node.items = alignLists(before, after).flatMap((step) => {
+    if (step.kind === 'remove') return [];
+    if (step.kind === 'add') return [document.createNode(plainData(step.wanted))];
+    return [adapted(document, node.items[step.index], before[step.index] ?? null, step.wanted)];
   });
+  return node;
 }

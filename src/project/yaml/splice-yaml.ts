@@ -82,8 +82,15 @@ class Splicer {
       at = this.#lineAfterEntry(node, step.index);
       const old = before[step.index] ?? null;
       if (step.kind === 'remove') this.#removeEntry(node, step.index);
-      else if (!sameValue(old, step.wanted)) this.change(node.items[step.index], old, step.wanted);
+      else if (!sameValue(old, step.wanted)) this.#changeEntry(node.items[step.index], old, step.wanted);
     }
+  }
+
+  /** A name alone that is to have a value gets it behind it. */
+  #changeEntry(node: unknown, old: YamlValue, wanted: YamlValue): void {
+    const value = typeof old === 'string' && isMap(wanted) ? wanted[old] : undefined;
+    if (value === undefined || !isScalar(node)) this.change(node, old, wanted);
+    else this.edits.push({ start: endOf(node), end: endOf(node), text: `: ${inlineText(value, undefined)}` });
   }
 
   #changeValue(pair: Pair, old: YamlValue, wanted: YamlValue): void {

@@ -164,6 +164,37 @@ describe('a change', () => {
     expect(result).toContain('# c');
   });
 
+  it.each([
+    [
+      'a list in brackets',
+      `[\n    # the image\n    {Dockerfile: ${H2}}, # trailing\n    # mine\n    package.json ]`,
+    ],
+    [
+      'an entry in braces',
+      `\n    - {Dockerfile: ${H2}} # trailing\n    # the image\n    - package.json # mine`,
+    ],
+  ])('of a hash in %s keeps the comments', (_where, list) => {
+    const text = `local_resinos:\n  app-name: myapp\n  build-triggers: ${list}\n# end\n`;
+    const result = edited(text, changes()) ?? '';
+    expect(dataOf(result)).toEqual(applyChanges(dataOf(text), 'local_resinos', changes()));
+    for (const comment of ['# the image', '# trailing', '# mine', '# end']) expect(result).toContain(comment);
+  });
+
+  it('gives a name alone its hash, with its comment', () => {
+    const text =
+      'local_resinos:\n  app-name: myapp\n  build-triggers:\n    - Dockerfile  # mine\n    - "package.json"\n';
+    expect(edited(text, changes())).toBe(
+      `local_resinos:\n  app-name: myapp\n  build-triggers:\n    - Dockerfile: "${H1}"  # mine\n    - "package.json": ${H2}\n`,
+    );
+  });
+
+  it('of a list in brackets keeps the comments of the entries that stay', () => {
+    const text = 'ignore: [a, # why a\n  b, # why b\n  c ] # end\nlocal_resinos: {app-name: myapp}\n';
+    const result = edited(text, changes({ hashes: {}, top: { ignore: ['a', 'c', 'd'] } })) ?? '';
+    expect(dataOf(result)).toMatchObject({ ignore: ['a', 'c', 'd'] });
+    for (const comment of ['# why a', '# end']) expect(result).toContain(comment);
+  });
+
   it('is refused when another value would change along with it', () => {
     expect(
       edited('mine: &x old\nlocal_resinos:\n  app-name: *x\n  build-triggers: []\n', changes({ hashes: {} })),
@@ -175,8 +206,10 @@ describe('a change', () => {
 });
 
 describe('a text with aliases', () => {
-  it('is refused where the section itself is one', () => {
-    expect(edited(`shared: &app\n  app-name: x\nlocal_resinos: *app\n`, changes())).toBeUndefined();
+  it('gets a section of its own where the section was one', () => {
+    expect(edited('shared: &app\n  mine: x\nlocal_resinos: *app\n', changes({ hashes: {} }))).toBe(
+      'shared: &app\n  mine: x\nlocal_resinos:\n  mine: x\n  app-name: myapp\n  build-triggers: []\n',
+    );
   });
 
   it('may hold values that contain themselves', () => {
