@@ -159,3 +159,55 @@ describe('a destination', () => {
     expect(await app.leftovers()).toEqual([]);
   });
 });
+
+describe('the container', () => {
+  const settingsOf = async (app: PushedApp): Promise<Record<string, unknown>> => ({
+    ...(JSON.parse(await app.inspect('{{json .HostConfig}}')) as Record<string, unknown>),
+    Tty: JSON.parse(await app.inspect('{{json .Config.Tty}}')) as unknown,
+  });
+
+  it('is as the original made it where the project file asks for nothing', async () => {
+    using app = new PushedApp(device, 'plain');
+    await app.push();
+    expect(await settingsOf(app)).toMatchObject({
+      Privileged: true,
+      NetworkMode: 'host',
+      RestartPolicy: { Name: 'always' },
+      Binds: [
+        '/mnt/data/resin-data/plain:/data',
+        '/lib/modules:/lib/modules',
+        '/lib/firmware:/lib/firmware',
+        '/run/dbus:/host/run/dbus',
+      ],
+      Tty: true,
+    });
+  });
+
+  it('has the ports, devices and rights that the project file gives it', async () => {
+    using app = new PushedApp(device, 'asked', {
+      Dockerfile: 'FROM busybox\nWORKDIR /usr/src/app\nCOPY . .\nCMD ["httpd", "-f", "-p", "80"]\n',
+      page: 'hello from port 80\n',
+      '.resin-sync.yml': [
+        'local_resinos:',
+        '  app-name: asked',
+        "  ports: ['8080:80', '127.0.0.1:8081:81/udp']",
+        "  devices: ['/dev/null:/dev/nothing:r']",
+        '  privileged: false',
+        '',
+      ].join('\n'),
+    });
+    await app.push();
+    expect(await settingsOf(app)).toMatchObject({
+      Privileged: false,
+      NetworkMode: 'bridge',
+      PortBindings: {
+        '80/tcp': [{ HostIp: '', HostPort: '8080' }],
+        '81/udp': [{ HostIp: '127.0.0.1', HostPort: '8081' }],
+      },
+      Devices: [{ PathOnHost: '/dev/null', PathInContainer: '/dev/nothing', CgroupPermissions: 'r' }],
+    });
+    const page = await fetch(`http://${device.address}:8080/page`);
+    expect(await page.text()).toBe('hello from port 80\n');
+    expect(await app.exec('cat', '/dev/nothing')).toBe('');
+  });
+});
