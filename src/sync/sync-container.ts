@@ -17,7 +17,7 @@ import { differingPaths, withChanges } from './layered-tree.js';
 import { ownerOf } from './owner.js';
 import type { SyncPlan } from './sync-plan.js';
 import { type LocalEntry, type LocalTree, type Tree, type TreeEntry, unknownEntry } from './tree.js';
-import { verifyContainer } from './verify.js';
+import { canBeAskedFor, verifyContainer } from './verify.js';
 
 /** One folder on the laptop, one folder in a container. */
 export interface SyncTarget {
@@ -75,18 +75,19 @@ export async function readDeployed(
   }
   const foreignToken = token === undefined || token === DIRTY ? undefined : token;
   const canAsk = container.state.running && !container.state.restarting && remembered?.hasShell !== false;
+  const begun = remembered?.begun ?? [];
+  const others = begun.map(({ path }) => path);
   const asking = canAsk
-    ? verifyContainer(engine, container.id, destination, source, scanning, signal)
+    ? verifyContainer(engine, container.id, destination, source, scanning, others, signal)
     : undefined;
   // Awaited below, when the scan has not failed.
   asking?.catch(() => undefined);
   const local = await scanning;
   const found = await asking;
-  const begun = (remembered?.begun ?? []).map(({ path, kind }): [string, TreeEntry] => [
-    path,
-    unknownEntry(kind),
-  ]);
-  const sent = new Map<string, TreeEntry>([...left, ...begun, ...(remembered?.tree ?? [])]);
+  const doubtful = begun
+    .filter(({ path }) => found === undefined || !canBeAskedFor(path))
+    .map(({ path, kind }): [string, TreeEntry] => [path, unknownEntry(kind)]);
+  const sent = new Map<string, TreeEntry>([...left, ...doubtful, ...(remembered?.tree ?? [])]);
   const vanished = entriesNotIn(sent, local);
   const tree = new Map<string, TreeEntry>([...(found ?? []), ...vanished]);
   return { tree, knowledge: found === undefined ? 'none' : 'verified', remembered, foreignToken };

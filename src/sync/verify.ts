@@ -16,9 +16,9 @@ const STAT_LINE =
   /^s (?<mode>[0-9a-f]+) (?<seconds>-?\d+) [-\d]+ [:\d]+(?:\.(?<nanoseconds>\d{9}))?(?: [-+]\d{4})? \.\/(?<path>.*)$/;
 
 /**
- * What the container holds at the paths of a tree, by asking the container itself: paths that differ in no way the sync knows
- * are there with an equal entry. Names that the container's tools would print escaped are not asked for and so
- * count as missing: sending them again is cheaper than a doubt. Undefined when the container has no shell to ask, or has ended.
+ * What the container holds at the paths of a tree and at some others, by asking the container itself: paths that differ in no way the
+ * sync knows are there with an equal entry. Names that cannot be asked for count as missing: sending them again is cheaper than a
+ * doubt. Undefined when the container has no shell to ask, or has ended.
  */
 export async function verifyContainer(
   engine: Engine,
@@ -26,17 +26,22 @@ export async function verifyContainer(
   destination: string,
   source: string,
   scanning: Promise<LocalTree>,
+  others: readonly string[],
   signal: AbortSignal,
 ): Promise<Tree | undefined> {
-  const input = Readable.from(pathsOf(scanning));
+  const input = Readable.from(pathsOf(scanning, others));
   const asking = listing(engine, container, destination, input, signal);
   const [tree, output] = await Promise.all([scanning, asking]);
   if (output === undefined) return undefined;
-  return sameLargeFiles(parseListing(output, tree), source, tree, signal);
+  return sameLargeFiles(parseListing(output, tree, new Set(others)), source, tree, signal);
 }
 
-async function* pathsOf(scanning: Promise<LocalTree>): AsyncGenerator<Buffer> {
-  const paths = [...(await scanning).keys()].filter((path) => !/[\n\\]/.test(path));
+/** False for names that the container's tools would print escaped. */
+export const canBeAskedFor = (path: string): boolean => !/[\n\\]/.test(path);
+
+async function* pathsOf(scanning: Promise<LocalTree>, others: readonly string[]): AsyncGenerator<Buffer> {
+  const tree = await scanning;
+  const paths = [...tree.keys(), ...others.filter((path) => !tree.has(path))].filter(canBeAskedFor);
   yield Buffer.from(paths.map((path) => `./${path}\0`).join(''));
 }
 
@@ -74,7 +79,11 @@ async function sameLargeFiles(
 }
 
 /** Exported for its test: reads the output of `LIST_SCRIPT`. */
-export function parseListing(output: string, local: LocalTree): Tree {
+export function parseListing(
+  output: string,
+  local: LocalTree,
+  others: ReadonlySet<string> = new Set(),
+): Tree {
   const stats = new Map<string, Stat>();
   const hashes = new Map<string, string>();
   const targets = linkTargets(output);
@@ -89,7 +98,7 @@ export function parseListing(output: string, local: LocalTree): Tree {
   const tree = new Map<string, TreeEntry>();
   for (const [path, stat] of stats) {
     // The target of a link may look like lines of the listing, and what is in it but not here would be deleted there.
-    if (!local.has(path)) continue;
+    if (!local.has(path) && !others.has(path)) continue;
     const entry = entryOf(stat, hashes.get(path), targets.get(path), local.get(path));
     if (entry !== undefined) tree.set(path, entry);
   }
