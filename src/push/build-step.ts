@@ -2,16 +2,17 @@ import { posix } from 'node:path';
 import { buildImage } from '../build/build-image.js';
 import { readToken } from '../sync/sync-container.js';
 import { type Tree, unknownEntry } from '../sync/tree.js';
-import type { Container, ContainerSpec, Engine, Image } from '../transport/engine.js';
+import type { Container, ContainerSpec, Engine } from '../transport/engine.js';
 import { imageNamed } from './container-named.js';
 import { containerSpec } from './container-spec.js';
-import { APP_LABEL, labelsOf } from './labels.js';
+import { labelsOf } from './labels.js';
 import { installSupervisor, type Supervision, superviseImage, supervised } from './process-supervisor.js';
 import type { HeldDeps, PushDeps, PushJob } from './push-job.js';
 import { planPushSync, type RemoteState, startScan } from './push-state.js';
 import { replaceContainer } from './replace-container.js';
 import { SETTLE_MS } from './watch-start.js';
 import { rollBack, undoneAfter } from './roll-back.js';
+import { removeSuperseded } from './superseded-image.js';
 import { commitRounds } from './sync-step.js';
 import { removeDiscarded } from './unfinished-push.js';
 
@@ -24,12 +25,15 @@ const UNDO_MS = 30_000;
  * @throws BuildError, or RdtError with exit code 6; either way the old container runs as before.
  */
 export async function buildStep(job: PushJob, deps: HeldDeps, remote: RemoteState): Promise<Container> {
+  const { engine, lost } = deps;
+  const { appName } = job.settings;
   const container = await buildAndReplace(job, deps, remote);
-  const [images] = await Promise.all([
-    deps.engine.listImages(`${APP_LABEL}=${job.settings.appName}`, deps.lost),
-    removeDiscarded(deps, job.settings.appName),
+  const old = new Set([remote.container?.imageId, remote.image?.id]);
+  old.delete(container.imageId);
+  await Promise.all([
+    removeDiscarded(deps, appName),
+    ...Array.from(old, (id) => id && removeSuperseded(engine, appName, id, lost)),
   ]);
-  await removeSuperseded(deps, container, images);
   return container;
 }
 
@@ -144,15 +148,6 @@ async function reconcile(
   return planned.plan.uploads.some((path) => context.has(path));
 }
 
-/** The app's older images, and whatever else of ours no container uses. */
-async function removeSuperseded(
-  { engine, lost }: HeldDeps,
-  { imageId }: Container,
-  images: readonly Image[],
-): Promise<void> {
-  for (const { id } of images) if (id !== imageId) await engine.removeImage(id, lost);
-}
-
 async function undo(
   { settings }: PushJob,
   { engine, lost, emit }: HeldDeps,
@@ -176,5 +171,5 @@ async function giveTagBack(
   const named = await engine.inspectImage(imageNamed(app), signal);
   if (oldId === undefined || named === undefined || named.id === oldId) return;
   await engine.tagImage(oldId, app, 'latest', signal);
-  await engine.removeImage(named.id, signal);
+  await removeSuperseded(engine, app, named.id, signal);
 }

@@ -3,6 +3,7 @@ import { EngineError } from '../transport/engine-error.js';
 import { containerNamed } from './container-named.js';
 import { APP_LABEL, isDiscarded, nextName, previousName } from './labels.js';
 import type { HeldDeps } from './push-job.js';
+import { removeSuperseded } from './superseded-image.js';
 import { rollBack } from './roll-back.js';
 
 /** True while a push replaces the app's container, and ever after when that push was killed. */
@@ -34,12 +35,14 @@ export async function takeBackUnfinished(deps: HeldDeps, app: string): Promise<v
   await rollBack({ engine, app, previous: state && { ...previous, state }, signal: lost });
 }
 
-/** Engines of the devices' days often could not remove a container at once: "device or resource busy". The next push tries again. */
+/** With their images. Engines of the devices' days often could not remove a container at once: "device or resource busy". The next push tries again. */
 export async function removeDiscarded({ engine, emit, lost }: HeldDeps, app: string): Promise<void> {
   const containers = await containersOf(engine, app, lost);
   for (const { id, name } of containers.filter((container) => isDiscarded(container.name, app))) {
     try {
+      const container = await engine.inspectContainer(id, lost);
       await engine.removeContainer(id, { removeAnonymousVolumes: true }, lost);
+      if (container !== undefined) await removeSuperseded(engine, app, container.imageId, lost);
     } catch (error) {
       if (!(error instanceof EngineError)) throw error;
       emit({ type: 'warning', message: `the old container ${name} could not be removed: ${error.message}` });

@@ -68,7 +68,6 @@ export interface Engine extends AsyncDisposable {
   logEntries(ref: string, options: LogOptions, signal?: AbortSignal): Promise<LogEntries>;
 
   tagImage(ref: string, repository: string, tag: string, signal?: AbortSignal): Promise<void>;
-  listImages(label: string, signal?: AbortSignal): Promise<Image[]>;
   /**
    * Never forces: an image that a container uses, or that is named by id and has more tags, stays and the answer is false. Named by one of
    * several tags it loses that tag. Also false when it is gone.

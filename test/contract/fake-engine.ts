@@ -233,11 +233,6 @@ export class FakeEngine extends FakeDevice implements Engine {
     image.tags.push(name);
   }
 
-  async listImages(label: string, signal?: AbortSignal): Promise<Image[]> {
-    await this.enter('listImages', [label], signal);
-    return [...this.images.values()].filter((image) => hasLabel(image.labels, label)).map(toImage);
-  }
-
   async removeImage(ref: string, signal?: AbortSignal): Promise<boolean> {
     await this.enter('removeImage', [ref], signal);
     const image = this.findImage(ref);

@@ -152,4 +152,23 @@ describe('what rdt did not make is never touched', () => {
     await app.push();
     expect((await everything()).filter((line) => !/^(tidy|<none>) /.test(line))).toEqual(bystanders);
   });
+
+  it('images that people have made of its own, with a name or without one, and its own under other tags', async () => {
+    using app = new PushedApp(device, 'parent', HELLO);
+    await app.push();
+    const { image } = await app.state();
+    await app.docker('tag', 'parent', 'parent:good');
+    const made = [
+      image,
+      await app.docker('commit', 'parent'),
+      await app.docker('commit', 'parent', 'snapshot'),
+      await app.docker('commit', 'parent', 'parent:snapshot'),
+    ];
+    app.write('Dockerfile', `${HELLO['Dockerfile'] ?? ''}LABEL again=yes\n`);
+    await app.push();
+    expect((await app.state()).image).not.toBe(image);
+    const there = (await app.docker('images', '--all', '--no-trunc', '--quiet')).split('\n');
+    expect(there).toEqual(expect.arrayContaining(made));
+    expect(await app.docker('inspect', '--format', '{{.Id}}', 'parent:good')).toBe(image);
+  });
 });

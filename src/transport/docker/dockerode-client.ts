@@ -1,9 +1,7 @@
 import Docker from 'dockerode';
 import { EngineError } from '../engine-error.js';
-import type { ContainerSpec, Image } from '../engine.js';
-import { AnswerFields } from './answer-fields.js';
+import type { ContainerSpec } from '../engine.js';
 import { DockerodeModem } from './dockerode-modem.js';
-import { toImage } from './engine-answers.js';
 import type { EngineHttp } from './engine-http.js';
 
 type Signal = AbortSignal | undefined;
@@ -43,11 +41,6 @@ export class DockerodeClient {
 
   async tagImage(ref: string, repository: string, tag: string, signal: Signal): Promise<void> {
     await this.docker.getImage(ref).tag({ repo: repository, tag, ...abortable(signal) });
-  }
-
-  async listImages(label: string, signal: Signal): Promise<Image[]> {
-    const images = await this.docker.listImages({ filters: { label: [label] }, ...abortable(signal) });
-    return images.map((image) => toImage(AnswerFields.of(image)));
   }
 
   removeImage(ref: string, signal: Signal): Promise<boolean> {

@@ -112,11 +112,11 @@ export const toCaughtSignals = (answer: AnswerFields, pid: number): ReadonlySet<
 
 const UNTAGGED = '<none>:<none>';
 
-/** `GET /images/{name}/json`, whose labels lie in its config, and an item of `GET /images/json`, which has them on top. */
+/** `GET /images/{name}/json` */
 export const toImage = (answer: AnswerFields): Image => ({
   id: answer.text('Id'),
   tags: answer.texts('RepoTags').filter((tag) => tag !== UNTAGGED),
-  labels: { ...answer.fields('Config').map('Labels'), ...answer.map('Labels') },
+  labels: answer.fields('Config').map('Labels'),
 });
 
 /** `GET /images/{name}/json` */

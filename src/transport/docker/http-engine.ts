@@ -8,7 +8,6 @@ import type {
   EngineInfo,
   ExecOptions,
   ExecSession,
-  Image,
   ImageDetails,
   LogEntries,
   LogOptions,
@@ -210,10 +209,6 @@ export class HttpEngine implements Engine {
 
   async tagImage(ref: string, repository: string, tag: string, signal?: AbortSignal): Promise<void> {
     await (await this.client()).tagImage(ref, repository, tag, signal);
-  }
-
-  async listImages(label: string, signal?: AbortSignal): Promise<Image[]> {
-    return (await this.client()).listImages(label, signal);
   }
 
   async removeImage(ref: string, signal?: AbortSignal): Promise<boolean> {
