@@ -157,8 +157,6 @@ export function unreadable(source: string, path: string, cause: unknown): RdtErr
   });
 }
 
-/** Windows knows no permission bits: folders are 0755 and files 0644 there. */
-function modeOf(stats: Stats, { platform }: ListOptions): number {
-  if (platform !== 'win32') return stats.mode & 0o7777;
-  return stats.isDirectory() ? 0o755 : 0o644;
-}
+/** Windows knows no permission bits: all is 0755 there, as in the context of a build, so that a build and a sync give the same. */
+const modeOf = (stats: Stats, { platform }: ListOptions): number =>
+  platform === 'win32' ? 0o755 : stats.mode & 0o7777;

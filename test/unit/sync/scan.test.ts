@@ -4,6 +4,9 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { rulesOfSource } from '../../../src/sync/local-state.js';
 import { hashTree, listTree, type ScanOptions } from '../../../src/sync/scan.js';
+import { parseDockerIgnore } from '../../../src/build/docker-ignore.js';
+import { listContextFiles } from '../../../src/build/context/list-context-files.js';
+import { modeAt } from '../../../src/sync/entry-columns.js';
 import { FileDeploymentStore } from '../../../src/sync/state/file-deployment-store.js';
 import type { LocalTree } from '../../../src/sync/tree.js';
 import { RandomFolder, randomFrom } from '../../e2e/random-folder.js';
@@ -67,4 +70,15 @@ it('finds one of many that came, went and changed among others', async () => {
   expect(tree.size).toBe(1_451);
   expect(tree.get('f1400')).toMatchObject({ sizeBytes: 5 });
   expect(essence(tree)).toEqual(essence(await hashTree(await listTree(options()), NOTHING, options())));
+});
+
+it('gives what comes from Windows the modes that a build gives it', async () => {
+  mkdirSync(join(source, 'bin'), { mode: 0o700 });
+  writeFileSync(join(source, 'bin/run.sh'), '', { mode: 0o600 });
+  const platform = 'win32';
+  const listed = await listTree({ ...options(), platform });
+  const ignore = parseDockerIgnore({ name: '.dockerignore', text: '', always: [] });
+  const built = await listContextFiles({ source, ignore, platform }, () => undefined);
+  const modes = listed.paths.map((path, at) => [path, modeAt(listed.numbers, at)]);
+  expect(modes).toEqual(built.map(({ path, mode }) => [path, mode]));
 });
