@@ -32,6 +32,7 @@ export class HotBatch {
   private scannedMs = 0;
   private packedMs = 0;
   private sentMs = 0;
+  private report = (): void => undefined;
 
   constructor(
     private readonly session: Session,
@@ -49,6 +50,9 @@ export class HotBatch {
     refuseMassDeletion(session.job(), planned);
     const outcome = await session.monitor.quietly(() => this.carryOut(container, planned));
     if (outcome.kind === 'needs-rebuild') return { kind: 'doubtful' };
+    // Before it is told: whatever happens to the container from then on is not our doing.
+    await session.monitor.look(container.id);
+    this.report();
     session.folder.confirm();
     const now = await session.store.load(container.id);
     return now === undefined ? { kind: 'doubtful' } : { kind: 'in-step', deployment: now };
@@ -143,8 +147,11 @@ export class HotBatch {
     log?.hurry();
     const effectMs = this.now();
     memory.settle();
-    session.emit({ type: 'batch', batch: this.summary(plan, committed, effect) });
-    void this.tellTiming(effectMs, firstLine);
+    const batch = this.summary(plan, committed, effect);
+    this.report = () => {
+      session.emit({ type: 'batch', batch });
+      void this.tellTiming(effectMs, firstLine);
+    };
   }
 
   private summary(

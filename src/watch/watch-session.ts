@@ -82,10 +82,9 @@ export class WatchSession {
       if (verdict !== 'nothing') return verdict === 'build' ? 'doubtful' : verdict;
       const container = monitor.container ?? (await monitor.look());
       if (container?.id !== holds.containerId) return 'doubtful';
+      this.toldExit = undefined;
       const outcome = await batch.run(container, holds);
       if (outcome.kind === 'doubtful') return outcome.kind;
-      this.toldExit = undefined;
-      await monitor.look(container.id);
       // The build is still broken, and what was changed may be what mends it.
       return memory.failedBuild !== undefined && outcome.deployment !== holds ? 'doubtful' : outcome;
     } catch (error) {

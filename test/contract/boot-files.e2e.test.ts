@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { RemoteBootFiles } from '../../src/image/remote/remote-boot-files.js';
 import { openSsh } from '../../src/transport/ssh/open-ssh.js';
 import type { SshConnection } from '../../src/transport/ssh/ssh-connection.js';
@@ -14,6 +14,10 @@ let ssh: SshConnection;
 
 beforeAll(async () => {
   device = await VirtualDevice.up({ name: 'configure-contract', announce: false });
+});
+afterAll(() => device.down());
+
+beforeEach(async () => {
   ssh = await openSsh(
     { name: device.hostname, address: device.address, port: device.sshPort },
     {
@@ -24,10 +28,7 @@ beforeAll(async () => {
     },
   );
 });
-afterAll(async () => {
-  await ssh[Symbol.asyncDispose]();
-  await device.down();
-});
+afterEach(() => ssh[Symbol.asyncDispose]());
 
 async function freshFiles(): Promise<RemoteBootFiles> {
   await device.run(['sh', '-c', FRESH]);

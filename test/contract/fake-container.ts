@@ -54,6 +54,7 @@ export class FakeContainer {
     readonly spec: ContainerSpec,
     readonly image: FakeImage,
     private readonly program: FakeProgram,
+    /** RFC 3339 to the nanosecond. */
     private readonly now: () => string,
   ) {
     this.files = image.files.copy();
@@ -97,7 +98,7 @@ export class FakeContainer {
     return new Promise((resolve) => this.exitWaiters.add(resolve));
   }
 
-  log(to: LogLine['to'], text: string, time = this.now().replace('Z', '000000Z')): void {
+  log(to: LogLine['to'], text: string, time = this.now()): void {
     for (const part of text.split(/(?<=\n)/)) {
       const line = { to, text: part, time };
       this.logLines.push(line);

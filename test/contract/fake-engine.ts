@@ -37,6 +37,7 @@ const SIGNAL_NUMBERS: Readonly<Record<string, number>> = {
  */
 export class FakeEngine extends FakeDevice implements Engine {
   readonly description = FAKE_DESCRIPTION;
+  private timestamps = 0;
 
   async ping(signal?: AbortSignal): Promise<void> {
     await this.enter('ping', [], signal);
@@ -159,10 +160,7 @@ export class FakeEngine extends FakeDevice implements Engine {
     if (this.isTaken(name))
       throw new EngineError(409, `Conflict. The container name "/${name}" is already in use.`);
     const id = randomUUID().replaceAll('-', '');
-    this.containers.set(
-      id,
-      new FakeContainer(id, name, spec, image, this.program, () => this.now().toISOString()),
-    );
+    this.containers.set(id, new FakeContainer(id, name, spec, image, this.program, () => this.timestamp()));
     return id;
   }
 
@@ -274,6 +272,14 @@ export class FakeEngine extends FakeDevice implements Engine {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const container of this.containers.values()) await container.kill(9, { final: true });
+  }
+
+  /** No two are the same, as with a real engine's nanoseconds. */
+  private timestamp(): string {
+    this.timestamps += 1;
+    return this.now()
+      .toISOString()
+      .replace('Z', `${String(this.timestamps).padStart(6, '0')}Z`);
   }
 }
 

@@ -15,7 +15,9 @@ for name in * .[!.]*; do
   elif [ -d "$name" ]; then printf 'directory 0 %s\\n' "$name"
   fi
 done`;
-/** The copy keeps mode and owner. A connection that ends early looks like the end of the file, hence the count in \`$2\`. */
+/** Only this file system, where `sync` can do that: all else that the device has to write takes seconds, or minutes. */
+const SYNC = 'sync -f "$folder" 2>/dev/null || sync';
+/** The copy keeps mode and owner. A connection that ends early looks like the end of the file, hence the count in `$2`. */
 const REPLACE = `set -e
 folder=\${1%/*}
 [ -d "$folder" ] || mkdir -p "$folder"
@@ -24,10 +26,10 @@ trap 'rm -f "$new"' EXIT
 if [ -f "$1" ]; then cp -p "$1" "$new"; fi
 cat >"$new"
 [ "$(wc -c <"$new")" -eq "$2" ] || exit ${INCOMPLETE}
-sync
+${SYNC}
 mv -f "$new" "$1"
-sync`;
-const REMOVE = `rm -f "$1" && sync`;
+${SYNC}`;
+const REMOVE = `folder=\${1%/*}; rm -f "$1" && { ${SYNC}; }`;
 
 /** The boot partition of a running device, as it is mounted there. Changes by a synced copy that is renamed over the old file. */
 export class RemoteBootFiles implements BootFiles {

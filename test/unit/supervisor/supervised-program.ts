@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createInterface, type Interface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { errorCode } from '../../../src/system-error.js';
 
 /** One way to run one of the committed programs on this machine. */
 export interface Machine {
@@ -129,7 +130,7 @@ export class SupervisedProgram implements AsyncDisposable {
     return code ?? (signal === 'SIGKILL' ? 137 : 128);
   }
 
-  /** What is left is killed, from the leaves on. */
+  /** What is left is killed. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.child.exitCode === null && this.child.signalCode === null) killTree(this.child.pid ?? 0);
     await this.ended;
@@ -153,9 +154,20 @@ export function statusOf(pid: number): { state: string; parent: number } | undef
   }
 }
 
+/** Stops everyone from the root on before it kills from the leaves on: nothing is forked, or started again, meanwhile. */
 function killTree(pid: number): void {
+  send(pid, 'SIGSTOP');
+  while (/[^TZX]/.test(statusOf(pid)?.state ?? 'X')) continue;
   for (const child of childrenOf(pid)) killTree(child);
-  if (statusOf(pid) !== undefined) process.kill(pid, 'SIGKILL');
+  send(pid, 'SIGKILL');
+}
+
+function send(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if (errorCode(error) !== 'ESRCH') throw error;
+  }
 }
 
 const quoted = (command: readonly string[]): string =>

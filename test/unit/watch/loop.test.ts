@@ -89,6 +89,17 @@ describe('a watched app', () => {
     expect(loop.engine.container('app').running).toBe(true);
   });
 
+  it('is known to have been restarted by somebody, although a save without changes follows at once', async () => {
+    await using loop = new WatchedLoop();
+    await loop.begin();
+    await loop.andThen('batch', () => loop.write('a.txt', 'b'));
+    const changed = await loop.andThen('app-changed', async () => {
+      await loop.engine.restartContainer('app', 0);
+      loop.write('a.txt', 'b');
+    });
+    expect(changed.what).toBe('restarted');
+  });
+
   it('has the rules run for what they name, before the restart, and only then', async () => {
     const rules = [{ paths: ['*.sql'], run: 'migrate' }];
     await using loop = new WatchedLoop(rules);
