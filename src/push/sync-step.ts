@@ -5,6 +5,7 @@ import { readToken, type SyncOptions, syncContainer } from '../sync/sync-contain
 import { isEmptyPlan } from '../sync/sync-plan.js';
 import type { Container } from '../transport/engine.js';
 import type { OnChangeRule } from '../project/on-change.js';
+import { noticesOf } from './notices.js';
 import { rulesOf, runRules } from './on-change.js';
 import { dueRules, isOwing, noteOwed, owedBy } from './owed-effect.js';
 import type { HeldDeps, PushDeps, PushJob } from './push-job.js';
@@ -31,6 +32,7 @@ export async function syncStep(
   planned: PlannedSync,
 ): Promise<SyncStepOutcome> {
   refuseMassDeletion(job, planned);
+  for (const message of noticesOf(container, planned)) deps.emit({ type: 'warning', message });
   if (job.settings.afterSync.kind === 'process' && container.state.running)
     deps.restarter.prepare(container.id);
   const due = new Set(dueRules(job, planned));

@@ -16,7 +16,7 @@ export interface Deployment {
   /** Numeric owner of what we write, from the container's `User`; undefined as long as nobody has asked. */
   readonly owner: Owner | undefined;
   readonly tree: LocalTree;
-  /** What a sync that was cut off may have brought besides `tree`. As long as there is any, `token` proves nothing. */
+  /** Given when the last sync failed: what it may have brought besides `tree`. The container may have that one's token, and `token` proves nothing. */
   readonly begun?: readonly Sent[] | undefined;
   /** Given when the app may not know yet what was sent: commands of the on-change rules that it calls for. */
   readonly owed?: readonly string[] | undefined;

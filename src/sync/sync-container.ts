@@ -153,7 +153,6 @@ async function noteBegun(
       : [{ path, kind: entry.kind }];
   });
   const begun = [...(remembered?.begun ?? []), ...sent];
-  if (begun.length === 0) return;
   await store.save({ ...(remembered ?? unknownDeployment(container.id, source, destination)), begun });
 }
 

@@ -87,6 +87,11 @@ describe('two pushes of one app at once', () => {
     await other.push();
     expect(await app.exec('cat', 'mine.txt')).toBe('from the other machine');
     app.write('yours.txt', 'from the first machine');
+    const notice = /contested was last synced by another push \(v1\.[0-9a-f]{16}\)/;
+    expect((await app.push()).stderr).toMatch(notice);
+    app.write('yours.txt', 'once more');
+    expect((await app.push()).stderr).not.toMatch(notice);
+    app.write('yours.txt', 'from the first machine');
     await app.push();
     expect(await app.exec('cat', 'yours.txt')).toBe('from the first machine');
     other.write('mine.txt', 'again');

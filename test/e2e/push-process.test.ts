@@ -353,8 +353,10 @@ describe('while the folder is watched', () => {
     const [pid = ''] = await processes(app, /main\.sh/);
     await app.andThen('app-exited', () => device.run(['kill', '-KILL', pid]));
     await save(6);
+    const again = await app.state();
     await save(7);
-    expect(await app.inspect('{{.Id}} {{.RestartCount}}')).toBe(`${container.id} 1`);
+    expect(await app.state()).toEqual(again);
+    expect(again.id).toBe(container.id);
     await app.stop();
     await eventually(async () => !(await app.docker('top', app.name)).includes('init restart'), {
       what: 'the end of the messenger',

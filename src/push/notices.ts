@@ -1,0 +1,34 @@
+import { posix } from 'node:path';
+import type { Container } from '../transport/engine.js';
+import type { PlannedSync } from './push-state.js';
+
+const MOST_NAMES = 5;
+
+/** What a user should know of a sync before it is carried out, as sentences. */
+export function noticesOf({ name }: Container, planned: PlannedSync): string[] {
+  return [foreignPush(name, planned), linksOut(planned)].filter((notice) => notice !== undefined);
+}
+
+/** Of a failed sync of our own nobody knows whether it has left its token. */
+function foreignPush(name: string, { deployed }: PlannedSync): string | undefined {
+  const { foreignToken, remembered } = deployed;
+  if (foreignToken === undefined || remembered?.begun !== undefined) return undefined;
+  return `${name} was last synced by another push (${foreignToken}); what it holds is compared with this folder`;
+}
+
+function linksOut({ plan, local }: PlannedSync): string | undefined {
+  const links = plan.uploads.filter((path) => {
+    const entry = local.tree.get(path);
+    return entry?.kind === 'symlink' && leadsOut(path, entry.target);
+  });
+  if (links.length === 0) return undefined;
+  const more = links.length > MOST_NAMES ? ` and ${links.length - MOST_NAMES} more` : '';
+  const what = links.length === 1 ? 'is a link that leads' : 'are links that lead';
+  return `${links.slice(0, MOST_NAMES).join(', ')}${more} ${what} out of the project: in the container to what is there`;
+}
+
+function leadsOut(path: string, target: string): boolean {
+  if (posix.isAbsolute(target)) return true;
+  const resolved = posix.normalize(posix.join(posix.dirname(path), target));
+  return resolved === '..' || resolved.startsWith('../');
+}
