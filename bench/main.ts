@@ -1,12 +1,14 @@
 import { benchFlash } from './flash.js';
 import { benchLogs } from './logs.js';
 import { benchPush } from './push.js';
+import { benchStart } from './start.js';
 import { benchWatch } from './watch.js';
 
 const BENCHES: Readonly<Record<string, (rounds: number, parts: readonly string[]) => Promise<void>>> = {
   flash: benchFlash,
   logs: benchLogs,
   push: benchPush,
+  start: benchStart,
   watch: benchWatch,
 };
 

@@ -40,8 +40,10 @@ const DEBIAN_PACKAGES = {
   systemd: '/lib/systemd/systemd-journald',
 };
 
+const needsDevice = process.argv.includes('--device');
+if (needsDevice) requireDeviceHost();
 installNodePackages();
-if (process.argv.includes('--device')) prepareVirtualDevice();
+if (needsDevice) installDebianPackages();
 
 /** `npm ci` once for each lock file. */
 function installNodePackages() {
@@ -50,16 +52,23 @@ function installNodePackages() {
     .update(readFileSync(join(root, 'package-lock.json')))
     .digest('hex');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return;
-  run('npm', ['ci', '--no-audit', '--no-fund'], root);
+  // npm says where it is: on Windows `npm` is a script that only a shell can run.
+  const { npm_execpath: npm } = process.env;
+  const command = npm === undefined ? ['npm'] : [process.execPath, npm];
+  run(command[0], [...command.slice(1), 'ci', '--no-audit', '--no-fund'], root);
   writeFileSync(stamp, lock);
 }
 
-function prepareVirtualDevice() {
+/** Before anything is installed: this machine will never run it. */
+function requireDeviceHost() {
   const lacking = whatIsLacking();
   if (lacking !== undefined) {
     console.error(`A virtual device cannot be had here: ${lacking}. \`npm run test:unit\` runs without one.`);
     process.exit(1);
   }
+}
+
+function installDebianPackages() {
   const missing = Object.entries(DEBIAN_PACKAGES).filter(([, file]) => !existsSync(file));
   if (missing.length === 0) return;
   const names = missing.map(([name]) => name);

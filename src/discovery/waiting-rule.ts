@@ -9,18 +9,19 @@ export interface WaitingRule {
   readonly firstHostMs: number;
   /** The end, whatever is still being probed. */
   readonly limitMs: number;
-  /** What is reason enough to give up earlier, after `giveUpMs`: the one host that was asked for says nothing, or there is no network to ask. */
-  readonly givesUpOn: 'silent-host' | 'deafness';
-  readonly giveUpMs: number;
+  /** The end when all that was found says nothing. */
+  readonly silentMs: number;
+  /** The end when there is no network to ask. */
+  readonly deafMs: number;
 }
 
-/** Nobody was named: 0.7 s covers two questions and a probe; devices that still boot or sleep get 5 s, and their probe 2 s more. */
+/** Nobody was named: 0.7 s covers two questions and a probe; devices that still boot or sleep get 5 s, and their probe 2 s more. A dead target takes less than 3 s. */
 export const ANY_DEVICE: WaitingRule = {
   settleMs: 700,
   firstHostMs: 5000,
   limitMs: 7000,
-  givesUpOn: 'deafness',
-  giveUpMs: 700,
+  silentMs: 2700,
+  deafMs: 700,
 };
 
 /**
@@ -31,12 +32,12 @@ export const NAMED_DEVICE: WaitingRule = {
   settleMs: 300,
   firstHostMs: 2000,
   limitMs: 2600,
-  givesUpOn: 'silent-host',
-  giveUpMs: 1200,
+  silentMs: 1200,
+  deafMs: 2000,
 };
 
 /** A name of the DNS, which names one host: nothing to wait for once it answers. */
-export const DNS_NAME: WaitingRule = { ...NAMED_DEVICE, settleMs: 0, giveUpMs: 0 };
+export const DNS_NAME: WaitingRule = { ...NAMED_DEVICE, settleMs: 0, silentMs: 0 };
 
 export interface SearchState {
   readonly answered: number;
@@ -52,6 +53,10 @@ export function waitMore(rule: WaitingRule, state: SearchState, elapsedMs: numbe
   if (elapsedMs >= rule.limitMs) return 0;
   if (state.pending > 0) return rule.limitMs - elapsedMs;
   if (state.answered > 0) return Math.max(0, rule.settleMs - elapsedMs);
-  const givesUp = rule.givesUpOn === 'deafness' ? state.isDeaf : state.silent > 0;
-  return Math.max(0, (givesUp ? rule.giveUpMs : rule.firstHostMs) - elapsedMs);
+  const endMs = Math.min(
+    rule.firstHostMs,
+    state.silent > 0 ? rule.silentMs : Infinity,
+    state.isDeaf ? rule.deafMs : Infinity,
+  );
+  return Math.max(0, endMs - elapsedMs);
 }

@@ -2,12 +2,20 @@ import { accepted, type Parsed, quoted, refused } from './parsed.js';
 
 /** Image name and container name are the app name, so it keeps to what both may contain (device-facts). */
 const APP_NAME = /^[a-z0-9]+(-[a-z0-9]+)*$/;
+/** Engines name no container with a single character. Volumes and files of ours have longer names than the app, and 255 bytes. */
+const LENGTHS = { least: 2, most: 128 };
 /** A DNS label: the app name may be used as the container's host name. Only names that we invent are cut to it. */
 const INVENTED_NAME_LENGTH = 63;
 
 export function parseAppName(text: string): Parsed<string> {
-  if (APP_NAME.test(text)) return accepted(text);
+  if (APP_NAME.test(text)) return ofRightLength(text);
   return refused(`must be lower-case letters, digits and single dashes between them, not ${quoted(text)}`);
+}
+
+function ofRightLength(name: string): Parsed<string> {
+  const { least, most } = LENGTHS;
+  if (name.length >= least && name.length <= most) return accepted(name);
+  return refused(`must have ${least} to ${most} characters, not ${name.length}`);
 }
 
 /** The app name for a folder's name: always valid, `app` when nothing of the name can be used. */
@@ -18,5 +26,6 @@ export function slugifyAppName(folderName: string): string {
     .toLowerCase()
     .match(/[a-z0-9]+/g);
   const slug = (words ?? []).join('-').slice(0, INVENTED_NAME_LENGTH).replace(/-$/, '');
-  return slug === '' ? 'app' : slug;
+  if (slug === '') return 'app';
+  return slug.length < LENGTHS.least ? `app-${slug}` : slug;
 }

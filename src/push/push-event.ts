@@ -34,6 +34,8 @@ export type PushEvent =
 export interface PushPlan {
   readonly app: string;
   readonly decision: Decision;
+  /** Files and links of the build context, all of which belong to a build, whatever of it the device has already. */
+  readonly context: readonly string[];
   /** With a rebuild this is what the first sync into the new container may send at most. */
   readonly sync: SyncPlan;
   /** What happens to the app: `restart`, `start`, `signal HUP`, `replace container`, `nothing`. */

@@ -1,3 +1,4 @@
+import { openContext } from '../build/context/open-context.js';
 import type { TriggerHashes } from '../sync/build-triggers.js';
 import { isEmptyPlan, type SyncPlan } from '../sync/sync-plan.js';
 import { AppLock, type Held } from './app-lock.js';
@@ -170,15 +171,28 @@ async function hook(
   await runHook(request, (stream, chunk) => emit({ type: 'hook-output', stream, chunk }), signal);
 }
 
-function printPlan(job: PushJob, { emit }: PushDeps, { decision, planned, remote }: Prepared): PushResult {
+/** @throws RdtError when a build would fail for something that the folder shows. */
+async function printPlan(
+  job: PushJob,
+  deps: PushDeps,
+  { decision, planned, remote }: Prepared,
+): Promise<PushResult> {
   const app = job.settings.appName;
   const plan = planned?.plan ?? NOTHING;
   const isNews = !isEmptyPlan(plan) || (planned !== undefined && isOwing(planned));
-  emit({
+  const context = decision.action === 'build' ? await contextPaths(job, deps) : [];
+  deps.emit({
     type: 'plan',
-    plan: { app, decision, sync: plan, effect: effectOf(job, decision, remote, isNews) },
+    plan: { app, decision, context, sync: plan, effect: effectOf(job, decision, remote, isNews) },
   });
   return { action: 'none', app, containerId: remote.container?.id ?? '', durationMs: 0 };
+}
+
+async function contextPaths({ settings }: PushJob, deps: PushDeps): Promise<string[]> {
+  const { platform, emit, signal } = deps;
+  const request = { source: settings.source, platform };
+  const { entries } = await openContext(request, (event) => emit({ type: 'build', event }), signal);
+  return entries.filter(({ type }) => type !== 'folder').map(({ path }) => path);
 }
 
 function effectOf(

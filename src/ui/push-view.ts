@@ -115,16 +115,16 @@ function doneLine({ action, app, durationMs }: PushResult, style: Style): string
   return `${style.green(app)} ${what} in ${formatDuration(durationMs)}`;
 }
 
-function planText({ app, decision, sync, effect }: PushPlan): string {
+function planText({ app, decision, context, sync, effect }: PushPlan): string {
   const lines = [decision.action === 'build' ? buildLine(app, decision.reasons) : `syncing ${app}`];
-  lines.push(...planLines(sync), `app: ${effect}`);
+  lines.push(...planLines(context, sync), `app: ${effect}`);
   return `${lines.join('\n')}\n`;
 }
 
-function planLines({ uploads, deletions, obstacles }: SyncPlan): string[] {
+function planLines(context: readonly string[], { uploads, deletions, obstacles }: SyncPlan): string[] {
   const deleted = [...obstacles, ...deletions].map(({ path }) => path);
   return [
-    ...uploads.map((path) => `  send   ${quoted(path)}`),
+    ...Array.from(new Set([...context, ...uploads]), (path) => `  send   ${quoted(path)}`),
     ...deleted.map((path) => `  delete ${quoted(path)}`),
   ];
 }

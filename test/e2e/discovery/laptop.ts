@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, type SpawnOptions } from 'node:child_process';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { mustRun } from '../../testbed/program.js';
@@ -34,16 +34,16 @@ export class Laptop implements AsyncDisposable {
     return laptop;
   }
 
-  start(args: readonly string[]): RunningRdt {
-    return new RunningRdt(this.spawn([process.execPath, BIN, ...args]));
+  start(args: readonly string[], options: SpawnOptions = {}): RunningRdt {
+    return new RunningRdt(this.spawn([process.execPath, BIN, ...args], options));
   }
 
-  run(args: readonly string[]): Promise<RdtResult> {
-    return this.start(args).ended();
+  run(args: readonly string[], options: SpawnOptions = {}): Promise<RdtResult> {
+    return this.start(args, options).ended();
   }
 
-  spawn(argv: readonly string[]): ReturnType<typeof spawn> {
-    return spawn('ip', ['netns', 'exec', this.name, ...argv], { stdio: 'pipe' });
+  spawn(argv: readonly string[], options: SpawnOptions = {}): ReturnType<typeof spawn> {
+    return spawn('ip', ['netns', 'exec', this.name, ...argv], { stdio: 'pipe', ...options });
   }
 
   async setAdapter(index: number, state: 'up' | 'down'): Promise<void> {

@@ -99,6 +99,11 @@ describe('without a name', () => {
     expect(await finding.after(0)).toMatchObject({ name: 'kitchen' });
   });
 
+  it('gives up within 3 s when the only device that announced itself is dead', async () => {
+    network.add('kitchen', '10.0.0.5', 'dead');
+    expect(await new Finding().textAfter(2999)).toContain('kitchen');
+  });
+
   it('says that it is looking when nobody answers for a second', async () => {
     const finding = new Finding();
     await finding.after(999);

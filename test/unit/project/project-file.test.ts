@@ -185,16 +185,16 @@ describe('reading', () => {
   });
 
   it('takes the newer name and section of the same format', async () => {
-    put('local_balenaos:\n  app-name: b\n', join(source, '.balena-sync.yml'));
+    put('local_balenaos:\n  app-name: newer\n', join(source, '.balena-sync.yml'));
     expect(await readProjectFile(source)).toMatchObject({
       section: 'local_balenaos',
-      settings: { appName: 'b' },
+      settings: { appName: 'newer' },
       path: join(source, '.balena-sync.yml'),
     });
-    expect(await warnings('local_balenaos:\n  app-name: c\n')).toEqual([
+    expect(await warnings('local_balenaos:\n  app-name: older\n')).toEqual([
       '.balena-sync.yml:1:1: is ignored, because .resin-sync.yml is there too',
     ]);
-    expect((await readProjectFile(source)).settings.appName).toBe('c');
+    expect((await readProjectFile(source)).settings.appName).toBe('older');
   });
 
   it('accepts triggers without a hash, as written by hand or after one was missing', async () => {

@@ -80,7 +80,7 @@ describe("an app's name from a folder's", () => {
   it.each([
     ['My App', 'my-app'],
     ['Küche_2.0', 'kuche-2-0'],
-    ['--x--', 'x'],
+    ['--x--', 'app-x'],
     ['日本', 'app'],
     ['', 'app'],
     [`${'a'.repeat(62)}-b`, 'a'.repeat(62)],

@@ -16,11 +16,14 @@ const reasonOf = (parsed: Parsed<unknown>): string =>
 const valueOf = <T>(parsed: Parsed<T>): T | string => (parsed.ok ? parsed.value : parsed.reason);
 
 describe('an app name', () => {
-  it.each(['a', '0', 'my-app-2', '2048'])('may be %s', (name) =>
+  it.each(['ab', '00', 'my-app-2', '2048', 'x'.repeat(128)])('may be %s', (name) =>
     expect(valueOf(parseAppName(name))).toBe(name),
   );
   it.each(['', 'A', 'a_b', '-a', 'a-', 'a--b', 'a/b', 'a\n'])('may not be %j', (name) => {
     expect(reasonOf(parseAppName(name))).toMatch(/^must be lower-case/);
+  });
+  it.each(['a', '7', 'x'.repeat(129)])('may not be as short or long as %s', (name) => {
+    expect(reasonOf(parseAppName(name))).toBe(`must have 2 to 128 characters, not ${name.length}`);
   });
 });
 

@@ -171,9 +171,13 @@ class RandomChanges {
     return this.pick(this.all());
   }
 
-  private all(): string[] {
-    return readdirSync(this.source, { recursive: true, withFileTypes: true })
-      .map((entry) => join(entry.parentPath, entry.name))
+  /** Links are not followed, which readdir does by itself since Node 22. */
+  private all(folder = this.source): string[] {
+    return readdirSync(folder, { withFileTypes: true })
+      .flatMap((entry) => {
+        const path = join(folder, entry.name);
+        return entry.isDirectory() ? [path, ...this.all(path)] : [path];
+      })
       .filter((path) => path !== join(this.source, MARK));
   }
 

@@ -1,0 +1,165 @@
+import { closeSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { load } from 'js-yaml';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { VirtualDevice } from '../testbed/virtual-device.js';
+import { Laptop } from './discovery/laptop.js';
+import { HELLO, PushedApp } from './pushed-app.js';
+
+let device: VirtualDevice;
+
+beforeAll(async () => {
+  const bridge = 'words-1';
+  device = await VirtualDevice.up({ name: 'words', images: ['busybox'], enginePort: 2377, bridge });
+});
+afterAll(() => device.down());
+
+describe('the letters of the options', () => {
+  it('say the same as the words, and what they said is remembered', async () => {
+    using app = new PushedApp(device, 'letters', {});
+    for (const [path, content] of Object.entries(HELLO)) app.write(`web/${path}`, content);
+    app.write('web/notes.tmp', 'ignored');
+    app.write('web/package.json', '{}');
+    const letters = [
+      ['-s', 'web'],
+      ['-d', '/usr/src/app'],
+      ['-i', '*.tmp'],
+      ['-b', 'echo "before $RDT_ACTION"'],
+      ['-a', 'echo "after $RDT_APP_NAME"'],
+      ['-e', 'GREETING=hello'],
+      ['-n', 'letters'],
+      ['-r', 'package.json'],
+      ['-f', '-p', '-v', '--timing'],
+    ];
+    const push = ['push', device.address, '--skip-logs', ...letters.flat()];
+    const { exitCode, stdout, stderr } = await app.rdt.run(push, { cwd: app.folder });
+    expect(exitCode, stderr).toBe(0);
+    expect(stdout).toBe('');
+    expect(stderr).toContain('--force-build was given');
+    for (const line of [
+      /^before build$/m,
+      /^after letters$/m,
+      /^built sha256:/m,
+      /^plan +\d+/m,
+      /^build +\d+/m,
+    ])
+      expect(stderr).toMatch(line);
+    expect(await app.exec('sh', '-c', 'echo $GREETING')).toBe('hello');
+    expect(load(readFileSync(app.path('web/.resin-sync.yml'), 'utf8'))).toMatchObject({
+      local_resinos: {
+        'app-name': 'letters',
+        'build-triggers': [
+          { Dockerfile: expect.any(String) as string },
+          { 'package.json': expect.any(String) as string },
+        ],
+        environment: ['GREETING=hello'],
+      },
+      destination: '/usr/src/app',
+      before: 'echo "before $RDT_ACTION"',
+      after: 'echo "after $RDT_APP_NAME"',
+      ignore: ['*.tmp'],
+      progress: true,
+      verbose: true,
+    });
+    app.write('web/notes.tmp', 'still ignored');
+    app.write('web/new.txt', 'new');
+    const again = await app.rdt.run(['push', device.address, '-s', 'web', '--dry-run'], { cwd: app.folder });
+    expect(again.stdout).toBe('syncing letters\n  send   new.txt\napp: restart\n');
+  });
+});
+
+describe('without a device in the command', () => {
+  it('the only one of the network is taken, and named', async () => {
+    using app = new PushedApp(device, 'found');
+    const address = device.address.replace(/\d+$/, '240/24');
+    await using laptop = await Laptop.up('wordslap', [
+      { bridge: device.hostInterface, addresses: [address] },
+    ]);
+    const { exitCode, stderr } = await laptop.run(['push', '-n', 'found', '--skip-logs'], {
+      cwd: app.folder,
+      env: { ...process.env, HOME: app.rdt.home },
+    });
+    expect(exitCode, stderr).toBe(0);
+    expect(stderr).toContain('words');
+    expect(stderr).toContain(device.address);
+    expect((await app.state()).running).toBe(true);
+  });
+});
+
+describe('--dry-run', () => {
+  it('lists what a first push would send, without what .dockerignore keeps back', async () => {
+    using app = new PushedApp(device, 'first');
+    app.write('.dockerignore', 'secret\n');
+    app.write('secret', '');
+    app.write('deep/er/file', '');
+    const { stdout, exitCode } = await app.tryPush('--dry-run');
+    expect(exitCode).toBe(0);
+    const sent = ['.dockerignore', 'Dockerfile', 'deep/er/file', 'main.sh'].map(
+      (path) => `  send   ${path}\n`,
+    );
+    expect(stdout).toMatch(/^building first: .*\n/);
+    expect(stdout).toContain(`${sent.join('')}app: create and start\n`);
+    const json = await app.tryPush('--dry-run', '--json');
+    const plan = JSON.parse(json.stdout.trimEnd().split('\n').at(-1) ?? '') as { plan: object };
+    expect(plan).toMatchObject({
+      type: 'plan',
+      plan: {
+        app: 'first',
+        decision: { action: 'build' },
+        context: ['.dockerignore', 'Dockerfile', 'deep/er/file', 'main.sh'],
+        effect: 'create and start',
+      },
+    });
+  });
+
+  it('fails as the build would when there is no Dockerfile', async () => {
+    using app = new PushedApp(device, 'nothing', { 'main.sh': '' });
+    const { stdout, stderr, exitCode } = await app.tryPush('--dry-run');
+    const built = await app.tryPush();
+    expect([stdout, exitCode]).toEqual(['', built.exitCode]);
+    expect(stderr).toContain(`There is no Dockerfile in ${app.folder}`);
+  });
+});
+
+describe('a project file', () => {
+  it.each([
+    ['local_resinos:\n  app-name: Words\n', '2:13', /app-name must be lower-case/],
+    ['local_resinos:\n  app-name: w\n', '2:13', /app-name must have 2 to 128 characters/],
+    ['ignore:\n  - a\n  - ../b\n', '3:5', /outside/],
+    ['destination: [1\n', '2:1', /flow collection|expected|unexpected/i],
+  ])('that says %j ends the push before anything is done', async (content, position, reason) => {
+    using app = new PushedApp(device, 'wrong');
+    app.write('.resin-sync.yml', content);
+    const { exitCode, stderr } = await app.rdt.run(['push', device.address], { cwd: app.folder });
+    expect(exitCode, stderr).toBe(2);
+    expect(stderr).toContain(`.resin-sync.yml:${position}: `);
+    expect(stderr).toMatch(reason);
+    expect(app.projectFile()).toBe(content);
+  });
+
+  it('of balena stays the one that is used', async () => {
+    using app = new PushedApp(device, 'newer');
+    app.write('.balena-sync.yml', '# mine\nlocal_balenaos:\n  app-name: newer\n');
+    const { exitCode, stderr } = await app.rdt.run(['push', device.address, '--skip-logs'], {
+      cwd: app.folder,
+    });
+    expect(exitCode, stderr).toBe(0);
+    const saved = readFileSync(app.path('.balena-sync.yml'), 'utf8');
+    expect(saved).toMatch(
+      /^# mine\nlocal_balenaos:\n {2}app-name: newer\n {2}build-triggers:\n {4}- Dockerfile: /,
+    );
+    expect(() => app.projectFile()).toThrow('ENOENT');
+  });
+
+  it('is exchanged for the new one in one step', async () => {
+    using app = new PushedApp(device, 'exchanged');
+    await app.push();
+    const before = app.projectFile();
+    const reader = openSync(app.path('.resin-sync.yml'), 'r');
+    app.write('Dockerfile', `${HELLO['Dockerfile'] ?? ''}ENV A=1\n`);
+    await app.push();
+    expect(app.projectFile()).not.toBe(before);
+    expect(readFileSync(reader, 'utf8')).toBe(before);
+    closeSync(reader);
+    rmSync(app.path('.resin-sync.yml'));
+  });
+});
