@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import { posix } from 'node:path';
 import { RdtError } from '../errors.js';
 import type { Container } from '../transport/engine.js';
-import { EngineError } from '../transport/engine-error.js';
 import { newPackedFiles, type PackedFiles, packCommit } from './commit-archive.js';
 import {
   archiveOf,
@@ -99,9 +98,6 @@ async function stage(
           how.mode === 'strict' ? OBSTACLE : GO_ON,
         );
     }
-  } catch (error) {
-    if (!(error instanceof EngineError) || error.status !== 409) throw error;
-    return rebuild('files were deleted, and the container does not run long enough to delete them');
   } finally {
     tar.destroy();
   }

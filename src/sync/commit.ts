@@ -1,17 +1,22 @@
 import { posix } from 'node:path';
 import { RdtError } from '../errors.js';
+import type { Container, Engine } from '../transport/engine.js';
 import { commitByArchive } from './commit-by-archive.js';
 import { commitByScript, type ScriptOutcome } from './commit-by-script.js';
 import { type Commit, type CommitOutcome, counted, type CountedCommit, rebuild } from './commit-request.js';
 import { readOnlyBy, splitByMount, touchesTmpfs } from './mounts.js';
 import { type Patch, patchOf } from './patch.js';
-import { ExecStages } from './stages.js';
+import { ExecStages, LostStage } from './stages.js';
 
 export type { Commit, CommitOutcome } from './commit-request.js';
 
 /** More goes the way of a push that has no open channel: it is compressed there, and streamed. */
 const CHANNEL_FILES = 300;
 const CHANNEL_BYTES = 1 << 20;
+
+/** Of a script in a container whose app crashes. */
+const ATTEMPTS = 5;
+const TOO_SHORT = 'files were deleted, and the container does not run long enough to delete them';
 
 const NO_PATCHES: ReadonlyMap<string, Patch> = new Map();
 
@@ -29,21 +34,48 @@ async function commitCounted(request: CountedCommit): Promise<ScriptOutcome> {
   const isSmall = plan.uploads.length <= CHANNEL_FILES && totalBytes <= CHANNEL_BYTES;
   if (stages !== undefined && isSmall) return commitByScript(request, stages);
   if (patches.size === 0) return commitWhole(request);
-  const outcome = await commitByScript(request, new ExecStages(request.engine, request.container.id));
+  const outcome = await commitByExec(request);
   // Without a shell, or in a container that does not run, nothing can be patched.
   return outcome.kind === 'needs-rebuild' ? { kind: 'other-base' } : outcome;
 }
 
 /** Without patches. */
 async function commitWhole(request: CountedCommit): Promise<CommitOutcome> {
-  const { engine, container, destination, plan, hasShell } = request;
+  const { container, destination, plan, hasShell } = request;
   const mustDelete = plan.deletions.length > 0 || plan.obstacles.some(({ kind }) => kind === 'directory');
   if (!mustDelete && !touchesTmpfs(container, destination)) return commitByArchive(request);
   if (hasShell === false) return rebuild('files were deleted, and the container has no shell to delete them');
   if (container.state.paused) return rebuild('files were deleted, and a paused container cannot delete them');
-  const outcome = await commitByScript(request, new ExecStages(engine, container.id));
+  const outcome = await commitByExec(request);
   if (outcome.kind === 'other-base') throw new Error('a commit without patches has no base');
   return outcome;
+}
+
+/** An app that ends takes the script with it; one that crashes again and again lives long enough once it was just started. */
+async function commitByExec(request: CountedCommit): Promise<ScriptOutcome> {
+  const { engine, signal } = request;
+  let { container } = request;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await commitByScript({ ...request, container }, new ExecStages(engine, container));
+    } catch (error) {
+      if (!(error instanceof LostStage)) throw error;
+      const now = await engine.inspectContainer(container.id, signal);
+      if (now === undefined || now.state.paused) throw error;
+      // Whoever started it here would have to know that it runs with the old files.
+      if (!request.container.state.running || attempt === ATTEMPTS) return rebuild(TOO_SHORT);
+    }
+    container = await startedAgain(engine, container, signal);
+  }
+}
+
+/** The engine makes a container that crashes wait longer and longer: only a restart ends that. */
+async function startedAgain(engine: Engine, container: Container, signal: AbortSignal): Promise<Container> {
+  const { id } = container;
+  const now = await engine.inspectContainer(id, signal);
+  if (now?.state.restarting === true) await engine.restartContainer(id, 0, signal);
+  else await engine.startContainer(id, signal);
+  return (await engine.inspectContainer(id, signal)) ?? container;
 }
 
 /** Only where the container is known to hold what the laptop remembers, can run a script, and one is enough. */

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import { RdtError } from '../errors.js';
-import type { Engine } from '../transport/engine.js';
+import type { Container, Engine } from '../transport/engine.js';
+import { EngineError } from '../transport/engine-error.js';
 import { runScript, type ScriptResult } from './container-script.js';
 import { OTHER_BASE_STATUS, STAGE_SCRIPT, STALE_STATUS } from './stage-script.js';
 
@@ -34,21 +35,39 @@ export interface Stages {
   run(stage: Stage, archive: Readable, signal: AbortSignal): Promise<StageResult>;
 }
 
+/** Exit codes above tell of a signal. */
+const SIGNALLED = 128;
+
 /** A program for each stage. */
 export class ExecStages implements Stages {
   readonly channel = 'script';
 
   constructor(
     private readonly engine: Engine,
-    private readonly container: string,
+    /** As it was looked at last. */
+    private readonly container: Container,
   ) {}
 
   async run(stage: Stage, archive: Readable, signal: AbortSignal): Promise<StageResult> {
     const { folder, token, mode, id } = stage;
     // Nobody else commits while a push holds the app's lock: no state is expected.
     const args = [folder, token, mode, '', id];
-    const result = await runScript(this.engine, this.container, STAGE_SCRIPT, args, archive, signal);
-    return result.kind === 'failed' ? failureOf(result.status, result.errors) : result;
+    try {
+      const result = await runScript(this.engine, this.container.id, STAGE_SCRIPT, args, archive, signal);
+      if (result.kind === 'done') return result;
+      // A script that was killed with its container, and one that could not be started in it any more, look like others that failed.
+      const wasKilled = result.kind === 'failed' && result.status > SIGNALLED;
+      if (wasKilled || (await this.hasEnded(signal))) return { kind: 'lost', cause: result };
+      return result.kind === 'failed' ? failureOf(result.status, result.errors) : result;
+    } catch (error) {
+      if (error instanceof EngineError && error.status === 409) return { kind: 'lost', cause: error };
+      throw error;
+    }
+  }
+
+  private async hasEnded(signal: AbortSignal): Promise<boolean> {
+    const now = (await this.engine.inspectContainer(this.container.id, signal))?.state;
+    return !now?.running || now.restarting || now.startedAt !== this.container.state.startedAt;
   }
 }
 

@@ -61,7 +61,7 @@ const wayOf = (way: CommitWay): Promise<OpenWay> =>
 const asPush: RigOptions['way'] = () => wayOf(commit);
 
 const byScripts: RigOptions['way'] = (container) =>
-  wayOf((request) => commit({ ...request, stages: new ExecStages(engine, container.id) }));
+  wayOf((request) => commit({ ...request, stages: new ExecStages(engine, container) }));
 
 const warm: RigOptions['way'] = async (container, destination) => {
   const channel = WarmChannel.open(engine, container, destination, new AbortController().signal);

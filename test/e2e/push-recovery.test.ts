@@ -64,6 +64,27 @@ describe('a container that was', () => {
     await app.expectInStep();
   });
 
+  it('crashes again and again gets each edit and deletion, without a build', async () => {
+    using looping = new PushedApp(device, 'looping', {
+      ...HELLO,
+      'main.sh': `[ ! -e crash ] || { sleep 0.3; exit 7; }\n${LOOP}`,
+      'file-0': '',
+    });
+    await looping.push();
+    const { id } = await looping.state();
+    looping.write('crash', '');
+    await looping.push();
+    for (let round = 0; round < 10; round++) {
+      looping.remove(`file-${round}`);
+      looping.write(`file-${round + 1}`, `${round}`);
+      await looping.push();
+    }
+    looping.remove('crash');
+    await looping.push();
+    expect(await looping.state()).toMatchObject({ id, running: true });
+    await looping.expectInStep();
+  });
+
   it('removed is made again', async () => {
     await app.docker('rm', '--force', 'recovery');
     const { stderr } = await app.push();
