@@ -4,7 +4,7 @@ import type { EmitPushEvent, PushEvent, PushPlan, PushResult, SyncSummary } from
 import type { Runtime } from '../runtime.js';
 import type { SyncPlan } from '../sync/sync-plan.js';
 import { count, formatBytes, formatDuration } from './amounts.js';
-import { shownText } from './program-output.js';
+import { shownLine, shownText } from './program-output.js';
 import { ProgressLine } from './progress-line.js';
 import { type Style, styleFor } from './style.js';
 
@@ -31,7 +31,7 @@ export function createPushView(runtime: Runtime, options: PushViewOptions): Emit
       case 'device':
         return verbose ? say(style.dim(`device ${event.device.name} at ${event.device.address}`)) : undefined;
       case 'warning':
-        return say(`${style.yellow('warning:')} ${shownText(event.message)}`);
+        return say(`${style.yellow('warning:')} ${shownLine(event.message)}`);
       case 'decision':
         return event.decision.action === 'build'
           ? say(buildLine(event.app, event.decision.reasons))

@@ -45,9 +45,12 @@ it('so is what a push has to say', async () => {
   const told = await shown((runtime) => {
     const show = createPushView(runtime, { timing: false, showBuild: () => undefined });
     show({ type: 'warning', message: `unknown key '${HOSTILE}'` });
+    show({ type: 'warning', message: 'a name\nwith a line of its own' });
     show({ type: 'rule-failed', command: 'migrate', message: HOSTILE });
   });
-  expect(told).toBe("warning: unknown key 'red'\nwarning: red: migrate\n");
+  expect(told).toBe(
+    "warning: unknown key 'red'\nwarning: a name\\u{a}with a line of its own\nwarning: red: migrate\n",
+  );
 });
 
 it('so is the output of a command in the container, however it is cut into pieces', async () => {
