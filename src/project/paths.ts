@@ -39,6 +39,7 @@ const isDriveAbsolute = (text: string): boolean => /^[A-Za-z]:[\\/]/.test(text) 
 
 const isAbsolute = (text: string): boolean => text.startsWith('/') || isDriveAbsolute(text);
 
-const leavesSource = (normalPath: string): boolean => /^\.\.(\/|$)/.test(normalPath);
+/** `normalPath` is relative, and in normal form. */
+export const leavesSource = (normalPath: string): boolean => /^\.\.(\/|$)/.test(normalPath);
 
 const withoutTrailingSlash = (path: string): string => (path === '/' ? path : path.replace(/\/$/, ''));

@@ -1,4 +1,5 @@
 import { posix } from 'node:path';
+import { leavesSource } from '../project/paths.js';
 import type { Container } from '../transport/engine.js';
 import type { PlannedSync } from './push-state.js';
 
@@ -27,8 +28,5 @@ function linksOut({ plan, local }: PlannedSync): string | undefined {
   return `${links.slice(0, MOST_NAMES).join(', ')}${more} ${what} out of the project: in the container to what is there`;
 }
 
-function leadsOut(path: string, target: string): boolean {
-  if (posix.isAbsolute(target)) return true;
-  const resolved = posix.normalize(posix.join(posix.dirname(path), target));
-  return resolved === '..' || resolved.startsWith('../');
-}
+const leadsOut = (path: string, target: string): boolean =>
+  posix.isAbsolute(target) || leavesSource(posix.join(posix.dirname(path), target));

@@ -53,7 +53,9 @@ async function commitWhole(request: CountedCommit): Promise<CommitOutcome> {
 
 /** An app that ends takes the script with it; one that crashes again and again lives long enough once it was just started. */
 async function commitByExec(request: CountedCommit): Promise<ScriptOutcome> {
-  const { engine, signal } = request;
+  const { engine, signal, plan } = request;
+  // Whoever started it here would have to know that it runs with the old files; and what made way once is not there to do so again.
+  const mayRepeat = request.container.state.running && plan.obstacles.length === 0;
   let { container } = request;
   for (let attempt = 1; ; attempt++) {
     try {
@@ -62,20 +64,18 @@ async function commitByExec(request: CountedCommit): Promise<ScriptOutcome> {
       if (!(error instanceof LostStage)) throw error;
       const now = await engine.inspectContainer(container.id, signal);
       if (now === undefined || now.state.paused) throw error;
-      // Whoever started it here would have to know that it runs with the old files.
-      if (!request.container.state.running || attempt === ATTEMPTS) return rebuild(TOO_SHORT);
+      if (!mayRepeat || attempt === ATTEMPTS) return rebuild(TOO_SHORT);
+      container = await startedAgain(engine, now, signal);
     }
-    container = await startedAgain(engine, container, signal);
   }
 }
 
 /** The engine makes a container that crashes wait longer and longer: only a restart ends that. */
-async function startedAgain(engine: Engine, container: Container, signal: AbortSignal): Promise<Container> {
-  const { id } = container;
-  const now = await engine.inspectContainer(id, signal);
-  if (now?.state.restarting === true) await engine.restartContainer(id, 0, signal);
+async function startedAgain(engine: Engine, now: Container, signal: AbortSignal): Promise<Container> {
+  const { id, state } = now;
+  if (state.restarting) await engine.restartContainer(id, 0, signal);
   else await engine.startContainer(id, signal);
-  return (await engine.inspectContainer(id, signal)) ?? container;
+  return (await engine.inspectContainer(id, signal)) ?? now;
 }
 
 /** Only where the container is known to hold what the laptop remembers, can run a script, and one is enough. */

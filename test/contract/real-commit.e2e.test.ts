@@ -1,4 +1,4 @@
-import { afterAll, beforeAll } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { commit } from '../../src/sync/commit.js';
 import type { Owner } from '../../src/sync/deployment.js';
 import { ExecStages } from '../../src/sync/stages.js';
@@ -7,11 +7,12 @@ import { EngineHttp } from '../../src/transport/docker/engine-http.js';
 import { HttpEngine } from '../../src/transport/docker/http-engine.js';
 import { TcpDialer } from '../../src/transport/docker/tcp-dialer.js';
 import type { Container } from '../../src/transport/engine.js';
+import { EngineError } from '../../src/transport/engine-error.js';
 import { eventually } from '../testbed/eventually.js';
 import { mustRun } from '../testbed/program.js';
 import { VirtualDevice } from '../testbed/virtual-device.js';
 import { type CommitRig, commitContract, DESTINATIONS, type OpenWay } from './commit-contract.js';
-import type { CommitWay } from './synced-folder.js';
+import { type CommitWay, SyncedFolder } from './synced-folder.js';
 
 let device: VirtualDevice;
 let engine: HttpEngine;
@@ -93,3 +94,21 @@ commitContract('a push, to several volumes', () => rig({ image: 'busybox', flags
 commitContract('the warm channel, where the app is not root', () =>
   rig({ image: 'busybox', flags: ['--user', '1000:1001'], owner: { uid: 1000, gid: 1001 }, way: warm }),
 );
+
+it('a push whose container ends after a folder made way for a file asks for a new container', async () => {
+  await using app = await rig({ image: 'busybox', way: asPush });
+  let programs = 0;
+  const ending: HttpEngine = Object.assign(Object.create(engine) as HttpEngine, {
+    exec: (...args: Parameters<HttpEngine['exec']>) => {
+      if (++programs === 2) throw new EngineError(409, 'is restarting, wait until the container is running');
+      return engine.exec(...args);
+    },
+  });
+  using folder = new SyncedFolder(ending, app.container, `${DESTINATIONS}/ending`, commit);
+  folder.write('x/a.txt', 'in a folder');
+  await folder.sync();
+  folder.remove('x');
+  folder.write('x', 'a file');
+  expect(await folder.commit()).toMatchObject({ kind: 'needs-rebuild' });
+  expect(programs).toBe(2);
+});

@@ -1,4 +1,4 @@
-import { closeSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { load } from 'js-yaml';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { VirtualDevice } from '../testbed/virtual-device.js';
@@ -160,6 +160,5 @@ describe('a project file', () => {
     expect(app.projectFile()).not.toBe(before);
     expect(readFileSync(reader, 'utf8')).toBe(before);
     closeSync(reader);
-    rmSync(app.path('.resin-sync.yml'));
   });
 });
