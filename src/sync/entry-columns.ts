@@ -45,26 +45,23 @@ export const sizeAt = (numbers: Float64Array, at: number): number => numberAt(nu
 export const stampAt = (numbers: Float64Array, at: number): Stamp => ({
   mtimeMs: numberAt(numbers, at, 2),
   ctimeMs: numberAt(numbers, at, 3),
-  inode: numberAt(numbers, at, 4),
+  inode: inodeAt(numbers, at),
 });
 
+export const inodeAt = (numbers: Float64Array, at: number): number => numberAt(numbers, at, 4);
+
 /** Whether two files have the same size and stamp. */
-export function sameFileNumbers(a: Float64Array, atA: number, b: Float64Array, atB: number): boolean {
-  for (let column = 1; column < COLUMNS; column++)
+export const sameFileNumbers = (a: Float64Array, atA: number, b: Float64Array, atB: number): boolean =>
+  sameFrom(1, a, atA, b, atB);
+
+export const sameNumbers = (a: Float64Array, atA: number, b: Float64Array, atB: number): boolean =>
+  sameFrom(0, a, atA, b, atB);
+
+function sameFrom(first: number, a: Float64Array, atA: number, b: Float64Array, atB: number): boolean {
+  for (let column = first; column < COLUMNS; column++)
     if (a[atA * COLUMNS + column] !== b[atB * COLUMNS + column]) return false;
   return true;
 }
-
-/** Whether a file is one of that size and stamp. */
-export const isFileAt = (
-  numbers: Float64Array,
-  at: number,
-  { sizeBytes, stamp }: Pick<EntryNumbers, 'sizeBytes' | 'stamp'>,
-): boolean =>
-  numberAt(numbers, at, 1) === sizeBytes &&
-  numberAt(numbers, at, 2) === stamp.mtimeMs &&
-  numberAt(numbers, at, 3) === stamp.ctimeMs &&
-  numberAt(numbers, at, 4) === stamp.inode;
 
 const numberAt = (numbers: Float64Array, at: number, column: number): number =>
   numbers[at * COLUMNS + column] ?? Number.NaN;

@@ -21,25 +21,12 @@ export interface UnreadFile {
   readonly stamp: Stamp;
 }
 
-/** One folder, listed in one go. */
-export interface FolderListing {
-  /** What is not ignored, by its path relative to the source. */
-  readonly entries: ReadonlyMap<string, ListedEntry>;
+/** One folder, looked at in one go. */
+export interface VisitedFolder {
   /** The rules inside of it. */
   readonly rules: IgnoreRules;
   /** Of its `.gitignore`; undefined when it has none. */
   readonly ignoreFile: Stamp | undefined;
-}
-
-type RulesInside = (ignoreFile: Stamp | undefined) => IgnoreRules;
-
-/** Lists one folder, as `visitFolder`. */
-export function listFolder(options: ListOptions, directory: string, rulesInside: RulesInside): FolderListing {
-  const entries = new Map<string, ListedEntry>();
-  const inside = visitFolder(options, directory, rulesInside, (path, kind, mode, stats, target) =>
-    entries.set(path, entryOf(kind, mode, stats, target)),
-  );
-  return { ...inside, entries };
 }
 
 /** Gets an entry that is not ignored; `target` is that of a link. */
@@ -58,9 +45,9 @@ type Visit = (
 export function visitFolder(
   options: ListOptions,
   directory: string,
-  rulesInside: RulesInside,
+  rulesInside: (ignoreFile: Stamp | undefined) => IgnoreRules,
   visit: Visit,
-): Pick<FolderListing, 'rules' | 'ignoreFile'> {
+): VisitedFolder {
   const names = namesIn(options, directory);
   const ignoreFile = ignoreFileIn(options, directory, names);
   const rules = rulesInside(ignoreFile);
@@ -94,23 +81,6 @@ function visitEntry(options: ListOptions, path: string, stats: Stats, visit: Vis
     const target = reading(options.source, path, (absolute) => readlinkSync(absolute));
     if (target !== undefined) visit(path, 'symlink', mode, stats, target);
   } else options.warn(`${path} is neither file, folder nor link; it is not synced`);
-}
-
-function entryOf(
-  kind: TreeEntry['kind'],
-  mode: number,
-  stats: Stats,
-  target: string | undefined,
-): ListedEntry {
-  const stamp = stampOf(stats);
-  switch (kind) {
-    case 'file':
-      return { kind, mode, sizeBytes: stats.size, stamp };
-    case 'directory':
-      return { kind, mode, stamp };
-    case 'symlink':
-      return { kind, target: target ?? '', stamp };
-  }
 }
 
 export const stampOf = ({ mtimeMs, ctimeMs, ino }: Stats): Stamp => ({ mtimeMs, ctimeMs, inode: ino });

@@ -1,18 +1,30 @@
 import type { Stats } from 'node:fs';
-import { COLUMNS, kindAt, modeAt, putNumbers, sizeAt, stampAt } from './entry-columns.js';
+import {
+  COLUMNS,
+  inodeAt,
+  kindAt,
+  modeAt,
+  putNumbers,
+  sameNumbers,
+  sizeAt,
+  stampAt,
+} from './entry-columns.js';
 import { type ListedEntry, stampOf } from './list-folder.js';
 import type { TreeEntry } from './tree.js';
 
-const FIRST_ENTRIES = 1024;
-
-/** A folder as it was listed, before any file was read: parents come before what is in them. Has no hashes yet. */
+/** Entries as they were listed, before any file was read: parents come before what is in them. Has no hashes yet. */
 export class Listing {
   readonly paths: string[] = [];
-  private columns = new Float64Array(FIRST_ENTRIES * COLUMNS);
+  private columns: Float64Array;
   private readonly targets = new Map<number, string>();
 
-  /** Wall clock when the walk began, ms since 1970. */
-  constructor(readonly listedAtMs: number) {}
+  /** `listedAtMs`: wall clock when the walk began, ms since 1970. `room`: for so many entries at first. */
+  constructor(
+    readonly listedAtMs: number,
+    room: number,
+  ) {
+    this.columns = new Float64Array(room * COLUMNS);
+  }
 
   get numbers(): Float64Array {
     return this.columns;
@@ -22,7 +34,7 @@ export class Listing {
     const at = this.paths.length;
     this.paths.push(path);
     if ((at + 1) * COLUMNS > this.columns.length) {
-      const larger = new Float64Array(2 * this.columns.length);
+      const larger = new Float64Array(Math.max(COLUMNS, 2 * this.columns.length));
       larger.set(this.columns);
       this.columns = larger;
     }
@@ -30,23 +42,38 @@ export class Listing {
     if (target !== undefined) this.targets.set(at, target);
   }
 
+  kindAt(at: number): TreeEntry['kind'] {
+    const kind = kindAt(this.numbers, at);
+    return kind === 'directory' || kind === 'symlink' ? kind : 'file';
+  }
+
   targetAt(at: number): string {
     return this.targets.get(at) ?? '';
+  }
+
+  inodeAt(at: number): number {
+    return inodeAt(this.numbers, at);
+  }
+
+  /** Whether nothing that a look can tell has changed since: the stamp is as it was, too. */
+  isSameAt(at: number, later: Listing, laterAt: number): boolean {
+    return (
+      sameNumbers(this.numbers, at, later.numbers, laterAt) && this.targetAt(at) === later.targetAt(laterAt)
+    );
   }
 
   entryAt(at: number): ListedEntry {
     const { numbers } = this;
     const mode = modeAt(numbers, at);
     const stamp = stampAt(numbers, at);
-    switch (kindAt(numbers, at)) {
+    const kind = this.kindAt(at);
+    switch (kind) {
       case 'directory':
-        return { kind: 'directory', mode, stamp };
+        return { kind, mode, stamp };
       case 'symlink':
-        return { kind: 'symlink', target: this.targetAt(at), stamp };
+        return { kind, target: this.targetAt(at), stamp };
       case 'file':
-      case 'large file':
-      case undefined:
-        return { kind: 'file', mode, sizeBytes: sizeAt(numbers, at), stamp };
+        return { kind, mode, sizeBytes: sizeAt(numbers, at), stamp };
     }
   }
 }

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { statIfThere } from './file-content.js';
 import { createIgnoreRules, type IgnoreRules, ignoreFilesOf } from './ignore-rules.js';
-import type { LocalTree } from './tree.js';
+import { type LocalTree, parentOf } from './tree.js';
 
 /** A folder on the laptop as it was found by one look at it. */
 export interface LocalState {
@@ -56,5 +56,3 @@ export function ignoredNow(source: string, rules: IgnoreRules): LocalState['isIg
   };
   return isIgnored;
 }
-
-const parentOf = (path: string): string => path.slice(0, Math.max(0, path.lastIndexOf('/')));

@@ -7,6 +7,9 @@ import { StoredTree } from './stored-tree.js';
 import { type LocalEntry, type LocalTree, sameEntry, sameStamp } from './tree.js';
 import { Turns } from './turns.js';
 
+/** Grows as it has to. */
+const ROOM = 1024;
+
 export interface ScanOptions extends ListOptions {
   readonly rules: IgnoreRules;
   readonly signal: AbortSignal;
@@ -20,7 +23,7 @@ export async function listTree(options: ScanOptions): Promise<Listing> {
   const turns = new Turns(options.signal);
   // What was asked of the device just before is sent first.
   await turns.next();
-  const listing = new Listing(Date.now());
+  const listing = new Listing(Date.now(), ROOM);
   await turns.take(walk(options, '', options.rules, listing));
   return listing;
 }
@@ -31,10 +34,10 @@ export async function listTree(options: ScanOptions): Promise<Listing> {
  */
 export async function hashTree(listing: Listing, known: LocalTree, options: ScanOptions): Promise<LocalTree> {
   const changes = new Map<string, LocalEntry | undefined>();
-  const before = new Comparison(known, listing);
+  const before = new Comparison(known);
   const turns = new Turns(options.signal);
   for (const [at, path] of listing.paths.entries()) {
-    if (before.isSame(path, at)) continue;
+    if (before.isSame(listing, at)) continue;
     changes.set(path, await withContent(path, listing.entryAt(at), options));
     if (turns.isOver()) await turns.next();
   }
@@ -42,43 +45,43 @@ export async function hashTree(listing: Listing, known: LocalTree, options: Scan
   return withChanges(known, changes);
 }
 
-/** A listing against what is known, in the listing's order. */
-class Comparison {
+/** What was just listed against what is known; most quickly in the order of what is stored. */
+export class Comparison {
   private readonly stored: StoredTree | undefined;
   private readonly changes: TreeChanges<LocalEntry>;
+  private readonly listed: Listing[] = [];
   private met = 0;
 
-  constructor(
-    private readonly known: LocalTree,
-    private readonly listing: Listing,
-  ) {
+  constructor(private readonly known: LocalTree) {
     const base = baseOf(known);
     this.stored = base instanceof StoredTree ? base : undefined;
     this.changes = changesOf(known);
   }
 
-  /** To be asked once for each path. */
-  isSame(path: string, at: number): boolean {
+  /** Whether the entry is as it was, a file by git's rule; to be asked once for each path. */
+  isSame(listing: Listing, at: number): boolean {
+    if (this.listed.at(-1) !== listing) this.listed.push(listing);
+    const path = listing.paths[at] ?? '';
     if (this.stored !== undefined && !this.changes.has(path))
-      return this.isSameAsStored(this.stored, path, at);
+      return this.isSameAsStored(this.stored, path, listing, at);
     this.stored?.pass(path);
     const entry = this.known.get(path);
     if (entry === undefined) return false;
     this.met++;
-    return isSame(this.listing.entryAt(at), entry);
+    return isSame(listing.entryAt(at), entry);
   }
 
-  private isSameAsStored(stored: StoredTree, path: string, at: number): boolean {
+  private isSameAsStored(stored: StoredTree, path: string, listing: Listing, at: number): boolean {
     const place = stored.placeOf(path);
     if (place === undefined) return false;
     this.met++;
-    return stored.isSameAt(place, this.listing, at);
+    return stored.isSameAt(place, listing, at);
   }
 
   /** What is known and was not listed, when all that was listed has been compared. */
   gone(): string[] {
     if (this.met === this.known.size) return [];
-    const listed = new Set(this.listing.paths);
+    const listed = new Set(this.listed.flatMap(({ paths }) => paths));
     return [...this.known.keys()].filter((path) => !listed.has(path));
   }
 }
@@ -93,21 +96,8 @@ async function withContent(
   return content === undefined ? undefined : { ...entry, ...content };
 }
 
-function isSame(entry: ListedEntry, before: LocalEntry | undefined): boolean {
-  if (entry.kind === 'file') return isUnchanged(entry, before);
-  return before !== undefined && sameEntry(before, entry);
-}
-
-/** Whether entries that were just listed are as `known` has them, a file by git's rule; most quickly in the order of what is stored. */
-export function sameAsIn(known: LocalTree): (path: string, entry: ListedEntry) => boolean {
-  const base = baseOf(known);
-  const changes = changesOf(known);
-  return (path, entry) => {
-    if (!(base instanceof StoredTree) || changes.has(path)) return isSame(entry, known.get(path));
-    const place = base.placeOf(path);
-    return place !== undefined && base.isSameEntry(place, entry);
-  };
-}
+const isSame = (entry: ListedEntry, before: LocalEntry): boolean =>
+  entry.kind === 'file' ? isUnchanged(entry, before) : sameEntry(before, entry);
 
 /** By git's rule: the file that was hashed as `before` need not be read again. */
 export function isUnchanged(entry: UnreadFile, before: LocalEntry | undefined): before is LocalEntry {

@@ -1,6 +1,5 @@
-import { isFileAt, kindAt, modeAt, sameFileNumbers, sizeAt, stampAt } from './entry-columns.js';
+import { kindAt, modeAt, sameFileNumbers, sizeAt, stampAt } from './entry-columns.js';
 import { EntryMap } from './entry-map.js';
-import type { ListedEntry } from './list-folder.js';
 import type { Listing } from './listing.js';
 import { type LocalEntry, NEVER } from './tree.js';
 
@@ -51,6 +50,11 @@ export class StoredTree extends EntryMap<LocalEntry> {
     return this.placeOf(path) !== undefined;
   }
 
+  /** Without making an entry. */
+  override keys(): MapIterator<string> {
+    return this.columns.paths.values();
+  }
+
   *entries(): MapIterator<[string, LocalEntry]> {
     for (const [at, path] of this.columns.paths.entries()) yield [path, this.entryAt(at)];
   }
@@ -80,22 +84,12 @@ export class StoredTree extends EntryMap<LocalEntry> {
   /** Whether an entry of a listing is as it was: a file by git's rule, for which it need not be read again. */
   isSameAt(at: number, listing: Listing, listedAt: number): boolean {
     const { numbers } = this.columns;
-    const kind = kindAt(listing.numbers, listedAt);
+    const kind = listing.kindAt(listedAt);
     const before = kindAt(numbers, at);
     if (kind !== (before === 'large file' ? 'file' : before)) return false;
     if (kind === 'symlink') return this.columns.targets.get(at) === listing.targetAt(listedAt);
     if (modeAt(numbers, at) !== modeAt(listing.numbers, listedAt)) return false;
     return kind === 'directory' || sameFileNumbers(numbers, at, listing.numbers, listedAt);
-  }
-
-  /** As `isSameAt`, for an entry by itself. */
-  isSameEntry(at: number, entry: ListedEntry): boolean {
-    const { numbers } = this.columns;
-    const kind = kindAt(numbers, at);
-    if (entry.kind !== (kind === 'large file' ? 'file' : kind)) return false;
-    if (entry.kind === 'symlink') return this.columns.targets.get(at) === entry.target;
-    if (modeAt(numbers, at) !== entry.mode) return false;
-    return entry.kind === 'directory' || isFileAt(numbers, at, entry);
   }
 
   private entryAt(at: number): LocalEntry {

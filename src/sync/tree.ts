@@ -65,6 +65,9 @@ export function unknownEntry(kind: TreeEntry['kind']): TreeEntry {
   }
 }
 
+/** `''` for what is in the source itself. */
+export const parentOf = (path: string): string => path.slice(0, Math.max(0, path.lastIndexOf('/')));
+
 /** `a/b/c` -> `a`, `a/b`. */
 export function* parentsOf(path: string): Generator<string> {
   for (let slash = path.indexOf('/'); slash !== -1; slash = path.indexOf('/', slash + 1))

@@ -1,7 +1,7 @@
 import { hashFile } from '../sync/hash-file.js';
 import type { UnreadFile } from '../sync/list-folder.js';
 import { isUnchanged } from '../sync/scan.js';
-import { isRacy, type LocalEntry, type LocalTree } from '../sync/tree.js';
+import { isRacy, type LocalEntry, type LocalTree, parentOf } from '../sync/tree.js';
 
 /** Gives files their hashes, and reads only those that it has to. */
 export class FileReader {
@@ -13,7 +13,7 @@ export class FileReader {
   /** Those of the racy files that are in one of these folders. */
   racyIn(folders: ReadonlySet<string>): string[] {
     if (folders.size === 0) return [];
-    return [...this.racy].filter((path) => folders.has(path.slice(0, Math.max(0, path.lastIndexOf('/')))));
+    return [...this.racy].filter((path) => folders.has(parentOf(path)));
   }
 
   forget(path: string): void {

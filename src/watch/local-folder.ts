@@ -255,7 +255,7 @@ export class LocalFolder implements AsyncDisposable {
     let saved = 0;
     for (const path of paths) {
       const stats = statIfThere(join(this.options.source, path));
-      const isKnown = this.index.entries.get(path)?.kind === 'file';
+      const isKnown = this.index.get(path)?.kind === 'file';
       if (stats === undefined && !isKnown) continue;
       if (!isKnown || stats?.isFile() !== true || stats.size === 0) return false;
       saved++;

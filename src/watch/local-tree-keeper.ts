@@ -1,5 +1,5 @@
 import { withChanges } from '../sync/layered-tree.js';
-import { sameAsIn } from '../sync/scan.js';
+import { Comparison } from '../sync/scan.js';
 import { type LocalEntry, type LocalTree, sameEntry, sameStamp } from '../sync/tree.js';
 import { Turns } from '../sync/turns.js';
 import { byInode, FileReader } from './file-reader.js';
@@ -32,7 +32,7 @@ export class LocalTreeKeeper {
     // Before the first reading all of it is pending.
     if (this.given === undefined) return left;
     for (const path of findings.gone) this.pending.add(path);
-    for (const path of findings.found.keys()) this.pending.add(path);
+    for (const path of findings.found) this.pending.add(path);
     for (const path of findings.touched) this.touched.add(path);
     for (const path of this.reader.racyIn(findings.unclear)) this.pending.add(path);
     return left;
@@ -53,16 +53,17 @@ export class LocalTreeKeeper {
 
   /** As changes of what is known: of 20,000 files that are as they were no entry is made. */
   private async readFirst(known: LocalTree, signal: AbortSignal): Promise<LocalTree> {
-    const { entries } = this.index;
-    const isKnown = sameAsIn(known);
+    const before = new Comparison(known);
     const changes = new Map<string, LocalEntry | undefined>();
     const turns = new Turns(signal);
-    for (const [path, now] of entries) {
-      if (isKnown(path, now)) continue;
-      changes.set(path, now.kind === 'file' ? await this.reader.read(path, now, [], signal) : now);
-      if (turns.isOver()) await turns.next();
-    }
-    for (const path of known.keys()) if (!entries.has(path)) changes.set(path, undefined);
+    for (const listing of this.index.listings())
+      for (const [at, path] of listing.paths.entries()) {
+        if (before.isSame(listing, at)) continue;
+        const now = listing.entryAt(at);
+        changes.set(path, now.kind === 'file' ? await this.reader.read(path, now, [], signal) : now);
+        if (turns.isOver()) await turns.next();
+      }
+    for (const path of before.gone()) changes.set(path, undefined);
     this.newest = withChanges(known, changes);
     this.given = this.newest;
     return this.given;
@@ -77,7 +78,7 @@ export class LocalTreeKeeper {
     const turns = new Turns(signal);
     const moved = byInode(before, this.gone());
     for (const path of this.pending) {
-      const now = this.index.entries.get(path);
+      const now = this.index.get(path);
       if (now === undefined) this.reader.forget(path);
       if (now?.kind !== 'file') {
         read.set(path, now);
@@ -94,7 +95,7 @@ export class LocalTreeKeeper {
 
   private *gone(): Generator<string> {
     for (const path of this.pending)
-      if (!this.index.entries.has(path) && !this.reader.isRacy(path)) yield path;
+      if (this.index.get(path) === undefined && !this.reader.isRacy(path)) yield path;
   }
 }
 

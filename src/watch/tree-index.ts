@@ -2,14 +2,23 @@ import { join } from 'node:path';
 import { statIfThere } from '../sync/file-content.js';
 import type { IgnoreRules } from '../sync/ignore-rules.js';
 import {
-  type FolderListing,
   foldersIn,
   type ListedEntry,
-  listFolder,
   type ListOptions,
+  type VisitedFolder,
+  visitFolder,
 } from '../sync/list-folder.js';
-import { isRacy, sameStamp, type Stamp } from '../sync/tree.js';
+import { Listing } from '../sync/listing.js';
+import { isRacy, parentOf, sameStamp, type Stamp } from '../sync/tree.js';
 import type { DirtyFolders } from './dirty-folders.js';
+
+/** Room in a listing at first: most folders are small. */
+const ROOM = 16;
+
+/** What is in one folder, in the order of the names. */
+interface ListedFolder extends VisitedFolder {
+  readonly listing: Listing;
+}
 
 /** A listed folder: what has to be kept to list it again alone. */
 interface Folder {
@@ -18,14 +27,14 @@ interface Folder {
   readonly ignoreFile: Stamp | undefined;
   /** The `.gitignore` was so young when it was read that its stamp proves nothing. */
   readonly isIgnoreFileRacy: boolean;
-  readonly paths: readonly string[];
+  readonly listing: Listing;
 }
 
 /** What a look at some folders found, before anything of it is believed. Paths are relative to the source. */
 export interface Findings {
   readonly folders: Map<string, Folder>;
-  /** New entries, and those that are not as they were listed the last time; parents before what is in them. */
-  readonly found: Map<string, ListedEntry>;
+  /** New entries, and those that are not as they were listed the last time; parents before what is in them. Of the first look it is all, and not noted. */
+  readonly found: Set<string>;
   /** Paths that are gone, or ignored now; what is in a folder comes with it. */
   readonly gone: Set<string>;
   /** Files that were touched: equal stamps do not show that they are the same. */
@@ -44,13 +53,19 @@ export interface LookOptions extends ListOptions {
 /** The folder tree as it was found by the last looks at it. */
 export class TreeIndex {
   private folders = new Map<string, Folder>();
-  private known = new Map<string, ListedEntry>();
 
   constructor(private readonly options: LookOptions) {}
 
-  /** Parents before what is in them. */
-  get entries(): ReadonlyMap<string, ListedEntry> {
-    return this.known;
+  /** One for each folder; parents before what is in them. */
+  *listings(): Generator<Listing> {
+    for (const { listing } of this.folders.values()) yield listing;
+  }
+
+  /** Undefined for a path that is not there. */
+  get(path: string): ListedEntry | undefined {
+    const listing = this.folders.get(parentOf(path))?.listing;
+    const at = placeIn(listing, path);
+    return at === undefined ? undefined : listing?.entryAt(at);
   }
 
   /** False for a folder that was not listed yet. */
@@ -61,7 +76,7 @@ export class TreeIndex {
   /** What happens to the path changes nothing: it was left out by the last look, and is now. */
   isIgnored(folder: string, path: string): boolean {
     const rules = this.folders.get(folder)?.inside;
-    if (rules === undefined || this.known.has(path) || nameOf(path) === '.gitignore') return false;
+    if (rules === undefined || this.get(path) !== undefined || nameOf(path) === '.gitignore') return false;
     const asFile = rules.isIgnored(path, false);
     const asFolder = rules.isIgnored(path, true);
     if (asFile === asFolder) return asFile;
@@ -73,12 +88,12 @@ export class TreeIndex {
   *look(dirty: DirtyFolders): Generator<void, Findings> {
     const findings: Findings = {
       folders: new Map(),
-      found: new Map(),
+      found: new Set(),
       gone: new Set(),
       touched: new Set(),
       unclear: new Set(),
     };
-    const look = new Look(this.options, this.folders, this.known, dirty, findings);
+    const look = new Look(this.options, this.folders, dirty, findings);
     if (dirty.all || !this.folders.has('')) yield* look.deep('', this.options.rules());
     else for (const folder of dirty.topDown()) yield* look.again(folder);
     return findings;
@@ -105,20 +120,10 @@ export class TreeIndex {
   }
 
   /** Takes over what a look found; returns the folders that are gone. */
-  apply({ folders, found, gone }: Findings): string[] {
-    if (this.folders.size === 0) {
-      // The first look: nothing of 20,000 entries is copied.
-      this.folders = folders;
-      this.known = found;
-      return [];
-    }
+  apply({ folders, gone }: Findings): string[] {
     const left: string[] = [];
-    for (const path of gone) {
-      this.known.delete(path);
-      if (this.folders.delete(path)) left.push(path);
-    }
+    for (const path of gone) if (this.folders.delete(path)) left.push(path);
     for (const [path, folder] of folders) this.folders.set(path, folder);
-    for (const [path, entry] of found) this.known.set(path, entry);
     return left;
   }
 }
@@ -128,7 +133,6 @@ class Look {
   constructor(
     private readonly options: LookOptions,
     private readonly folders: ReadonlyMap<string, Folder>,
-    private readonly known: ReadonlyMap<string, ListedEntry>,
     private readonly dirty: DirtyFolders,
     private readonly findings: Findings,
   ) {}
@@ -138,52 +142,53 @@ class Look {
     const folder = this.folders.get(path);
     if (folder === undefined || this.isDone(path)) return;
     this.options.entering(path);
-    const listing = listFolder(this.options, path, (ignoreFile) => {
+    const listed = listFolder(this.options, path, (ignoreFile) => {
       const isSame =
         sameIgnoreFile(folder.ignoreFile, ignoreFile) && !this.mayBeOtherIgnoreFile(path, folder);
       return isSame ? folder.inside : folder.outer.enter(path, ignoreFile !== undefined);
     });
-    const inner = this.take(path, folder.outer, listing);
+    this.take(path, folder.outer, listed);
     if (this.dirty.has(path, undefined)) this.findings.unclear.add(path);
     yield;
-    const isDeep = listing.rules !== folder.inside;
-    for (const child of inner)
-      if (isDeep || this.isNewFolder(path, child)) yield* this.deep(child, listing.rules);
+    const { listing, rules } = listed;
+    const isDeep = rules !== folder.inside;
+    for (const at of foldersAt(listing))
+      if (isDeep || this.isNewFolder(path, folder.listing, listing, at))
+        yield* this.deep(listing.paths[at] ?? '', rules);
   }
 
   /** A folder and all that is below it, whether it was listed before or not. */
   *deep(path: string, outer: IgnoreRules): Generator<void> {
     this.options.entering(path);
-    const listing = listFolder(this.options, path, (ignoreFile) =>
+    const listed = listFolder(this.options, path, (ignoreFile) =>
       outer.enter(path, ignoreFile !== undefined),
     );
-    const inner = this.take(path, outer, listing);
+    this.take(path, outer, listed);
     this.findings.unclear.add(path);
     yield;
-    for (const child of inner) yield* this.deep(child, listing.rules);
+    const { listing, rules } = listed;
+    for (const at of foldersAt(listing)) yield* this.deep(listing.paths[at] ?? '', rules);
   }
 
-  /** Notes what is new, changed and gone; returns the folders in it. */
-  private take(path: string, outer: IgnoreRules, { entries, rules, ignoreFile }: FolderListing): string[] {
-    const inner: string[] = [];
-    for (const [child, entry] of entries) {
-      if (entry.kind === 'directory') inner.push(child);
-      this.note(path, child, entry);
-    }
-    for (const child of this.folders.get(path)?.paths ?? []) if (!entries.has(child)) this.drop(child);
-    const isIgnoreFileRacy = ignoreFile !== undefined && isRacy(ignoreFile, Date.now());
-    const paths = [...entries.keys()];
-    this.findings.folders.set(path, { outer, inside: rules, ignoreFile, isIgnoreFileRacy, paths });
-    return inner;
+  /** Notes what is new, changed and gone. */
+  private take(path: string, outer: IgnoreRules, { listing, rules, ignoreFile }: ListedFolder): void {
+    const before = this.folders.get(path)?.listing;
+    if (this.folders.size > 0) for (const at of listing.paths.keys()) this.note(path, before, listing, at);
+    for (const child of before?.paths ?? []) if (placeIn(listing, child) === undefined) this.drop(child);
+    const isIgnoreFileRacy = ignoreFile !== undefined && isRacy(ignoreFile, listing.listedAtMs);
+    this.findings.folders.set(path, { outer, inside: rules, ignoreFile, isIgnoreFileRacy, listing });
   }
 
-  private note(folder: string, path: string, entry: ListedEntry): void {
-    const before = this.known.get(path);
-    if (before?.kind === 'directory' && entry.kind !== 'directory') this.dropInside(path);
-    const isTouched = entry.kind === 'file' && this.dirty.has(folder, nameOf(path));
+  private note(folder: string, before: Listing | undefined, listing: Listing, at: number): void {
+    const path = listing.paths[at] ?? '';
+    const kind = listing.kindAt(at);
+    const was = placeIn(before, path);
+    if (was !== undefined && before?.kindAt(was) === 'directory' && kind !== 'directory')
+      this.dropInside(path);
+    const isTouched = kind === 'file' && this.dirty.has(folder, nameOf(path));
     if (isTouched) this.findings.touched.add(path);
-    if (isTouched || before === undefined || !sameListing(before, entry))
-      this.findings.found.set(path, entry);
+    if (isTouched || was === undefined || before?.isSameAt(was, listing, at) !== true)
+      this.findings.found.add(path);
   }
 
   /** With the same stamp. */
@@ -199,7 +204,7 @@ class Look {
   private dropInside(path: string): void {
     const folder = this.folders.get(path);
     if (folder === undefined) return;
-    for (const child of folder.paths) this.drop(child);
+    for (const child of folder.listing.paths) this.drop(child);
     this.findings.gone.add(path);
   }
 
@@ -208,14 +213,39 @@ class Look {
   }
 
   /** Not listed yet, or replaced by another one; one with the same inode number can be another one too, but then it was touched. */
-  private isNewFolder(folder: string, path: string): boolean {
-    const before = this.known.get(path);
-    const now = this.findings.found.get(path);
-    if (!this.folders.has(path) || before?.kind !== 'directory') return true;
-    return (
-      this.dirty.has(folder, nameOf(path)) || (now !== undefined && now.stamp.inode !== before.stamp.inode)
-    );
+  private isNewFolder(folder: string, before: Listing, listing: Listing, at: number): boolean {
+    const path = listing.paths[at] ?? '';
+    const was = placeIn(before, path);
+    if (!this.folders.has(path) || was === undefined || before.kindAt(was) !== 'directory') return true;
+    return this.dirty.has(folder, nameOf(path)) || before.inodeAt(was) !== listing.inodeAt(at);
   }
+}
+
+function listFolder(
+  options: ListOptions,
+  path: string,
+  rulesInside: Parameters<typeof visitFolder>[2],
+): ListedFolder {
+  const listing = new Listing(Date.now(), ROOM);
+  const visited = visitFolder(options, path, rulesInside, (...entry) => listing.add(...entry));
+  return { ...visited, listing };
+}
+
+function* foldersAt(listing: Listing): Generator<number> {
+  for (const at of listing.paths.keys()) if (listing.kindAt(at) === 'directory') yield at;
+}
+
+/** In the listing of one folder; undefined when it is not there. */
+function placeIn(listing: Listing | undefined, path: string): number | undefined {
+  if (listing === undefined) return undefined;
+  const { paths } = listing;
+  let [from, to] = [0, paths.length];
+  while (from < to) {
+    const middle = (from + to) >>> 1;
+    if ((paths[middle] ?? '') < path) from = middle + 1;
+    else to = middle;
+  }
+  return paths[from] === path ? from : undefined;
 }
 
 const hasIgnoreFile = (source: string, folder: string): boolean =>
@@ -225,15 +255,3 @@ const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
 
 const sameIgnoreFile = (a: Stamp | undefined, b: Stamp | undefined): boolean =>
   a === undefined || b === undefined ? a === b : sameStamp(a, b);
-
-function sameListing(a: ListedEntry, b: ListedEntry): boolean {
-  if (!sameStamp(a.stamp, b.stamp)) return false;
-  switch (b.kind) {
-    case 'file':
-      return a.kind === 'file' && a.mode === b.mode && a.sizeBytes === b.sizeBytes;
-    case 'directory':
-      return a.kind === 'directory' && a.mode === b.mode;
-    case 'symlink':
-      return a.kind === 'symlink' && a.target === b.target;
-  }
-}
