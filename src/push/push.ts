@@ -1,9 +1,11 @@
 import { openContext } from '../build/context/open-context.js';
 import type { TriggerHashes } from '../sync/build-triggers.js';
 import { isEmptyPlan, type SyncPlan } from '../sync/sync-plan.js';
+import type { Container } from '../transport/engine.js';
 import { AppLock, type Held } from './app-lock.js';
 import { AppRestarter } from './app-restarter.js';
 import { buildStep } from './build-step.js';
+import { containerNamed } from './container-named.js';
 import type { Decision } from './decision.js';
 import { unlessLocked } from './device-lock.js';
 import { runHook } from './hooks.js';
@@ -21,9 +23,11 @@ import {
   type RemoteState,
   startScan,
 } from './push-state.js';
-import { isSettled, syncStep } from './sync-step.js';
+import { isSettled, syncStep, type SyncStepOutcome } from './sync-step.js';
 import { takeBackUnfinished } from './unfinished-push.js';
 
+/** At one push, when others take its container away. */
+const ATTEMPTS = 3;
 const NOTHING: SyncPlan = { uploads: [], deletions: [], obstacles: [] };
 
 /** Everything that a push found out before it changes anything. */
@@ -125,16 +129,44 @@ async function stillTrue(
   return decideAndPlan(job, deps, remote, prepared.triggers, startScan(job, deps));
 }
 
-async function apply(job: PushJob, deps: HeldDeps, { remote, planned }: Prepared): Promise<CarriedOut> {
+async function apply(
+  job: PushJob,
+  deps: HeldDeps,
+  { triggers, remote, planned }: Prepared,
+  attempt = 1,
+): Promise<CarriedOut> {
   const { container } = remote;
   if (container === undefined || planned === undefined) return build(job, deps, remote);
-  const outcome = await timed(deps, 'sync', () => syncStep(job, deps, container, planned));
+  const outcome = await timed(deps, 'sync', () => syncUnlessTaken(job, deps, container, planned));
+  if (outcome.kind === 'taken') {
+    if (attempt === ATTEMPTS) throw outcome.error;
+    const now = await readRemote(job, deps);
+    const again = await decideAndPlan(job, deps, now, triggers, startScan(job, deps));
+    return apply(job, deps, again, attempt + 1);
+  }
   if (outcome.kind !== 'needs-rebuild') {
     return { action: outcome.kind === 'up-to-date' ? 'none' : 'sync', containerId: container.id };
   }
   const decision: Decision = { action: 'build', reasons: [outcome.reason] };
   deps.emit({ type: 'decision', app: job.settings.appName, decision });
   return build(job, deps, remote);
+}
+
+/** Others may take the container away, or put another one in its place, in the middle of a sync. */
+async function syncUnlessTaken(
+  job: PushJob,
+  deps: HeldDeps,
+  container: Container,
+  planned: PlannedSync,
+): Promise<SyncStepOutcome | { readonly kind: 'taken'; readonly error: unknown }> {
+  try {
+    return await syncStep(job, deps, container, planned);
+  } catch (error) {
+    deps.signal.throwIfAborted();
+    const now = await containerNamed(deps.engine, container.name, deps.signal).catch(() => container);
+    if (now?.id === container.id) throw error;
+    return { kind: 'taken', error };
+  }
 }
 
 async function build(job: PushJob, deps: HeldDeps, remote: RemoteState): Promise<CarriedOut> {

@@ -100,6 +100,26 @@ describe('a container that was', () => {
     await app.expectInStep();
   });
 
+  it('removed in the middle of a push is made again by that push', async () => {
+    using taken = new PushedApp(device, 'taken', {
+      ...HELLO,
+      '.resin-sync.yml':
+        'local_resinos:\n  on-change:\n    - paths: data.txt\n      run: echo is asked; sleep 60\n',
+      'data.txt': '1',
+    });
+    await taken.push();
+    taken.write('data.txt', '2');
+    const push = taken.startPush();
+    await push.until(/is asked/);
+    await taken.docker('rm', '--force', 'taken');
+    const { exitCode, stderr } = await push.ended();
+    expect(exitCode, stderr).toBe(0);
+    expect(stderr).toContain('building taken: the device has no container taken\n');
+    expect((await taken.state()).running).toBe(true);
+    await taken.expectInStep();
+    expect(await taken.leftovers()).toEqual([]);
+  });
+
   it('put back to what its image holds is brought in step again', async () => {
     app.write('greeting.txt', 'newer than the image');
     await app.push();
