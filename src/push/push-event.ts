@@ -53,6 +53,8 @@ export interface PushResult {
   readonly action: 'build' | 'sync' | 'none';
   readonly app: string;
   readonly containerId: string;
+  /** Of an app that was built and has come to its end already. */
+  readonly exitCode?: number;
   readonly durationMs: number;
 }
 

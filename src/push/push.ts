@@ -48,12 +48,12 @@ export async function push(job: PushJob, deps: PushDeps): Promise<PushResult> {
   if (!job.dryRun) await runBefore(job, deps);
   const { prepared, carriedOut } = await planAndCarryOut(job, deps);
   if (carriedOut === undefined) return printPlan(job, deps, prepared);
-  const { action, containerId } = carriedOut;
+  const { action } = carriedOut;
   deps.signal.throwIfAborted();
   await runAfter(job, deps, action);
   await job.save(prepared.triggers);
   const durationMs = deps.clock.monotonicMs() - startMs;
-  const result: PushResult = { action, app: job.settings.appName, containerId, durationMs };
+  const result: PushResult = { ...carriedOut, app: job.settings.appName, durationMs };
   deps.emit({ type: 'done', result });
   return result;
 }
@@ -99,10 +99,7 @@ async function decideAndPlan(
   return { triggers, remote, decision, planned };
 }
 
-interface CarriedOut {
-  readonly action: PushResult['action'];
-  readonly containerId: string;
-}
+type CarriedOut = Pick<PushResult, 'action' | 'containerId' | 'exitCode'>;
 
 async function carryOut(job: PushJob, lock: AppLock, prepared: Prepared): Promise<CarriedOut> {
   const { container, unfinished } = prepared.remote;
@@ -170,8 +167,9 @@ async function syncUnlessTaken(
 }
 
 async function build(job: PushJob, deps: HeldDeps, remote: RemoteState): Promise<CarriedOut> {
-  const container = await timed(deps, 'build', () => buildStep(job, deps, remote));
-  return { action: 'build', containerId: container.id };
+  const { id, state } = await timed(deps, 'build', () => buildStep(job, deps, remote));
+  const built: CarriedOut = { action: 'build', containerId: id };
+  return state.running ? built : { ...built, exitCode: state.exitCode };
 }
 
 async function withRestarter<T>(deps: Held['deps'], work: (deps: HeldDeps) => Promise<T>): Promise<T> {

@@ -110,8 +110,9 @@ function syncLine({ files, deleted, bytes }: SyncSummary): string {
   return `sent ${parts.join(', ')}`;
 }
 
-function doneLine({ action, app, durationMs }: PushResult, style: Style): string {
-  const what = { build: 'built and running', sync: 'synced', none: 'up to date' }[action];
+function doneLine({ action, app, exitCode, durationMs }: PushResult, style: Style): string {
+  const built = exitCode === undefined ? 'built and running' : `built, and ended with exit code ${exitCode},`;
+  const what = { build: built, sync: 'synced', none: 'up to date' }[action];
   return `${style.green(app)} ${what} in ${formatDuration(durationMs)}`;
 }
 

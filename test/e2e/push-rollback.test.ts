@@ -133,7 +133,8 @@ describe('a new app that', () => {
       Dockerfile: dockerfile('["echo", "done"]'),
       '.resin-sync.yml': 'local_resinos:\n  restart: no\n',
     });
-    await job.push();
+    const { stderr } = await job.push();
+    expect(stderr).toMatch(/^job built, and ended with exit code 0, in /m);
     expect(await job.inspect('{{.State.Status}} {{.State.ExitCode}}')).toBe('exited 0');
   });
 
