@@ -18,6 +18,8 @@ export interface BuildImageRequest {
   readonly labels: Readonly<Record<string, string>>;
   readonly buildArgs?: Readonly<Record<string, string>>;
   readonly platform: NodeJS.Platform;
+  /** The context, where the link is worth it and it goes as a tar. */
+  readonly compress: boolean;
   readonly clock: Clock;
   /** For private base images. */
   readonly login?: RegistryLogin;

@@ -58,6 +58,7 @@ export function pushCommand(deps: CommandDeps): Command {
     )
     .option('--identity <file>', 'private key for ssh; may be repeated', repeated)
     .option('--force', 'also delete more than half of what was once sent')
+    .option('--no-compress', 'send everything as it is, also over a slow link')
     .option('--skip-logs', 'end after the push instead of following the output of the app')
     .option('-p, --progress', 'show progress')
     .option('-v, --verbose', 'say more')
@@ -81,6 +82,7 @@ async function runPush(target: string | undefined, flags: PushFlags, { wiring }:
     forceBuild: flags.forceBuild ?? false,
     dryRun,
     force: flags.force ?? false,
+    compress: flags.compress,
     followLogs: !json || watch !== undefined,
   });
 }

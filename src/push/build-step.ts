@@ -47,12 +47,12 @@ async function buildAndReplace(job: PushJob, deps: HeldDeps, remote: RemoteState
 }
 
 /** Answers what the image was made of. */
-async function buildAppImage({ settings }: PushJob, deps: PushDeps): Promise<Tree> {
+async function buildAppImage({ settings, compress }: PushJob, deps: PushDeps): Promise<Tree> {
   const { platform, clock, login, emit, signal } = deps;
   const kept = { keys: deps.contextKeys, device: deps.device.address };
   const { appName, source } = settings;
   const { context } = await buildImage(
-    { source, tag: `${appName}:latest`, labels: labelsOf(appName), platform, clock, login, kept },
+    { source, tag: `${appName}:latest`, labels: labelsOf(appName), platform, compress, clock, login, kept },
     await deps.builder(),
     (event) => emit({ type: 'build', event }),
     signal,

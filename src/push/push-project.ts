@@ -25,6 +25,7 @@ export interface PushRequest {
   readonly forceBuild: boolean;
   readonly dryRun: boolean;
   readonly force: boolean;
+  readonly compress: boolean;
   /** Show the app's output afterwards, unless `skipLogs` is set. */
   readonly followLogs: boolean;
 }
@@ -135,7 +136,7 @@ async function settle(
 }
 
 export function jobOf(
-  { flags, forceBuild, dryRun, force }: PushRequest,
+  { flags, forceBuild, dryRun, force, compress }: PushRequest,
   project: Project,
   settings: PushSettings,
 ): PushJob {
@@ -146,6 +147,7 @@ export function jobOf(
     forceBuild,
     dryRun,
     force,
+    compress,
     save: (triggers: TriggerHashes) => project.save(settings, triggers),
   };
 }

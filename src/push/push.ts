@@ -218,9 +218,9 @@ async function printPlan(
   return { action: 'none', app, containerId: remote.container?.id ?? '', durationMs: 0 };
 }
 
-async function contextPaths({ settings }: PushJob, deps: PushDeps): Promise<string[]> {
+async function contextPaths({ settings, compress }: PushJob, deps: PushDeps): Promise<string[]> {
   const { platform, emit, signal } = deps;
-  const request = { source: settings.source, platform };
+  const request = { source: settings.source, platform, compress };
   const { entries } = await openContext(request, (event) => emit({ type: 'build', event }), signal);
   return entries.filter(({ type }) => type !== 'folder').map(({ path }) => path);
 }

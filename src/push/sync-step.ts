@@ -135,7 +135,7 @@ async function commitOnce(
     emit({ type: 'sync-progress', sentBytes, totalBytes }),
   );
   const outcome = await syncContainer(
-    { engine, container, source, destination, store, signal },
+    { engine, container, source, destination, store, compress: job.compress, signal },
     { ...options, local: local.tree, deployed, plan, scannedAtMs: local.scannedAtMs, onProgress },
   );
   if (outcome.kind === 'committed' && !isEmptyPlan(plan)) {

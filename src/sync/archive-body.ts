@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { createGzip } from 'node:zlib';
 import type { Engine } from '../transport/engine.js';
+import type { Commit } from './commit-request.js';
 
 /** Smaller archives go plain: an engine that unpacks gzip runs a program for it (SYNC.md, section 8, rule 13). */
 const PLAIN_BYTES = 64 << 10;
@@ -21,11 +22,10 @@ const SAME_SHARE = 0.1;
 export async function archiveBody(
   pack: () => Readable,
   contentBytes: number,
-  engine: Engine,
-  signal: AbortSignal,
+  { engine, compress, signal }: Pick<Commit, 'engine' | 'compress' | 'signal'>,
 ): Promise<Readable | Buffer> {
   if (contentBytes <= PLAIN_BYTES) return buffer(pack());
-  const level = await gzipLevel(engine, signal);
+  const level = compress ? await gzipLevel(engine, signal) : undefined;
   const tar = pack();
   if (level === undefined) return contentBytes <= BUFFERED_BYTES ? buffer(tar) : tar;
   const gzip = createGzip({ level, chunkSize: 1 << 18 });

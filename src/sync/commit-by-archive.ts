@@ -73,7 +73,7 @@ async function putArchive(
   const prefix = fromRoot ? `${folder.slice(1)}/` : '';
   const archive = { ...archiveOf(request, part), prefix, finish: { by: 'engine', token } } as const;
   const pack = () => packCommit(archive, packed);
-  const body = await archiveBody(pack, contentBytes(request, part, request.patches), engine, signal);
+  const body = await archiveBody(pack, contentBytes(request, part, request.patches), request);
   await engine.putArchive(container.id, fromRoot ? '/' : folder, body, signal);
   return packed;
 }

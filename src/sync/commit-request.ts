@@ -20,6 +20,8 @@ export interface Commit {
   readonly owner: Owner;
   readonly token: string;
   readonly hasShell: boolean | undefined;
+  /** Where the link is worth it. */
+  readonly compress: boolean;
   /** A way into the container that is open already; it is taken for whatever a script can do. */
   readonly stages?: Stages | undefined;
   readonly signal: AbortSignal;

@@ -3,9 +3,10 @@ import { buffer } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { noAnswer } from '../transport/connection-error.js';
-import type { Engine, ExecSession } from '../transport/engine.js';
+import type { ExecSession } from '../transport/engine.js';
 import { SilenceWatch } from '../transport/silence-watch.js';
 import { gzipLevel } from './archive-body.js';
+import type { Commit } from './commit-request.js';
 import { STAGE_LOOP_SCRIPT, UNFIT_STATUS } from './stage-script.js';
 import { failureOf, type Stage, type StageResult, type Stages } from './stages.js';
 
@@ -27,6 +28,11 @@ export type StartedLoop =
   | { readonly kind: 'unfit' }
   /** The container, or the connection, ended while the shell was starting. */
   | { readonly kind: 'ended' };
+
+export interface LoopPlace extends Pick<Commit, 'engine' | 'container' | 'compress'> {
+  /** Those that stages can name. */
+  readonly folders: readonly string[];
+}
 
 interface LoopOptions {
   /** For messages. */
@@ -53,20 +59,18 @@ export class StageLoop implements Stages, AsyncDisposable {
     this.ended = this.listen();
   }
 
-  /** `folders` are those that stages can name. Rejects as `Engine.exec`. */
+  /** Rejects as `Engine.exec`. */
   static async start(
-    engine: Engine,
-    container: string,
-    folders: readonly string[],
+    { engine, container, compress, folders }: LoopPlace,
     signal: AbortSignal,
   ): Promise<StartedLoop> {
     const closing = new AbortController();
     const argv = ['sh', '-c', STAGE_LOOP_SCRIPT, 'sh', ...folders];
     const ending = AbortSignal.any([signal, closing.signal]);
-    const level = await gzipLevel(engine, signal);
+    const level = compress ? await gzipLevel(engine, signal) : undefined;
     const where = engine.description;
     // The app may take its own working directory away; a shell in there would not start.
-    const session = await engine.exec(container, { argv, user: '0:0', workingDir: '/' }, ending);
+    const session = await engine.exec(container.id, { argv, user: '0:0', workingDir: '/' }, ending);
     const loop = new StageLoop(session, closing, { where, folders });
     const ready = await loop.said(READY, signal, SILENCE_MS);
     if (ready === undefined) return { kind: endOf(await session.exitCode.catch(() => undefined)) };

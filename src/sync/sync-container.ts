@@ -26,6 +26,8 @@ export interface SyncTarget {
   readonly source: string;
   readonly destination: string;
   readonly store: DeploymentStore;
+  /** Where the link is worth it. */
+  readonly compress: boolean;
   readonly signal: AbortSignal;
   /** A way into the container that is kept open. */
   readonly channel?: { commit(request: Commit): Promise<CommitOutcome> };

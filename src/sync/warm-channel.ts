@@ -1,16 +1,19 @@
 import { posix } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { RdtError } from '../errors.js';
-import type { Container, Engine } from '../transport/engine.js';
+import type { Container } from '../transport/engine.js';
 import { EngineError } from '../transport/engine-error.js';
 import { type Commit, type CommitOutcome, commit } from './commit.js';
-import { StageLoop, type StartedLoop } from './stage-loop.js';
+import { type LoopPlace, StageLoop, type StartedLoop } from './stage-loop.js';
 import { LostStage } from './stages.js';
 
 /** A container that is being restarted is asked again after so long, then after half as long again ... */
 const FIRST_RETRY_MS = 20;
 const LAST_RETRY_MS = 1_000;
 const RETRY_GROWTH = 1.5;
+
+/** Where it leads to. */
+export type WarmPlace = Pick<Commit, 'engine' | 'container' | 'destination' | 'compress'>;
 
 /**
  * One way into one container for a whole session. Small commits go to a shell that stays in the container; it is started in the
@@ -25,17 +28,15 @@ export class WarmChannel implements AsyncDisposable {
   private last: Promise<unknown> = Promise.resolve();
 
   private constructor(
-    private readonly engine: Engine,
-    private readonly container: Container,
-    private readonly folders: readonly string[],
+    private readonly place: LoopPlace,
     signal: AbortSignal,
   ) {
     this.keeping = this.keepWarm(AbortSignal.any([signal, this.closing.signal]));
   }
 
   /** Returns at once and warms up in the background; `signal` ends that. */
-  static open(engine: Engine, container: Container, destination: string, signal: AbortSignal): WarmChannel {
-    return new WarmChannel(engine, container, foldersOf(container, destination), signal);
+  static open({ destination, ...place }: WarmPlace, signal: AbortSignal): WarmChannel {
+    return new WarmChannel({ ...place, folders: foldersOf(place.container, destination) }, signal);
   }
 
   /** Whether the next small commit finds the shell waiting. */
@@ -97,7 +98,7 @@ export class WarmChannel implements AsyncDisposable {
   /** Returns when the shell has ended, or could not be started now. */
   private async warmOnce(signal: AbortSignal): Promise<'served' | 'again' | 'never'> {
     try {
-      const started = await StageLoop.start(this.engine, this.container.id, this.folders, signal);
+      const started = await StageLoop.start(this.place, signal);
       return await this.goOn(started);
     } catch (error) {
       // A container that does not run, or a device that is away: commits find out for themselves, and say it.

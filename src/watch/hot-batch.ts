@@ -108,14 +108,15 @@ export class HotBatch {
     owed: Deployment['owed'],
   ): Promise<CommitOutcome> {
     const { held, store } = this.session;
-    const { source, destination } = this.session.job().settings;
+    const { settings, compress } = this.session.job();
+    const { source, destination } = settings;
     const { engine, signal } = held;
     this.packedMs = this.now();
     const tell = throttled(held.clock, PROGRESS_EVERY_MS, (sentBytes: number, totalBytes: number) =>
       this.session.emit({ type: 'sync-progress', sentBytes, totalBytes }),
     );
     const outcome = await syncContainer(
-      { engine, container, source, destination, store, signal, channel: this.channel },
+      { engine, container, source, destination, store, compress, signal, channel: this.channel },
       {
         local: local.tree,
         deployed,

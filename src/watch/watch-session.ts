@@ -45,9 +45,13 @@ export class WatchSession {
 
   private async stayInStep({ container, deployment }: Ready): Promise<Leave> {
     const { held, inbox } = this.session;
-    const { destination, afterSync } = this.session.job().settings;
+    const { settings, compress } = this.session.job();
+    const { destination, afterSync } = settings;
     if (afterSync.kind === 'process' && container.state.running) held.restarter.prepare(container.id);
-    await using channel = WarmChannel.open(held.engine, container, destination, held.signal);
+    await using channel = WarmChannel.open(
+      { engine: held.engine, container, destination, compress },
+      held.signal,
+    );
     this.isPaused = container.state.paused;
     this.holds = deployment === undefined ? undefined : await rebased(this.session, deployment);
     for (;;) {

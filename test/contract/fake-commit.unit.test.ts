@@ -45,7 +45,10 @@ commitContract('the fake engine, by a script each time', () =>
 
 commitContract('the fake engine, by the warm channel', () =>
   rigOf({ hasShell: true }, async ({ engine, container }, destination) => {
-    const channel = WarmChannel.open(engine, container, destination, new AbortController().signal);
+    const channel = WarmChannel.open(
+      { engine, container, destination, compress: true },
+      new AbortController().signal,
+    );
     await eventually(() => Promise.resolve(channel.isWarm), { what: 'the channel is warm', withinMs: 5_000 });
     return {
       commit: (request) => channel.commit(request),

@@ -65,7 +65,10 @@ const byScripts: RigOptions['way'] = (container) =>
   wayOf((request) => commit({ ...request, stages: new ExecStages(engine, container) }));
 
 const warm: RigOptions['way'] = async (container, destination) => {
-  const channel = WarmChannel.open(engine, container, destination, new AbortController().signal);
+  const channel = WarmChannel.open(
+    { engine, container, destination, compress: true },
+    new AbortController().signal,
+  );
   await eventually(() => channel.isWarm || channel.isCold, {
     what: 'warming up',
     withinMs: 10_000,

@@ -89,7 +89,7 @@ export class SyncedFolder implements Disposable {
     };
     const channel = { commit: this.way };
     return syncContainer(
-      { engine, container, source, destination, store, signal, channel },
+      { engine, container, source, destination, store, compress: true, signal, channel },
       { local, deployed, plan, unobserved: false, owed: undefined, scannedAtMs, onProgress: () => undefined },
     );
   }

@@ -100,7 +100,7 @@ async function build({ through, dialer, as = tag, onEvent, beforeRead, signal }:
     onEvent?.(event);
   };
   const kept = { keys, device: device.name };
-  const request = { source, tag: as, labels: {}, platform: process.platform, clock, kept };
+  const request = { source, tag: as, labels: {}, platform: process.platform, compress: true, clock, kept };
   const engine = new EngineImageBuilder(http);
   const builder: ImageBuilder = {
     build: (asked, tell, abort) =>
@@ -284,7 +284,7 @@ describe('a folder that is built again', () => {
     write('docker/dev/Dockerfile', 'FROM busybox\nCOPY . /ctx\n');
     await using http = new EngineHttp(new TcpDialer(device.address, device.enginePort));
     const kept = { keys, device: device.name };
-    const request = { source, tag, labels: {}, platform: process.platform, clock, kept };
+    const request = { source, tag, labels: {}, platform: process.platform, compress: true, clock, kept };
     await buildImage(
       { ...request, dockerfile: 'docker/dev/Dockerfile' },
       new EngineImageBuilder(http),

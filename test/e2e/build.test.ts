@@ -60,6 +60,7 @@ async function build({ classic = false, on = device, onEvent, signal }: BuildOpt
     tag: 'app:latest',
     labels: { 'rdt.test': 'yes' },
     platform: process.platform,
+    compress: true,
     clock,
   };
   return { ...(await buildImage(request, builder, emit, signal)), events };

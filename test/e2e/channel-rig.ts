@@ -30,7 +30,10 @@ export class ChannelRig implements AsyncDisposable {
     const engine = new HttpEngine(new EngineHttp(dialer));
     const container = await engine.inspectContainer(name);
     if (container === undefined) throw new Error(`${name} is not there`);
-    const channel = WarmChannel.open(engine, container, DESTINATION, new AbortController().signal);
+    const channel = WarmChannel.open(
+      { engine, container, destination: DESTINATION, compress: true },
+      new AbortController().signal,
+    );
     const folder = new SyncedFolder(engine, container, DESTINATION, (request) => channel.commit(request));
     const rig = new ChannelRig(device, name, dialer, engine, channel, folder);
     if (image !== 'scratch-app') await rig.untilWarm();

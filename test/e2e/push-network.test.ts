@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../testbed/eventually.js';
 import { VirtualDevice } from '../testbed/virtual-device.js';
+import { CuttingProxy } from './cutting-proxy.js';
 import { type AppState, HELLO, PushedApp } from './pushed-app.js';
 import type { RdtResult, RunningRdt } from './rdt.js';
 
@@ -176,4 +177,22 @@ describe('an engine that', () => {
     await app.forgetLock();
     await expectHealed(app);
   });
+});
+
+it('gets what compresses well in a fraction of its bytes, and with --no-compress as it is', async () => {
+  using app = await pushedApp('packed');
+  const bytesOf = async (content: string, ...args: string[]): Promise<number> => {
+    await using proxy = await CuttingProxy.open(device.linkAddress, device.enginePort);
+    app.write('text', content.repeat(1 << 16));
+    const target = `tcp://127.0.0.1:${proxy.port}`;
+    const push = app.rdt.start(['push', target, '--app-name', 'packed', '--skip-logs', ...args], {
+      cwd: app.folder,
+    });
+    expect((await push.ended()).exitCode).toBe(0);
+    await app.expectInStep();
+    return proxy.sentBytes;
+  };
+  const size = 16 << 16;
+  expect(await bytesOf('a sixteenth, one')).toBeLessThan(size / 10);
+  expect(await bytesOf('a sixteenth, two', '--no-compress')).toBeGreaterThan(size);
 });

@@ -21,6 +21,8 @@ export interface ContextRequest {
   /** Relative to the source, `Dockerfile` if not given. */
   readonly dockerfile?: string | undefined;
   readonly platform: NodeJS.Platform;
+  /** The tar, where the link is worth it. */
+  readonly compress: boolean;
 }
 
 /** A source folder that can be built: what is in it was listed, nothing is read yet but its Dockerfile. */
@@ -31,7 +33,7 @@ export interface BuildContext {
   readonly entries: readonly ContextEntry[];
   /** For a builder that keeps the files under this key; undefined when a name is not UTF-8. */
   files(key: string): ContextSource | undefined;
-  /** A fresh tar, compressed as far as the link is worth it. Ends with an RdtError when a file can not be read whole. */
+  /** A fresh tar, compressed as far as the link is worth it and the request allows it. Ends with an RdtError when a file can not be read whole. */
   open(clock: Clock, emit: EmitBuildEvent): Readable;
 }
 
@@ -60,7 +62,8 @@ export async function openContext(
     entries,
     files: (key) => contextSource(source, entries, key),
     open: (clock, emitSent) => {
-      const pieces = compressForLink(packContext(source, entries, emitSent), () => clock.monotonicMs());
+      const plain = packContext(source, entries, emitSent);
+      const pieces = request.compress ? compressForLink(plain, () => clock.monotonicMs()) : plain;
       return Readable.from(pieces, { objectMode: true, highWaterMark: PIECES_AHEAD });
     },
   };

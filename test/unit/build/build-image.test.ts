@@ -13,7 +13,15 @@ function project(files: Readonly<Record<string, string>>, change: Partial<BuildI
   const builder = new FakeImageBuilder();
   const events: BuildEvent[] = [];
   const source = temporaryFolder(files);
-  const request = { source, tag: 'app:latest', labels: {}, platform: process.platform, clock, ...change };
+  const request = {
+    source,
+    tag: 'app:latest',
+    labels: {},
+    platform: process.platform,
+    compress: true,
+    clock,
+    ...change,
+  };
   const build = (signal?: AbortSignal) => buildImage(request, builder, (event) => events.push(event), signal);
   const sent = () => [...(builder.images.get('app:latest')?.files.keys() ?? [])];
   return { builder, events, build, sent, source };

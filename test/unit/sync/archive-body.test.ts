@@ -17,12 +17,19 @@ function answering(...afterMs: readonly number[]): { engine: Engine; asked: () =
   return { engine: { ping } as Partial<Engine> as Engine, asked: () => asked };
 }
 
-async function isCompressed(engine: Engine, onPack: () => void = () => undefined): Promise<boolean> {
+async function isCompressed(
+  engine: Engine,
+  { onPack = () => undefined, compress = true }: { onPack?: () => void; compress?: boolean } = {},
+): Promise<boolean> {
   const pack = (): Readable => {
     onPack();
     return Readable.from([CONTENT]);
   };
-  const body = await archiveBody(pack, CONTENT.length, engine, new AbortController().signal);
+  const body = await archiveBody(pack, CONTENT.length, {
+    engine,
+    compress,
+    signal: new AbortController().signal,
+  });
   return !(Buffer.isBuffer(body) ? body : await buffer(body)).equals(CONTENT);
 }
 
@@ -32,6 +39,12 @@ describe('an archive of some size', () => {
     expect(await isCompressed(answering(20).engine)).toBe(true);
   });
 
+  it('goes plain over a slow link too when that is wanted, and then nobody asks how slow it is', async () => {
+    const { engine, asked } = answering(20);
+    expect(await isCompressed(engine, { compress: false })).toBe(false);
+    expect(asked()).toBe(0);
+  });
+
   it('goes plain when only the first answer is late, which tells more of this process than of the link', async () => {
     expect(await isCompressed(answering(20, 0).engine)).toBe(false);
   });
@@ -39,7 +52,7 @@ describe('an archive of some size', () => {
   it('is not begun before the link is known: reading files would hold up the answers', async () => {
     const { engine, asked } = answering(20);
     let askedBefore = 0;
-    await isCompressed(engine, () => (askedBefore = asked()));
+    await isCompressed(engine, { onPack: () => (askedBefore = asked()) });
     expect(askedBefore).toBe(asked());
     expect(askedBefore).toBeGreaterThan(0);
   });

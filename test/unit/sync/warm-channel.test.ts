@@ -45,7 +45,10 @@ afterEach(async () => {
 });
 
 function opened(): WarmChannel {
-  channel ??= WarmChannel.open(engine, folder.container, DESTINATION, new AbortController().signal);
+  channel ??= WarmChannel.open(
+    { engine, container: folder.container, destination: DESTINATION, compress: true },
+    new AbortController().signal,
+  );
   return channel;
 }
 
