@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import { RdtError } from '../errors.js';
 import type { Container, Engine } from '../transport/engine.js';
-import { EngineError } from '../transport/engine-error.js';
+import { isNotRunning } from '../transport/engine-error.js';
 import { runScript, type ScriptResult } from './container-script.js';
 import { OTHER_BASE_STATUS, STAGE_SCRIPT, STALE_STATUS } from './stage-script.js';
 
@@ -60,7 +60,7 @@ export class ExecStages implements Stages {
       if (wasKilled || (await this.hasEnded(signal))) return { kind: 'lost', cause: result };
       return result.kind === 'failed' ? failureOf(result.status, result.errors) : result;
     } catch (error) {
-      if (error instanceof EngineError && error.status === 409) return { kind: 'lost', cause: error };
+      if (isNotRunning(error)) return { kind: 'lost', cause: error };
       throw error;
     }
   }

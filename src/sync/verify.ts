@@ -1,13 +1,12 @@
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import type { Engine } from '../transport/engine.js';
-import { EngineError } from '../transport/engine-error.js';
+import { isNotRunning } from '../transport/engine-error.js';
 import { LARGE_BYTES } from './blocks.js';
 import { LIST_SCRIPT, runScript } from './container-script.js';
 import { plainHashOf } from './hash-file.js';
 import type { LocalTree, Tree, TreeEntry } from './tree.js';
 
-const NOT_RUNNING = 409;
 const FILE_TYPE = 0o170000;
 const REGULAR = 0o100000;
 const DIRECTORY = 0o040000;
@@ -56,7 +55,7 @@ async function listing(
     const result = await runScript(engine, container, LIST_SCRIPT, [destination], input, signal);
     return result.kind === 'done' ? result.output : undefined;
   } catch (error) {
-    if (error instanceof EngineError && error.status === NOT_RUNNING) return undefined;
+    if (isNotRunning(error)) return undefined;
     throw error;
   }
 }

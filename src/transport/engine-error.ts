@@ -12,3 +12,6 @@ export class EngineError extends RdtError {
     super(message, options);
   }
 }
+
+/** Of what only a running container can do. */
+export const isNotRunning = (error: unknown): boolean => error instanceof EngineError && error.status === 409;

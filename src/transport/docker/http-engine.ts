@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { EngineError } from '../engine-error.js';
+import { EngineError, isNotRunning } from '../engine-error.js';
 import type {
   Container,
   ContainerSpec,
@@ -167,7 +167,7 @@ export class HttpEngine implements Engine {
     } catch (error) {
       // "Not running" is 409, but 500 in engines before 17.05: the container itself tells.
       if (!(error instanceof EngineError) || error.status === 404) throw error;
-      if (error.status === 409) return false;
+      if (isNotRunning(error)) return false;
       const container = await this.inspectContainer(ref, signal);
       if (container?.state.running === true) throw error;
       return false;
