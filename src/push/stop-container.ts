@@ -95,7 +95,7 @@ const whenToKill = (
 
 const never = (): Promise<never> => new Promise(() => undefined);
 
-/** The main process is known to have no handler for the stop signal; as PID 1 it then ignores it. */
+/** The main process is known neither to handle the stop signal nor to wait for it; as PID 1 it then ignores it. */
 async function isDeaf(
   engine: Engine,
   { id, state, stopSignal }: Container,
@@ -103,8 +103,7 @@ async function isDeaf(
 ): Promise<boolean> {
   const number = SIGNAL_NUMBERS[stopSignal];
   if (number === undefined || state.pid === 0) return false;
-  const caught = await engine.caughtSignals(id, state.pid, signal);
-  return caught !== undefined && !caught.has(number);
+  return (await engine.listensTo(id, state.pid, number, signal)) === false;
 }
 
 /** Not started again since `container` was looked at. */

@@ -42,10 +42,15 @@ export interface Engine extends AsyncDisposable {
   /** Sends a signal such as `SIGKILL`. Returns false when the container was not running. */
   killContainer(ref: string, signalName: string, signal?: AbortSignal): Promise<boolean>;
   /**
-   * Numbers of the signals that the process `pid` of a running container has a handler for, as the device's own `ps` sees them;
-   * undefined when that cannot be told (the container ended, or the device has no procps).
+   * Whether the process `pid` of a running container has a handler for the signal of that number, or waits for signals, as the device's own
+   * `ps` sees it; undefined when that cannot be told (the container ended, the process is busy, or the device has no procps).
    */
-  caughtSignals(ref: string, pid: number, signal?: AbortSignal): Promise<ReadonlySet<number> | undefined>;
+  listensTo(
+    ref: string,
+    pid: number,
+    signalNumber: number,
+    signal?: AbortSignal,
+  ): Promise<boolean | undefined>;
   /**
    * Resolves with the exit code: `not-running` at once when it does not run, `next-exit` at the next exit even when the
    * restart policy starts it again (API 1.30; an older engine answers such a wait when the container stays down).

@@ -130,8 +130,8 @@ export class FakeEngine extends FakeDevice implements Engine {
   }
 
   /** A device without procps. */
-  async caughtSignals(ref: string, pid: number, signal?: AbortSignal): Promise<undefined> {
-    await this.enter('caughtSignals', [ref, String(pid)], signal);
+  async listensTo(ref: string, pid: number, signalNumber: number, signal?: AbortSignal): Promise<undefined> {
+    await this.enter('listensTo', [ref, String(pid), String(signalNumber)], signal);
   }
 
   async killContainer(ref: string, signalName: string, signal?: AbortSignal): Promise<boolean> {

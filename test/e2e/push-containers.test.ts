@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { VirtualDevice } from '../testbed/virtual-device.js';
 import { HELLO, LOOP, PushedApp } from './pushed-app.js';
@@ -210,4 +211,32 @@ describe('the container', () => {
     expect(await page.text()).toBe('hello from port 80\n');
     expect(await app.exec('cat', '/dev/nothing')).toBe('');
   });
+});
+
+it('an app behind an init ends in its own time, though that init has no handler for the signal', async () => {
+  using app = new PushedApp(device, 'behind-init', {
+    Dockerfile:
+      'FROM busybox\nWORKDIR /usr/src/app\nCOPY . .\nENTRYPOINT ["./init", "--"]\nCMD ["sh", "main.sh"]\n',
+    'main.sh': 'trap "sleep 0.25; echo ended well; exit 0" TERM\nwhile true; do sleep 0.05; done\n',
+    'greeting.txt': 'hello',
+  });
+  // Debian's is tini, linked statically: it waits for signals that it blocks.
+  app.write('init', readFileSync('/usr/bin/docker-init'));
+  app.chmod('init', 0o755);
+  await app.push();
+  app.write('greeting.txt', 'hello again');
+  await app.push();
+  expect(await app.logs()).toBe('ended well');
+});
+
+it('an app that cannot hear that it is to end is not waited for', async () => {
+  using app = new PushedApp(device, 'deaf', {
+    ...HELLO,
+    'main.sh': 'while true; do sleep 0.1; done\n',
+    '.resin-sync.yml': 'local_resinos:\n  stop-grace: 20s\n',
+  });
+  await app.push();
+  app.write('greeting.txt', 'hello');
+  expect((await app.push()).durationMs).toBeLessThan(10_000);
+  expect((await app.state()).running).toBe(true);
 });

@@ -101,14 +101,24 @@ const toMount = (answer: AnswerFields): Mount => ({
   volumeName: answer.text('Name') || undefined,
 });
 
-/** `GET /containers/{id}/top?ps_args=-eo pid,caught`: the row of one process; bit n-1 of its hexadecimal mask is signal n. */
-export const toCaughtSignals = (answer: AnswerFields, pid: number): ReadonlySet<number> | undefined => {
+/**
+ * `GET /containers/{id}/top?ps_args=-eo pid,caught,blocked,wchan:32`: the row of one process. An init such as tini has no handler and
+ * waits for signals that it blocks; while it does, the kernel calls them neither caught nor blocked (kernel/signal.c, `do_sigtimedwait`).
+ */
+export function toListening(answer: AnswerFields, pid: number, signalNumber: number): boolean | undefined {
   const row = answer.rows('Processes').find(([first]) => first === String(pid));
-  const mask = row?.[1];
-  if (mask === undefined || !/^[0-9a-f]{1,16}$/i.test(mask)) return undefined;
-  const bits = BigInt(`0x${mask}`);
-  return new Set(Array.from({ length: 64 }, (_, bit) => bit + 1).filter((n) => (bits >> BigInt(n - 1)) & 1n));
-};
+  const [, caught, blocked, place = '-'] = row ?? [];
+  const handled = [caught, blocked].map((mask) => inMask(mask, signalNumber));
+  if (handled.includes(true)) return true;
+  if (handled.includes(undefined) || !/^[a-z_]/.test(place)) return undefined;
+  return place.includes('sigtimedwait');
+}
+
+/** Bit n-1 of a hexadecimal mask is signal n. */
+const inMask = (mask: string | undefined, signalNumber: number): boolean | undefined =>
+  mask === undefined || !/^[0-9a-f]{1,16}$/i.test(mask)
+    ? undefined
+    : ((BigInt(`0x${mask}`) >> BigInt(signalNumber - 1)) & 1n) === 1n;
 
 const UNTAGGED = '<none>:<none>';
 

@@ -17,7 +17,7 @@ import type {
 } from '../engine.js';
 import type { DockerodeClient } from './dockerode-client.js';
 import {
-  toCaughtSignals,
+  toListening,
   toContainer,
   toContainerSummary,
   toEngineInfo,
@@ -143,15 +143,16 @@ export class HttpEngine implements Engine {
     await this.calls.status({ ...asked, query: { t: String(graceSeconds) }, silenceMs });
   }
 
-  async caughtSignals(
+  async listensTo(
     ref: string,
     pid: number,
+    signalNumber: number,
     signal?: AbortSignal,
-  ): Promise<ReadonlySet<number> | undefined> {
-    const query = { ps_args: '-eo pid,caught' };
+  ): Promise<boolean | undefined> {
+    const query = { ps_args: '-eo pid,caught,blocked,wchan:32' };
     try {
       const asked = this.lookUp(`/containers/${inPath(ref)}/top`, signal);
-      return toCaughtSignals(await this.calls.object({ ...asked, query }), pid);
+      return toListening(await this.calls.object({ ...asked, query }), pid, signalNumber);
     } catch (error) {
       // The engine passes on that its ps does not know these columns, or that the container has ended.
       if (error instanceof EngineError) return undefined;

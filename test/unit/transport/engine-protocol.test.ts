@@ -3,7 +3,12 @@ import { describe, expect, it } from 'vitest';
 import { ExitCode } from '../../../src/errors.js';
 import { commonApi, isOlderApi } from '../../../src/transport/docker/api-version.js';
 import { AnswerFields } from '../../../src/transport/docker/answer-fields.js';
-import { toContainer, toContainerSummary, toImage } from '../../../src/transport/docker/engine-answers.js';
+import {
+  toContainer,
+  toContainerSummary,
+  toImage,
+  toListening,
+} from '../../../src/transport/docker/engine-answers.js';
 import { execRequest } from '../../../src/transport/docker/exec-request.js';
 import { type Frame, FrameParser } from '../../../src/transport/docker/frame-parser.js';
 import { toUnixSeconds } from '../../../src/transport/docker/log-time.js';
@@ -159,5 +164,26 @@ describe('answers of the engine', () => {
 
   it('call an untagged image by no name', () => {
     expect(toImage(AnswerFields.of({ RepoTags: ['<none>:<none>', 'a:b'] })).tags).toEqual(['a:b']);
+  });
+});
+
+describe('a process, by its row in the `ps` of the device,', () => {
+  const none = '0000000000000000';
+  it.each([
+    ['with a handler listens', ['7', '0000000000004002', none, 'do_wait'], true],
+    ['that holds signals back listens', ['7', none, '0000000000004000', 'ep_poll'], true],
+    ['that waits for signals listens', ['7', none, none, 'do_sigtimedwait.isra.0'], true],
+    ['that waits for something else does not', ['7', none, none, 'do_wait'], false],
+    ['with a handler for another signal does not', ['7', '0000000000010002', none, 'do_wait'], false],
+    ['that is busy may', ['7', none, none, '-'], undefined],
+    ['of a kernel that hides where it waits may', ['7', none, none, '0'], undefined],
+    ['without masks may', ['7', '-', '-', 'do_wait'], undefined],
+    ['that is not in the list may', ['8', none, none, 'do_wait'], undefined],
+  ])('%s', (_, row, listens) => {
+    const answer = AnswerFields.of({
+      Titles: ['PID', 'CAUGHT', 'BLOCKED', 'WCHAN'],
+      Processes: [['1', none, none, '-'], row],
+    });
+    expect(toListening(answer, 7, 15)).toBe(listens);
   });
 });
