@@ -3,6 +3,7 @@ import { ExitCode, RdtError } from '../errors.js';
 import type { Clock } from '../runtime.js';
 import { noAnswer } from '../transport/connection-error.js';
 import type { Engine, Volume } from '../transport/engine.js';
+import { EngineError } from '../transport/engine-error.js';
 
 /**
  * A lock on the device, made of what every engine has: `POST /volumes/create` never overwrites a volume, it answers the one
@@ -104,7 +105,7 @@ async function settleAmongStealers(
     await lock[Symbol.asyncDispose]();
     throw error;
   }
-  for (const { name } of stale) await engine.removeVolume(name, signal);
+  for (const ticket of stale) await removeTicket(engine, ticket, signal);
 }
 
 /** Held until disposed. `lost` is aborted when the lock could not be renewed in time, or somebody else took it. */
@@ -165,12 +166,22 @@ export class DeviceLock implements AsyncDisposable {
 
   private async renew(signal: AbortSignal): Promise<void> {
     const { engine, app } = this.request;
-    const { deviceTimeMs } = await readTickets(engine, app, signal);
+    const { tickets, deviceTimeMs } = await readTickets(engine, app, signal);
+    this.refuseIfTaken(tickets, deviceTimeMs);
     const number = Math.max(...this.tickets.map((ticket) => ticket.number)) + 1;
     const next = await createTicket(this.request, number, this.nonce, deviceTimeMs, signal);
     if (next.nonce !== this.nonce) throw heldBy(next, app);
     this.tickets.push(next);
     await this.removeTickets(1, signal);
+  }
+
+  /** A ticket that was pruned by somebody is nothing to give up for: as long as the lease holds, no other push has begun without one of its own. */
+  private refuseIfTaken(tickets: readonly Ticket[], deviceTimeMs: number): void {
+    const { app } = this.request;
+    refuseIfHeld(notOf(this.nonce, tickets), deviceTimeMs, app);
+    const isThere = tickets.some(({ nonce }) => nonce === this.nonce);
+    const takenAtMs = Math.max(...this.tickets.map((ticket) => ticket.takenAtMs));
+    if (!isThere && deviceTimeMs - takenAtMs >= LEASE_MS) throw ranOut(app);
   }
 
   private async removeTickets(keep: number, signal: AbortSignal): Promise<void> {
@@ -179,7 +190,7 @@ export class DeviceLock implements AsyncDisposable {
       oldest !== undefined && this.tickets.length > keep;
       oldest = this.tickets[0]
     ) {
-      await this.request.engine.removeVolume(oldest.name, signal);
+      await removeTicket(this.request.engine, oldest, signal);
       this.tickets.shift();
     }
   }
@@ -226,6 +237,15 @@ async function createTicket(
   return parseTicket(await engine.createVolume(`rdt-lock.${app}.${number}`, labels, signal));
 }
 
+/** Somebody may have pruned what nobody uses. */
+async function removeTicket(engine: Engine, { name }: Ticket, signal: AbortSignal): Promise<void> {
+  try {
+    await engine.removeVolume(name, signal);
+  } catch (error) {
+    if (!(error instanceof EngineError) || error.status !== 404) throw error;
+  }
+}
+
 function parseTicket({ name, labels }: Volume): Ticket {
   return {
     name,
@@ -239,6 +259,16 @@ function parseTicket({ name, labels }: Volume): Ticket {
 function refuseIfHeld(tickets: readonly Ticket[], deviceTimeMs: number, app: string): void {
   const live = tickets.find(({ takenAtMs }) => Math.abs(deviceTimeMs - takenAtMs) < LEASE_MS);
   if (live !== undefined) throw heldBy(live, app);
+}
+
+function ranOut(app: string): RdtError {
+  return new RdtError(
+    `the lock of ${app} ran out while this computer slept, and somebody else has pushed it since`,
+    {
+      exitCode: ExitCode.locked,
+      hint: 'Push again: the folder is compared with what is there now.',
+    },
+  );
 }
 
 function heldBy({ holder }: Ticket, app: string): RdtError {

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { eventually } from '../testbed/eventually.js';
 import { VirtualDevice } from '../testbed/virtual-device.js';
 import { LOOP } from './pushed-app.js';
+import { Rdt } from './rdt.js';
 import { WatchedApp } from './watched-app.js';
 
 const FILES = {
@@ -142,4 +144,39 @@ it('ends at Ctrl-C while the device is away', async () => {
   const { exitCode } = await app.stop();
   await device.plug();
   expect(exitCode).toBe(0);
+});
+
+it('goes on when somebody prunes the volumes of the device, its lock among them', async () => {
+  await using app = new WatchedApp(device, 'pruned', FILES);
+  await app.watch();
+  const locks = () => app.docker('volume', 'ls', '--quiet', '--filter', 'name=rdt-lock.pruned.');
+  const before = await locks();
+  await app.docker('volume', 'prune', '--force');
+  expect(await locks()).toBe('');
+  await eventually(async () => !['', before].includes(await locks()), {
+    what: 'the lock, renewed',
+    withinMs: 20_000,
+  });
+  await app.andThen('batch', () => app.write('version', '2\n'));
+  await app.expectInStep();
+  expect(app.ofType('device-lost')).toEqual([]);
+});
+
+it('is in step again when the laptop slept, and somebody else has pushed meanwhile', async () => {
+  await using app = new WatchedApp(device, 'slept', FILES);
+  using other = new Rdt();
+  await app.watch();
+  app.process.kill('SIGSTOP');
+  app.write('version', '2\n');
+  const push = ['push', device.address, '--app-name', 'slept', '--skip-logs'];
+  await eventually(async () => (await other.start(push, { cwd: app.folder }).ended()).exitCode === 0, {
+    what: 'the end of the lock',
+    withinMs: 60_000,
+    everyMs: 500,
+  });
+  app.process.kill('SIGCONT');
+  app.write('version', '3\n');
+  await app.untilEvent(({ type, text }) => type === 'output' && text === 'version 3');
+  await app.untilInStep();
+  await app.andThen('batch', () => app.write('version', '4\n'));
 });

@@ -102,6 +102,48 @@ describe('the lock on the device', () => {
     await expect.poll(() => lock.lost.aborted).toBe(true);
   });
 
+  it('outlives that somebody prunes the volumes of the device', async () => {
+    const engine = new FakeEngine();
+    const clock = new FakeClock();
+    const lock = await lockApp(request(engine, clock), never);
+    await engine.removeVolume('rdt-lock.app.1');
+    await clock.advance(8_000);
+    await expect.poll(() => lockNames(engine)).toEqual(['rdt-lock.app.2']);
+    await engine.removeVolume('rdt-lock.app.2');
+    await lock[Symbol.asyncDispose]();
+    expect(lock.lost.aborted).toBe(false);
+    expect(await lockNames(engine)).toEqual([]);
+  });
+
+  it.each([
+    ['has ended', true],
+    ['goes on', false],
+  ])('is lost when it ran out while its holder slept, and the push of another one %s', async (_, ends) => {
+    let now = 1_800_000_000_000;
+    const engine = new FakeEngine(undefined, () => new Date(now));
+    const clock = new FakeClock();
+    await using lock = await lockApp(request(engine, clock), never);
+    now += 26_000;
+    const other = await lockApp(request(engine, new FakeClock(), 'bert'), never);
+    if (ends) await other[Symbol.asyncDispose]();
+    await clock.advance(8_000);
+    await expect.poll(() => lock.lost.aborted).toBe(true);
+    expect(lock.lost.reason).toMatchObject({ exitCode: ExitCode.locked });
+    await other[Symbol.asyncDispose]();
+    expect(await lockNames(engine)).toEqual([]);
+  });
+
+  it('that ran out while its holder slept, and that nobody wanted, is held on to', async () => {
+    let now = 1_800_000_000_000;
+    const engine = new FakeEngine(undefined, () => new Date(now));
+    const clock = new FakeClock();
+    await using lock = await lockApp(request(engine, clock), never);
+    now += 26_000;
+    await clock.advance(8_000);
+    await expect.poll(() => lockNames(engine)).toEqual(['rdt-lock.app.2']);
+    expect(lock.lost.aborted).toBe(false);
+  });
+
   it('outlives a device that is silent for a moment, and leaves nothing behind', async () => {
     const engine = new FakeEngine();
     const clock = new FakeClock();
