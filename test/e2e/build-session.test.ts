@@ -292,6 +292,14 @@ describe('a folder that is built again', () => {
     );
     expect(await imageTree(device, tag, '/ctx')).toEqual(localTree(source, () => false));
   });
+
+  it('takes a Dockerfile that is a link, through a folder that is one', async () => {
+    rmSync(at('Dockerfile'));
+    write('images/dev/Dockerfile', 'FROM busybox\nCOPY . /ctx\n');
+    symlinkSync('images', at('docker'));
+    symlinkSync('docker/dev/Dockerfile', at('Dockerfile'));
+    await buildsExactly();
+  });
 });
 
 const cutBySignal = async (abort: AbortController): Promise<void> => {

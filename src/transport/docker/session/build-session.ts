@@ -13,6 +13,7 @@ import type { RegistryCredentials } from '../../../build/image-builder.js';
 import { RdtError } from '../../../errors.js';
 import type { EngineHttp } from '../engine-http.js';
 import { DiffCopy } from './diff-copy.js';
+import { dockerfileFolder } from './dockerfile-folder.js';
 import { CallClosed, GrpcCall, GrpcStatus } from './grpc-call.js';
 import { answerCredentials } from './registry-auth.js';
 
@@ -157,9 +158,7 @@ export class BuildSession implements Disposable {
     followPaths: readonly string[],
   ): readonly OfferedEntry[] | undefined {
     const { dockerfile } = this.offer;
-    if (name === 'dockerfile') {
-      return entries.filter(({ path }) => path === dockerfile || dockerfile.startsWith(`${path}/`));
-    }
+    if (name === 'dockerfile') return dockerfileFolder(entries, dockerfile);
     if (name !== 'context') return undefined;
     // What it wants to know of .dockerignore was decided here, as it is for a tar.
     return followPaths.length === 1 && followPaths[0] === '.dockerignore' ? [] : entries;
