@@ -117,10 +117,16 @@ export function resolveSettings(
   return {
     ...base,
     ...given,
+    before: unlessBlank(given.before),
+    after: unlessBlank(given.after),
     source: context.source,
     origin: Object.fromEntries(Object.keys(base).map((key) => [key, origin(key)])) as PushSettings['origin'],
   };
 }
+
+/** `--before ''` takes the remembered command away. */
+const unlessBlank = (command: string | undefined): string | undefined =>
+  command === undefined || command.trim() === '' ? undefined : command;
 
 /** Spreading must not let an `undefined` of one side hide what the other said. */
 function withoutUndefined(given: GivenSettings): Partial<Settings> {

@@ -45,6 +45,15 @@ it('they are remembered, and run when there is nothing to do', async () => {
   expect(stderr.split('\n').filter((line) => /^hooked .* on /.test(line))).toEqual(both('sync', 'none'));
 });
 
+it('an empty command takes the remembered one away', async () => {
+  const { stderr } = await app.push('--before', '', '--after', ' ');
+  expect(stderr).not.toContain('hooked sync on');
+  const file = app.projectFile();
+  expect(file).toMatch(/^before:( null)?$/m);
+  app.write('.resin-sync.yml', file.replace(/^before:.*$/m, 'before: ""'));
+  expect((await app.push()).stderr).not.toContain('hooked none on');
+});
+
 it('what before makes is pushed', async () => {
   await app.push('--before', 'echo made > made.txt', '--after', 'true');
   expect(await app.exec('cat', 'made.txt')).toBe('made');
