@@ -1,6 +1,7 @@
 import path from 'node:path';
 import dockerignore from '@balena/dockerignore';
-import { ExitCode, RdtError } from '../errors.js';
+import { ExitCode } from '../errors.js';
+import { ContextError } from './context/context-error.js';
 
 /** The package is CommonJS with an ES default export: this is the function for both readings. */
 const createMatcher = dockerignore.default;
@@ -98,8 +99,8 @@ function isValid({ text }: Pattern): boolean {
   }
 }
 
-function badPattern(file: string, line: number, pattern: string): RdtError {
-  return new RdtError(`${file}:${line}: docker does not accept the pattern '${pattern}'.`, {
+function badPattern(file: string, line: number, pattern: string): ContextError {
+  return new ContextError(`${file}:${line}: docker does not accept the pattern '${pattern}'.`, {
     exitCode: ExitCode.usage,
     hint: 'Close every bracket, and put a backslash before a character that is meant literally.',
   });

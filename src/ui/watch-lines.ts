@@ -54,7 +54,7 @@ function ownLines(event: WatchEvent, scene: WatchScene): Lines {
     case 'batch-timing':
       return scene.timing ? dim(timingLine(event.timing)) : [];
     case 'batch-failed':
-      return warning(`${event.message}; nothing is lost, the next change tries again`, event.hint);
+      return warning(`${clause(event.message)}; nothing is lost, the next change tries again`, event.hint);
     case 'changes-wait':
       return dim('a change waits for the build');
     case 'build-restarted':
@@ -62,7 +62,7 @@ function ownLines(event: WatchEvent, scene: WatchScene): Lines {
     case 'build-failed':
       return buildFailed(event);
     case 'project-refused':
-      return warning(`${event.message}; what it said before holds on`, event.hint);
+      return warning(`${clause(event.message)}; what it said before holds on`, event.hint);
     case 'project-changed':
       return dim('.resin-sync.yml changed');
     case 'app-exited':
@@ -70,7 +70,7 @@ function ownLines(event: WatchEvent, scene: WatchScene): Lines {
     case 'app-changed':
       return dim(`${printable(event.app)} ${CHANGES[event.what]}`);
     case 'device-lost':
-      return warning(`${event.reason} Trying again (Ctrl-C ends).`, undefined);
+      return warning(`${clause(event.reason)}. Trying again (Ctrl-C ends).`, undefined);
     case 'device-back':
       return dim(`the device is back after ${formatDuration(event.afterMs)}`);
   }
@@ -124,6 +124,9 @@ function timingLine({ firstLineMs, ...timing }: BatchTiming): string {
   ] as const;
   return steps.map(([name, ms]) => `${name} ${ms.toFixed(1)} ms`).join(', ');
 }
+
+/** Some messages are sentences. */
+const clause = (message: string): string => message.replace(/\.$/, '');
 
 function buildFailed(event: Extract<WatchEvent, { type: 'build-failed' }>): Lines {
   const outlook = event.oldAppRuns

@@ -1,3 +1,4 @@
+import { ContextError } from '../build/context/context-error.js';
 import { ExitCode, RdtError } from '../errors.js';
 import { EngineError } from '../transport/engine-error.js';
 import type { EmitWatchEvent } from './watch-event.js';
@@ -12,10 +13,11 @@ export const isAbsence = (error: RdtError): boolean =>
 /** Of an engine that starts, or is about to end. */
 const UNAVAILABLE: ReadonlySet<number> = new Set([502, 503]);
 
-/** The image did not build, or what was built did not run: either way the old app runs on. */
+/** The folder cannot be built, the image did not build, or what was built did not run: either way the old app runs on. */
 export const isBuildFailure = (error: unknown): error is RdtError =>
-  error instanceof RdtError &&
-  (error.exitCode === ExitCode.buildFailed || error.exitCode === ExitCode.appFailed);
+  error instanceof ContextError ||
+  (error instanceof RdtError &&
+    (error.exitCode === ExitCode.buildFailed || error.exitCode === ExitCode.appFailed));
 
 /** Told once, however often it is tried again. */
 export function tellFailure(memory: WatchMemory, emit: EmitWatchEvent, { message, hint }: RdtError): void {

@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { eventually } from '../testbed/eventually.js';
 import { VirtualDevice } from '../testbed/virtual-device.js';
 import { LOOP } from './pushed-app.js';
 import { WatchedApp, type WatchedEvent } from './watched-app.js';
@@ -94,6 +95,29 @@ it('goes on with the old app when a build fails, syncs into it, and builds again
   expect((await app.state()).id).not.toBe(before.id);
   await app.untilInStep();
 });
+
+it.each([
+  ['Dockerfile', 'is gone', (app: WatchedApp) => app.remove('Dockerfile')],
+  ['.dockerignore', 'is wrong', (app: WatchedApp) => app.write('.dockerignore', '[a\n')],
+] as const)(
+  'goes on with the old app while %s %s, and builds when it is mended',
+  async (file, how, spoil) => {
+    await using app = new WatchedApp(device, how.replace(' ', '-'), FILES);
+    await app.watch();
+    const { id } = await app.state();
+    expect(await app.andThen('build-failed', () => spoil(app))).toMatchObject({ oldAppRuns: true });
+    await app.andThen('batch', () => app.write('version', '2\n'));
+    expect(await app.exec('cat', 'version')).toBe('2');
+    expect(app.ofType('batch-failed')).toEqual([]);
+    if (file === 'Dockerfile') app.write(file, dockerfile('echo mended'));
+    else app.remove(file);
+    await app.untilInStep();
+    await eventually(async () => (file === 'Dockerfile') === ((await app.state()).id !== id), {
+      what: 'the app that is built anew, if there is something to build',
+      withinMs: 30_000,
+    });
+  },
+);
 
 it('waits for a change when the first build fails', async () => {
   await using app = new WatchedApp(device, 'first-broken', { ...FILES, Dockerfile: dockerfile('exit 3') });

@@ -4,8 +4,13 @@ import { errorCode } from '../../system-error.js';
 /** `O_NOFOLLOW` met a link: the file was replaced by one. */
 export const isLinkNow = (error: unknown): boolean => ['ELOOP', 'EMLINK'].includes(errorCode(error) ?? '');
 
-export const unreadable = (path: string, cause: unknown): RdtError =>
-  new RdtError(
+/** The folder cannot be built as it is: somebody has to change it. */
+export class ContextError extends RdtError {
+  override readonly name = 'ContextError';
+}
+
+export const unreadable = (path: string, cause: unknown): ContextError =>
+  new ContextError(
     `Cannot read ${path}, which belongs to the build context (${errorCode(cause) ?? 'unknown error'}).`,
     {
       exitCode: ExitCode.failure,

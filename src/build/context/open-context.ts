@@ -10,7 +10,7 @@ import { compressForLink } from './compress-for-link.js';
 import type { ContextEntry } from './context-entry.js';
 import type { ContextSource } from './context-files.js';
 import { isGone } from '../../system-error.js';
-import { unreadable } from './context-error.js';
+import { ContextError, unreadable } from './context-error.js';
 import { listContextFiles } from './list-context-files.js';
 import { contextSource } from './offer-context.js';
 import { packContext } from './pack-context.js';
@@ -84,7 +84,7 @@ async function readDockerfile(source: string, dockerfile: string): Promise<strin
   const text = readText(source, dockerfile);
   if (text !== undefined) return text;
   if (await isFolder(source)) {
-    throw new RdtError(`There is no ${dockerfile} in ${source}.`, {
+    throw new ContextError(`There is no ${dockerfile} in ${source}.`, {
       hint: 'rdt builds the folder on the device with its Dockerfile; name another folder with --source.',
     });
   }
