@@ -75,7 +75,9 @@ export async function readDeployed(
   if (remembered !== undefined && remembered.begun === undefined && token === remembered.token) {
     return { tree: remembered.tree, knowledge: 'token', remembered, foreignToken: undefined };
   }
-  const foreignToken = token === undefined || token === DIRTY ? undefined : token;
+  // Of another destination of the same folder only the last token is remembered: the one that is there may be ours.
+  const mayBeOurs = stored?.source === source && stored.destination !== destination;
+  const foreignToken = token === undefined || token === DIRTY || mayBeOurs ? undefined : token;
   const canAsk = container.state.running && !container.state.restarting && remembered?.hasShell !== false;
   const begun = remembered?.begun ?? [];
   const others = begun.map(({ path }) => path);

@@ -142,6 +142,14 @@ describe('a destination', () => {
     });
   }
 
+  it('that comes back is not taken for somebody else’s', async () => {
+    using app = new PushedApp(device, 'there-and-back', beside());
+    await app.push('--destination', '/first');
+    await app.push('--destination', '/second');
+    const { stderr } = await app.push('--destination', '/first');
+    expect(stderr).not.toContain('another push');
+  });
+
   it('that is an absolute link in the container stays inside the container', async () => {
     using app = new PushedApp(device, 'linked', beside('RUN ln -s /tmp/real /opt'));
     app.write('a.txt', 'x');
