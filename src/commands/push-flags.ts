@@ -26,6 +26,7 @@ export interface PushFlags {
   readonly restart?: AfterSync;
   readonly identity?: readonly string[];
   readonly force?: true;
+  readonly verify?: true;
   readonly compress: boolean;
   readonly dryRun?: true;
   readonly json?: true;

@@ -57,7 +57,11 @@ export function pushCommand(deps: CommandDeps): Command {
       afterSync,
     )
     .option('--identity <file>', 'private key for ssh; may be repeated', repeated)
-    .option('--force', 'also delete more than half of what was once sent')
+    .option('--force', 'also delete more than half of what was once sent, when that is 100 files or more')
+    .option(
+      '--verify',
+      'compare with the files in the container itself, and put right what was changed there',
+    )
     .option('--no-compress', 'send everything as it is, also over a slow link')
     .option('--skip-logs', 'end after the push instead of following the output of the app')
     .option('-p, --progress', 'show progress')
@@ -82,6 +86,7 @@ async function runPush(target: string | undefined, flags: PushFlags, { wiring }:
     forceBuild: flags.forceBuild ?? false,
     dryRun,
     force: flags.force ?? false,
+    verify: flags.verify ?? false,
     compress: flags.compress,
     followLogs: !json || watch !== undefined,
   });

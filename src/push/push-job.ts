@@ -25,6 +25,8 @@ export interface PushJob {
   readonly dryRun: boolean;
   /** Also carry out a plan that deletes most of what is deployed. */
   readonly force: boolean;
+  /** Ask the container what it holds, also where its token says that it is what was sent. */
+  readonly verify: boolean;
   /** What is sent may be compressed, where the link is worth it. */
   readonly compress: boolean;
   /** Writes what has to be remembered into the project file; called once, after all of it succeeded. */

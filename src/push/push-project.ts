@@ -25,6 +25,7 @@ export interface PushRequest {
   readonly forceBuild: boolean;
   readonly dryRun: boolean;
   readonly force: boolean;
+  readonly verify: boolean;
   readonly compress: boolean;
   /** Show the app's output afterwards, unless `skipLogs` is set. */
   readonly followLogs: boolean;
@@ -136,7 +137,7 @@ async function settle(
 }
 
 export function jobOf(
-  { flags, forceBuild, dryRun, force, compress }: PushRequest,
+  { flags, forceBuild, dryRun, force, verify, compress }: PushRequest,
   project: Project,
   settings: PushSettings,
 ): PushJob {
@@ -147,6 +148,7 @@ export function jobOf(
     forceBuild,
     dryRun,
     force,
+    verify,
     compress,
     save: (triggers: TriggerHashes) => project.save(settings, triggers),
   };

@@ -91,7 +91,8 @@ async function decideAndPlan(
   scan: Scan,
 ): Promise<Prepared> {
   const decision = decideAction(job, remote, triggers);
-  const { container, token } = remote;
+  const { container } = remote;
+  const token = job.verify ? undefined : remote.token;
   const plannable = container !== undefined && (decision.action === 'sync' || job.dryRun);
   const planned = plannable ? await planPushSync(job, deps, container, token, scan) : undefined;
   // The plan of a dry run says it as well.

@@ -29,7 +29,7 @@ export class WatchedProject {
     return this.settled.settings;
   }
 
-  /** The push that is due now. Hooks and `--force-build` are for the first one. */
+  /** The push that is due now. Hooks, `--force-build` and `--verify` are for the first one. */
   job(): PushJob {
     const { memory, base } = this;
     const { savedTriggers, isFirstBuildDone } = memory;
@@ -39,6 +39,7 @@ export class WatchedProject {
       savedTriggers,
       triggersGiven: base.triggersGiven && !isFirstBuildDone,
       forceBuild: base.forceBuild && !isFirstBuildDone,
+      verify: base.verify && !isFirstBuildDone,
       buildReasons: memory.buildReasons,
       save: (triggers) => this.save(triggers),
     };

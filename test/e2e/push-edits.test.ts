@@ -48,6 +48,18 @@ describe('a push that finds', () => {
     expect(await app.state()).toEqual(before);
   });
 
+  it('a file that was changed in the container leaves it alone, and puts it right with --verify', async () => {
+    const wanted = await app.exec('cat', 'greeting.txt');
+    await app.exec('sh', '-c', 'echo meddled > greeting.txt');
+    await app.push();
+    expect(await app.exec('cat', 'greeting.txt')).toBe('meddled');
+    expect((await app.push('--verify')).stderr).toContain('sent 1 file');
+    expect(await app.exec('cat', 'greeting.txt')).toBe(wanted);
+    const before = await app.state();
+    await app.push('--verify');
+    expect(await app.state()).toEqual(before);
+  });
+
   it('touched files of the same content sends none of them', async () => {
     const before = await app.state();
     app.write('greeting.txt', 'hello');

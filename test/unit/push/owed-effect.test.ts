@@ -77,6 +77,7 @@ async function pushed(): Promise<PushResult['action']> {
     forceBuild: false,
     dryRun: false,
     force: false,
+    verify: false,
     compress: true,
     save: () => Promise.resolve(),
   };

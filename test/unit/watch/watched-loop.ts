@@ -98,6 +98,7 @@ export class WatchedLoop implements AsyncDisposable {
         forceBuild: false,
         dryRun: false,
         force: false,
+        verify: false,
         compress: true,
         followLogs: false,
       },
