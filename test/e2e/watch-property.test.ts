@@ -11,12 +11,16 @@ const SEED = Number(process.env['RDT_TEST_SEED'] ?? 20_261_123);
 const LONGEST_PAUSE_MS = 120;
 const STEPS_BETWEEN_FAULTS = 17;
 
-/** Reads all files again and again; one that is not as long as it says itself was caught half-written. */
+/** Reads all files again and again; one that is not as long as it says itself, or does not say it, was caught half-written. */
 const READER = `
 while :; do
-  find . -type f ! -name '.rdt-*' -exec sh -c '
+  find . -name '.rdt-*' -prune -o -type f -exec sh -c '
     for file; do
-      { read -r mark size && [ "$mark" = whole ] && [ "$(wc -c)" != "$size" ] && echo "TORN $file"; } <"$file"
+      {
+        if read -r mark size; then [ "$mark" != whole ] || [ "$(wc -c)" = "$size" ]
+        else case "$mark" in ""|w|wh*) false;; esac
+        fi || echo "TORN $file"
+      } <"$file"
     done' sh {} + 2>/dev/null
   sleep 0.02
 done
