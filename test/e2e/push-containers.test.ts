@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { VirtualDevice } from '../testbed/virtual-device.js';
@@ -9,7 +10,7 @@ beforeAll(async () => {
   device = await VirtualDevice.up({
     name: 'push-containers',
     announce: false,
-    images: ['busybox', 'scratch-app'],
+    images: ['busybox', 'gnu', 'scratch-app'],
   });
 });
 afterAll(() => device.down());
@@ -69,6 +70,67 @@ describe('an image without shell and tar', () => {
     app.write('lib/two.txt', 'edited too');
     await app.push();
     await app.expectInStep();
+  });
+});
+
+describe.each(['tar', 'xargs'])('an image whose shell has no %s', (program) => {
+  let app: PushedApp;
+
+  beforeAll(async () => {
+    app = new PushedApp(device, `without-${program}`, {
+      // The shell of busybox has them built in.
+      Dockerfile: `FROM gnu\nRUN rm /bin/${program}\nWORKDIR /usr/src/app\nCOPY . .\nCMD ["sh", "main.sh"]\n`,
+      'main.sh': LOOP,
+      'greeting.txt': 'hello',
+      'lib/one.txt': 'one',
+      'lib/two.txt': 'two',
+    });
+    await app.push();
+  });
+  afterAll(() => app[Symbol.dispose]());
+
+  async function expectBuiltToDelete(): Promise<void> {
+    const { stderr } = await app.push();
+    const reason = 'files were deleted, and the container has no shell, tar or xargs to delete them';
+    expect(stderr).toContain(`building ${app.name}: ${reason}\n`);
+    await app.expectInStep();
+    expect((await app.state()).running).toBe(true);
+    expect(await app.leftovers()).toEqual([]);
+  }
+
+  it('gets an edit without a build', async () => {
+    const { id } = await app.state();
+    app.write('greeting.txt', 'good morning');
+    await app.push();
+    expect(await app.state()).toMatchObject({ id, running: true });
+    await app.expectInStep();
+  });
+
+  it('gets an edit of a large file without a build', async () => {
+    const { id } = await app.state();
+    const bytes = randomBytes(5 << 20);
+    app.write('large.bin', bytes);
+    await app.push();
+    bytes.writeUInt8(bytes.readUInt8(1 << 20) ^ 255, 1 << 20);
+    app.write('large.bin', bytes);
+    await app.push();
+    expect(await app.state()).toMatchObject({ id, running: true });
+    await app.expectInStep();
+  });
+
+  it('is compared without being asked when nobody remembers what it holds', async () => {
+    const { id } = await app.state();
+    await app.exec('ln', '-sfn', 'unknown', '.rdt-state');
+    app.write('greeting.txt', 'good evening');
+    await app.push();
+    expect(await app.state()).toMatchObject({ id, running: true });
+    await app.expectInStep();
+  });
+
+  it('is built anew to delete a file, and says why', async () => {
+    app.remove('lib/one.txt');
+    app.write('greeting.txt', 'good night');
+    await expectBuiltToDelete();
   });
 });
 

@@ -13,7 +13,7 @@ const FILES = {
 let device: VirtualDevice;
 
 beforeAll(async () => {
-  device = await VirtualDevice.up({ name: 'w4-watch', images: ['busybox', 'scratch-app'] });
+  device = await VirtualDevice.up({ name: 'w4-watch', images: ['busybox', 'gnu', 'scratch-app'] });
 });
 afterAll(() => device.down());
 
@@ -106,6 +106,27 @@ it('keeps an app without a shell in step, and says so when only a build can', as
     'files were deleted, and the container has no shell',
   );
   await app.untilInStep();
+});
+
+it.each(['tar', 'xargs'])('keeps an app whose shell has no %s in step', async (program) => {
+  await using app = new WatchedApp(device, `without-${program}`, {
+    ...FILES,
+    // The shell of busybox has them built in.
+    Dockerfile: `FROM gnu\nRUN rm /bin/${program}\nWORKDIR /usr/src/app\nCOPY . .\nCMD ["sh", "main.sh"]\n`,
+    'old.txt': '',
+  });
+  await app.watch();
+  const { batch } = await app.andThen('batch', () => app.write('version', '2\n'));
+  expect(batch).toMatchObject({ files: 1, effect: 'restarted' });
+  await app.untilEvent(({ type, text }) => type === 'output' && text === 'version 2');
+  await app.expectInStep();
+  await app.andThen('done', () => app.remove('old.txt'));
+  expect(JSON.stringify(app.ofType('decision').at(-1))).toContain(
+    'files were deleted, and the container has no shell, tar or xargs to delete them',
+  );
+  await app.untilInStep();
+  await app.andThen('batch', () => app.write('version', '3\n'));
+  await app.expectInStep();
 });
 
 it('watches by polling as well', async () => {
