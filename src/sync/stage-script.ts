@@ -57,6 +57,10 @@ stage() (
   tar -xf -
   staged=.rdt-stage/$5
   if [ ! -f "$staged/moves" ]; then echo "the archive was cut short" >&2; exit 1; fi
+  if [ -s "$staged/remove" ] || [ -s "$staged/rmdir" ]; then
+    # A folder that stays is no failure below; a program that is missing is one, and nothing has moved yet.
+    for tool in rmdir xargs; do command -v "$tool" >/dev/null || exit 127; done
+  fi
   missing=
   if [ -s "$staged/folders" ]; then
     while IFS= read -r path; do

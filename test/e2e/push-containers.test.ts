@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { VirtualDevice } from '../testbed/virtual-device.js';
 import { HELLO, LOOP, PushedApp } from './pushed-app.js';
@@ -85,6 +85,7 @@ describe.each(['tar', 'xargs'])('an image whose shell has no %s', (program) => {
       'lib/one.txt': 'one',
       'lib/two.txt': 'two',
     });
+    mkdirSync(app.path('empty'));
     await app.push();
   });
   afterAll(() => app[Symbol.dispose]());
@@ -130,6 +131,11 @@ describe.each(['tar', 'xargs'])('an image whose shell has no %s', (program) => {
   it('is built anew to delete a file, and says why', async () => {
     app.remove('lib/one.txt');
     app.write('greeting.txt', 'good night');
+    await expectBuiltToDelete();
+  });
+
+  it('is built anew to take an empty folder away, and says why', async () => {
+    app.remove('empty');
     await expectBuiltToDelete();
   });
 });
