@@ -4,6 +4,7 @@ import { closeSync, ftruncateSync, mkdirSync, openSync, renameSync, writeFileSyn
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { VirtualDevice } from '../testbed/virtual-device.js';
 import { HELLO, PushedApp } from './pushed-app.js';
+import { peakMegabytes } from './until-stuck.js';
 
 interface SyncedEvent {
   readonly type: string;
@@ -90,6 +91,25 @@ describe('large and many', () => {
     app.remove('large');
     await app.push();
   });
+
+  it('a sparse file of more than 4 GiB is sent whole, and held in memory piece by piece', async () => {
+    const border = 2 ** 32;
+    const file = openSync(app.path('large'), 'w');
+    for (const at of [0, border - 8, border, border + 4088])
+      writeSync(file, `${at}`.padStart(8, '_').slice(-8), at);
+    closeSync(file);
+    const push = app.startPush();
+    await push.until(/sent 1 file \(4\.3 GB\)/);
+    expect(peakMegabytes(push.child.pid ?? 0)).toBeLessThan(300);
+    expect((await push.ended()).exitCode, push.stderr).toBe(0);
+    expect(await app.exec('stat', '-c', '%s', 'large')).toBe(String(border + 4096));
+    const marks = (skip: number, count: number): Promise<string> =>
+      app.exec('sh', '-c', `dd if=large bs=4096 skip=${skip} count=${count} 2>/dev/null | tr -d '\\000'`);
+    expect(await marks(0, 1)).toBe('_______0');
+    expect(await marks(border / 4096 - 1, 2)).toBe('949672889496729694971384');
+    app.remove('large');
+    await app.push();
+  }, 300_000);
 
   it('one that the image brought along is patched where it changes, and whole where it does not run', async () => {
     const bytes = randomBytes(20 << 20);
