@@ -107,6 +107,25 @@ it('a before that is interrupted ends with all its children', async () => {
   await eventually(() => !isAlive(stderr), { what: 'the end of the child', withinMs: 2000 });
 });
 
+it('an after that is interrupted ends with all its children, and is all that the next push has to do', async () => {
+  const push = app.startPush('--before', 'true', '--after', 'sleep 60 & echo child $!; wait');
+  await push.until(/child \d+\n/);
+  const startMs = performance.now();
+  push.kill('SIGINT');
+  const { exitCode, stderr } = await push.ended();
+  expect(performance.now() - startMs).toBeLessThan(2000);
+  expect(exitCode).toBe(130);
+  expect(stderr).toMatch(/rdt: interrupted\n$/);
+  await eventually(() => !isAlive(stderr), { what: 'the end of the child', withinMs: 2000 });
+  expect(app.projectFile()).not.toContain('sleep 60');
+  await app.expectInStep();
+  expect(await app.leftovers()).toEqual([]);
+  const state = await app.state();
+  expect(state.running).toBe(true);
+  expect(await told()).toEqual(both('sync', 'none'));
+  expect(await app.state()).toEqual(state);
+});
+
 it('what a command leaves in the background does not hold the push up', async () => {
   const { stderr, durationMs } = await app.push('--before', 'sleep 20 & echo child $!', '--after', 'true');
   expect(durationMs).toBeLessThan(15_000);
