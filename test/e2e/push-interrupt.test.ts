@@ -1,7 +1,10 @@
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type Server, type Socket } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { eventually } from '../testbed/eventually.js';
 import { VirtualDevice } from '../testbed/virtual-device.js';
+import { Laptop } from './discovery/laptop.js';
 import { type AppState, HELLO, PushedApp } from './pushed-app.js';
 import type { RdtResult, RunningRdt } from './rdt.js';
 
@@ -190,11 +193,74 @@ describe('Ctrl-C during the logs', () => {
 });
 
 describe('Ctrl-C before anything', () => {
-  it('is heard while a device is searched', async () => {
-    const push = app.rdt.start(['push', 'nobody-has-this-name.local', '--app-name', 'interrupted'], {
-      cwd: app.folder,
-    });
-    setTimeout(() => push.kill('SIGINT'), 300);
-    expect(await push.ended()).toMatchObject({ exitCode: 130 });
+  async function interruptedAtOnce(push: RunningRdt): Promise<void> {
+    const startMs = performance.now();
+    await interrupted(push);
+    expect(performance.now() - startMs).toBeLessThan(2000);
+    expect(await app.state()).toEqual(before);
+  }
+
+  const pushTo = (address: string): RunningRdt =>
+    app.rdt.start(['push', address, '--app-name', 'interrupted'], { cwd: app.folder });
+
+  it('is heard while a name is looked up', async () => {
+    const push = pushTo('nobody-has-this-name.local');
+    await push.until(/Looking for devices/);
+    await interruptedAtOnce(push);
+  });
+
+  it('is heard while devices are looked for and nothing answers', async () => {
+    await using laptop = await Laptop.up('intlap', [{ addresses: ['10.66.0.1/24'] }]);
+    const push = laptop.start(['push', '--app-name', 'interrupted'], { cwd: app.folder });
+    await push.until(/Looking for devices/);
+    await interruptedAtOnce(push);
+  });
+
+  it('is heard while an ssh server has accepted a connection and says nothing', async () => {
+    await using server = await HangingServer.listen();
+    const push = pushTo(server.address);
+    await server.reached('connection');
+    await interruptedAtOnce(push);
+  });
+
+  it('is heard in a handshake with an ssh server that says nothing after its banner', async () => {
+    await using server = await HangingServer.listen('SSH-2.0-OpenSSH_7.4\r\n');
+    const push = pushTo(server.address);
+    await server.reached('data');
+    await interruptedAtOnce(push);
   });
 });
+
+/** Takes whatever it is told on the ssh port of an address of its own, and answers nothing but a banner. */
+class HangingServer implements AsyncDisposable {
+  readonly address = '127.10.0.1';
+  private readonly sockets = new Set<Socket>();
+
+  private constructor(
+    private readonly server: Server,
+    banner: string,
+  ) {
+    server.on('connection', (socket) => {
+      this.sockets.add(socket);
+      socket.on('error', () => undefined).on('data', () => server.emit('data'));
+      socket.write(banner);
+    });
+  }
+
+  static async listen(banner = ''): Promise<HangingServer> {
+    const hanging = new HangingServer(createServer(), banner);
+    hanging.server.listen(22222, hanging.address);
+    await once(hanging.server, 'listening');
+    return hanging;
+  }
+
+  async reached(what: 'connection' | 'data'): Promise<void> {
+    await once(this.server, what, { signal: AbortSignal.timeout(10_000) });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.server.close();
+    for (const socket of this.sockets) socket.destroy();
+    await once(this.server, 'close');
+  }
+}
