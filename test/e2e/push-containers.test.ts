@@ -316,3 +316,60 @@ it('an app that cannot hear that it is to end is not waited for', async () => {
   expect((await app.push()).durationMs).toBeLessThan(10_000);
   expect((await app.state()).running).toBe(true);
 });
+
+describe('a container that somebody made anew', () => {
+  const FILES = { ...beside('COPY . .'), 'a.txt': 'a', 'cache/b.txt': 'b' };
+
+  async function madeAnew(name: string, ...flags: string[]): Promise<PushedApp> {
+    const app = new PushedApp(device, name, FILES);
+    await app.push();
+    const labels = JSON.parse(await app.inspect('{{json .Config.Labels}}')) as Record<string, string>;
+    const same = Object.entries(labels).flatMap(([key, value]) => ['--label', `${key}=${value}`]);
+    await app.docker('rm', '--force', name);
+    await app.docker('run', '--detach', '--name', name, ...same, ...flags, name);
+    app.write('a.txt', 'edited');
+    return app;
+  }
+
+  /** As the app sees it: the engine's own archive shows what a tmpfs hides. */
+  const seen = (app: PushedApp): Promise<string> => app.exec('cat', 'a.txt', 'cache/b.txt');
+
+  for (const [what, flags, reason] of [
+    ['a root that is read-only', ['--read-only'], '/usr/src/app is read-only in the container'],
+  ] as const) {
+    it(`with ${what} is replaced, and says why`, async () => {
+      using app = await madeAnew(what.replaceAll(' ', '-'), ...flags);
+      const { stderr } = await app.push();
+      expect(stderr).toContain(`building ${app.name}: ${reason}\n`);
+      expect(await seen(app)).toBe('editedb');
+      await app.expectInStep();
+      expect(await app.leftovers()).toEqual([]);
+    });
+  }
+
+  it('with a root that is read-only and a volume at the destination gets the files', async () => {
+    using app = await madeAnew('read-only-beside', '--read-only', '--volume', 'beside:/usr/src/app');
+    const { id } = await app.state();
+    app.write('new/c.txt', 'c');
+    await app.push();
+    await app.expectInStep();
+    app.remove('new');
+    await app.push();
+    expect((await app.state()).id).toBe(id);
+    await app.expectInStep();
+  });
+
+  it('with a tmpfs gets the files where nothing restarts it, and again after somebody did', async () => {
+    using app = await madeAnew('kept-tmpfs', '--read-only', '--tmpfs', '/usr/src/app');
+    await app.push('--restart', 'none');
+    expect(await seen(app)).toBe('editedb');
+    app.write('cache/b.txt', 'too');
+    app.remove('main.sh');
+    await app.push();
+    expect(await seen(app)).toBe('editedtoo');
+    expect(await app.exec('ls')).not.toContain('main.sh');
+    await app.docker('restart', '--time', '0', app.name);
+    await app.push();
+    expect(await seen(app)).toBe('editedtoo');
+  });
+});
