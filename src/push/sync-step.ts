@@ -127,16 +127,26 @@ async function commitOnce(
   deps: PushDeps,
   container: Container,
   { local, deployed, plan }: PlannedSync,
-  options: Pick<SyncOptions, 'unobserved' | 'owed'>,
+  { unobserved, owed }: Pick<SyncOptions, 'unobserved' | 'owed'>,
 ): Promise<CommitOutcome> {
   const { engine, store, signal, emit } = deps;
-  const { source, destination } = job.settings;
+  const { source, destination, afterSync } = job.settings;
+  const restarts = afterSync.kind === 'container';
   const onProgress = throttled(deps.clock, PROGRESS_EVERY_MS, (sentBytes: number, totalBytes: number) =>
     emit({ type: 'sync-progress', sentBytes, totalBytes }),
   );
   const outcome = await syncContainer(
     { engine, container, source, destination, store, compress: job.compress, signal },
-    { ...options, local: local.tree, deployed, plan, scannedAtMs: local.scannedAtMs, onProgress },
+    {
+      local: local.tree,
+      deployed,
+      plan,
+      scannedAtMs: local.scannedAtMs,
+      unobserved,
+      restarts,
+      owed,
+      onProgress,
+    },
   );
   if (outcome.kind === 'committed' && !isEmptyPlan(plan)) {
     const { channel, packed } = outcome;

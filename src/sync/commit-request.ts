@@ -17,6 +17,8 @@ export interface Commit {
   readonly deployed: Deployed;
   readonly plan: SyncPlan;
   readonly unobserved: boolean;
+  /** The container is restarted for it. */
+  readonly restarts: boolean;
   readonly owner: Owner;
   readonly token: string;
   readonly hasShell: boolean | undefined;

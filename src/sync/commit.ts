@@ -4,7 +4,7 @@ import type { Container, Engine } from '../transport/engine.js';
 import { commitByArchive } from './commit-by-archive.js';
 import { commitByScript, type ScriptOutcome } from './commit-by-script.js';
 import { type Commit, type CommitOutcome, counted, type CountedCommit, rebuild } from './commit-request.js';
-import { readOnlyBy, splitByMount, touchesTmpfs } from './mounts.js';
+import { readOnlyBy, splitByMount, tmpfsHolding, touchesTmpfs } from './mounts.js';
 import { type Patch, patchOf } from './patch.js';
 import { ExecStages, LostStage } from './stages.js';
 
@@ -24,6 +24,8 @@ const NO_PATCHES: ReadonlyMap<string, Patch> = new Map();
 export async function commit(request: Commit): Promise<CommitOutcome> {
   const readOnly = readOnlyPart(request);
   if (readOnly !== undefined) return rebuild(`${readOnly} is read-only in the container`);
+  const tmpfs = lostPart(request);
+  if (tmpfs !== undefined) return rebuild(`${tmpfs} is a tmpfs in the container, and a restart empties it`);
   const outcome = await commitCounted(counted(request, patchesOf(request)));
   if (outcome.kind !== 'other-base') return outcome;
   return commitWhole(counted(request, NO_PATCHES));
@@ -104,6 +106,9 @@ function readOnlyPart({ container, destination, plan }: Commit): string | undefi
   }
   return undefined;
 }
+
+const lostPart = ({ restarts, local, container, destination }: Commit): string | undefined =>
+  restarts ? tmpfsHolding(local.keys(), container, destination) : undefined;
 
 const readOnlyMount = (folder: string): RdtError =>
   new RdtError(`${folder} in the container is a volume that is mounted read-only`, {

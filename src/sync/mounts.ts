@@ -41,6 +41,22 @@ export function touchesTmpfs(container: Container, destination: string): boolean
   return container.tmpfs.some((point) => isWithin(point, destination) || isWithin(destination, point));
 }
 
+/** The tmpfs that holds some of these paths: whatever starts the container again empties it. */
+export function tmpfsHolding(
+  paths: Iterable<string>,
+  container: Container,
+  destination: string,
+): string | undefined {
+  if (!touchesTmpfs(container, destination)) return undefined;
+  for (const path of paths) {
+    const full = posix.join(destination, path);
+    const volume = holderOf(container, full)?.destination ?? '';
+    const tmpfs = container.tmpfs.find((point) => isWithin(full, point) && point.length > volume.length);
+    if (tmpfs !== undefined) return tmpfs;
+  }
+  return undefined;
+}
+
 /** The part of `tree` that one container's sync left on mounts which another container has as well. */
 export function leftOnMounts(
   tree: LocalTree,

@@ -14,6 +14,7 @@ import {
   withoutRacyStamp,
 } from './deployment.js';
 import { differingPaths, withChanges } from './layered-tree.js';
+import { touchesTmpfs } from './mounts.js';
 import { ownerOf } from './owner.js';
 import type { SyncPlan } from './sync-plan.js';
 import { type LocalEntry, type LocalTree, type Tree, type TreeEntry, unknownEntry } from './tree.js';
@@ -72,7 +73,9 @@ export async function readDeployed(
 ): Promise<Deployed> {
   const { engine, container, destination, source, signal } = target;
   const remembered = stored?.source === source && stored.destination === destination ? stored : undefined;
-  if (remembered !== undefined && remembered.begun === undefined && token === remembered.token) {
+  // A tmpfs may be empty by now, wherever the token is.
+  const isSure = remembered?.begun === undefined && !touchesTmpfs(container, destination);
+  if (remembered !== undefined && isSure && token === remembered.token) {
     return { tree: remembered.tree, knowledge: 'token', remembered, foreignToken: undefined };
   }
   // Of another destination of the same folder only the last token is remembered: the one that is there may be ours.
@@ -107,6 +110,8 @@ export interface SyncOptions {
   readonly plan: SyncPlan;
   /** No process can look at the container's files: nothing needs to be staged. */
   readonly unobserved: boolean;
+  /** The container is restarted for it: files on a tmpfs would not be there for the app. */
+  readonly restarts: boolean;
   /** Wall clock when the scan began, ms since 1970: younger files are read again by the next scan. */
   readonly scannedAtMs: number;
   /** Noted with the result (deployment.ts). */

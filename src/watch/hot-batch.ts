@@ -109,7 +109,7 @@ export class HotBatch {
   ): Promise<CommitOutcome> {
     const { held, store } = this.session;
     const { settings, compress } = this.session.job();
-    const { source, destination } = settings;
+    const { source, destination, afterSync } = settings;
     const { engine, signal } = held;
     this.packedMs = this.now();
     const tell = throttled(held.clock, PROGRESS_EVERY_MS, (sentBytes: number, totalBytes: number) =>
@@ -122,6 +122,7 @@ export class HotBatch {
         deployed,
         plan,
         unobserved: false,
+        restarts: afterSync.kind === 'container',
         scannedAtMs: local.scannedAtMs,
         owed,
         onProgress: (sentBytes, totalBytes) => {

@@ -90,7 +90,16 @@ export class SyncedFolder implements Disposable {
     const channel = { commit: this.way };
     return syncContainer(
       { engine, container, source, destination, store, compress: true, signal, channel },
-      { local, deployed, plan, unobserved: false, owed: undefined, scannedAtMs, onProgress: () => undefined },
+      {
+        local,
+        deployed,
+        plan,
+        unobserved: false,
+        restarts: false,
+        owed: undefined,
+        scannedAtMs,
+        onProgress: () => undefined,
+      },
     );
   }
 

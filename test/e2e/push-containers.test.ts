@@ -336,6 +336,16 @@ describe('a container that somebody made anew', () => {
 
   for (const [what, flags, reason] of [
     ['a root that is read-only', ['--read-only'], '/usr/src/app is read-only in the container'],
+    [
+      'a tmpfs at the destination',
+      ['--tmpfs', '/usr/src/app'],
+      '/usr/src/app is a tmpfs in the container, and a restart empties it',
+    ],
+    [
+      'a tmpfs inside the destination',
+      ['--tmpfs', '/usr/src/app/cache'],
+      '/usr/src/app/cache is a tmpfs in the container, and a restart empties it',
+    ],
   ] as const) {
     it(`with ${what} is replaced, and says why`, async () => {
       using app = await madeAnew(what.replaceAll(' ', '-'), ...flags);
@@ -371,5 +381,15 @@ describe('a container that somebody made anew', () => {
     await app.docker('restart', '--time', '0', app.name);
     await app.push();
     expect(await seen(app)).toBe('editedtoo');
+  });
+
+  it('with a tmpfs inside the destination gets what it lost', async () => {
+    using app = await madeAnew('inner-tmpfs', '--tmpfs', '/usr/src/app/cache');
+    await app.push('--restart', 'none');
+    await app.docker('restart', '--time', '0', app.name);
+    const { id } = await app.state();
+    await app.push();
+    expect(await seen(app)).toBe('editedb');
+    expect((await app.state()).id).toBe(id);
   });
 });
