@@ -5,9 +5,12 @@ import { VirtualDevice } from '../testbed/virtual-device.js';
 import { CuttingProxy } from './cutting-proxy.js';
 import { type AppState, HELLO, PushedApp } from './pushed-app.js';
 import type { RdtResult, RunningRdt } from './rdt.js';
+import { WatchedApp } from './watched-app.js';
 
 /** From the moment when the cable is pulled: the lease of the lock, and what undoing needs to find the device gone. */
 const BOUND_MS = 40_000;
+
+const LINK = { roundTripMs: 20, megabitPerSecond: 8 };
 
 let device: VirtualDevice;
 
@@ -16,7 +19,7 @@ beforeAll(async () => {
     name: 'push-network',
     announce: false,
     images: ['busybox'],
-    link: { roundTripMs: 20, megabitPerSecond: 8 },
+    link: LINK,
   });
 });
 afterAll(() => device.down());
@@ -143,6 +146,50 @@ describe('a cable that is pulled', () => {
     await device.plug();
     expect(exitCode, stderr).toBe(4);
     expect(durationMs).toBeLessThan(4000);
+  });
+});
+
+describe('a link that loses every twentieth packet', () => {
+  let app: WatchedApp;
+
+  beforeAll(async () => {
+    await device.setLink({ roundTripMs: 20, megabitPerSecond: 8, lossPercent: 5 });
+    app = new WatchedApp(device, 'lossy', HELLO, device.linkAddress);
+    for (let file = 0; file < 100; file++) app.write(`many/${file}.txt`, `this is file ${file}`);
+    app.write('random.bin', randomBytes(1 << 20));
+  });
+  afterAll(async () => {
+    await app[Symbol.asyncDispose]();
+    await device.setLink(LINK);
+  });
+
+  async function expectPushed(): Promise<void> {
+    const { exitCode, stderr } = await slowPush(app).ended();
+    expect(exitCode, stderr).toBe(0);
+    await app.expectInStep();
+  }
+
+  it('takes a build', expectPushed);
+
+  it('takes edits and deletions', async () => {
+    app.write('many/1.txt', 'edited');
+    app.write('random.bin', randomBytes(1 << 20));
+    await expectPushed();
+    app.remove('many/2.txt');
+    app.write('many/3.txt', 'edited');
+    await expectPushed();
+  });
+
+  it('takes what is saved while it is watched, and is never taken for a device that is away', async () => {
+    await app.watch();
+    for (let edit = 1; edit <= 5; edit++) {
+      await app.andThen('batch', () => app.write('many/1.txt', `saved ${edit}`));
+      await app.expectInStep();
+    }
+    await app.andThen('batch', () => app.write('random.bin', randomBytes(1 << 20)));
+    await app.expectInStep();
+    expect(app.ofType('device-lost')).toEqual([]);
+    expect((await app.stop()).exitCode).toBe(0);
   });
 });
 
