@@ -161,6 +161,7 @@ async function syncUnlessTaken(
     return await syncStep(job, deps, container, planned);
   } catch (error) {
     deps.signal.throwIfAborted();
+    // Where nobody answers that, the first error stands.
     const now = await containerNamed(deps.engine, container.name, deps.signal).catch(() => container);
     if (now?.id === container.id) throw error;
     return { kind: 'taken', error };
