@@ -228,6 +228,16 @@ describe('ssh to a device', () => {
       expect(await ping(await connect(development))).toBe('ssh-dev');
     });
 
+    it.each(['/var/run/balena-engine.sock', '/var/run/balena.sock'])('by %s', async (engineSocket) => {
+      await using device = await VirtualDevice.up({
+        name: 'ssh-socket',
+        announce: false,
+        production: true,
+        engineSocket,
+      });
+      expect(await ping(await connect(device, { identity: [device.testerKeyFile] }))).toBe('ssh-socket');
+    });
+
     it('that has stopped, and says that there is none', async () => {
       await production.killEngine();
       try {
