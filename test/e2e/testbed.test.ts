@@ -2,6 +2,7 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { commandLine } from '../testbed/command-line.js';
 import { eventually } from '../testbed/eventually.js';
 import { askByMulticast } from '../testbed/multicast-question.js';
 import { mustRun, runProgram } from '../testbed/program.js';
@@ -56,8 +57,8 @@ async function traces(name: string, index: string): Promise<string[]> {
   const cgroups = await mustRun(['find', '/sys/fs/cgroup', '-path', `*/rdt-testbed/${name}`]);
   const loops = await mustRun(['losetup', '--noheadings', '--output', 'BACK-FILE']);
   const processes = readdirSync('/proc')
-    .filter((entry) => /^\d+$/.test(entry) && existsSync(`/proc/${entry}/cmdline`))
-    .map((entry) => readFileSync(`/proc/${entry}/cmdline`, 'utf8').replaceAll('\0', ' '));
+    .filter((entry) => /^\d+$/.test(entry))
+    .map((entry) => commandLine(entry).join(' '));
   return [
     ...[...processes, ...loops.split('\n')].filter((line) => line.includes(`/rdt-testbed/${name}/`)),
     ...links
@@ -397,7 +398,7 @@ describe('what remains', () => {
   const options = `{ name: 'e2e-crash', link: { roundTripMs: 2, megabitPerSecond: 100 }, diskMegabytes: 64, images: ['busybox'] }`;
 
   it('of a device that was taken down is nothing', async () => {
-    const device = await VirtualDevice.up({
+    await using device = await VirtualDevice.up({
       name: 'e2e-gone',
       link: LINK_PROFILES.lan,
       diskMegabytes: 64,

@@ -1,7 +1,8 @@
-import { closeSync, constants, existsSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, constants, existsSync, openSync, readdirSync, writeSync } from 'node:fs';
+import { commandLine } from './command-line.js';
 import { compiled } from './compiled.js';
 import { startDetached } from './device-processes.js';
-import { type DeviceRecord, deviceFile, isMissing } from './device-record.js';
+import { type DeviceRecord, deviceFile } from './device-record.js';
 import { interfaceExists, ipBatch, networkOf } from './host-network.js';
 import { mustRun } from './program.js';
 import type { LinkProfile } from './virtual-device-options.js';
@@ -57,15 +58,6 @@ export function killLinkProcesses(namespaceFile: string): void {
     const argv = commandLine(entry);
     if (argv[0]?.includes('/tunlink-') === true && argv[2] === namespaceFile)
       process.kill(Number(entry), 'SIGKILL');
-  }
-}
-
-function commandLine(pid: string): string[] {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-  } catch (error) {
-    if (isMissing(error)) return [];
-    throw error;
   }
 }
 
