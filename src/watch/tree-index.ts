@@ -173,22 +173,28 @@ class Look {
   /** Notes what is new, changed and gone. */
   private take(path: string, outer: IgnoreRules, { listing, rules, ignoreFile }: ListedFolder): void {
     const before = this.folders.get(path)?.listing;
-    if (this.folders.size > 0) for (const at of listing.paths.keys()) this.note(path, before, listing, at);
-    for (const child of before?.paths ?? []) if (placeIn(listing, child) === undefined) this.drop(child);
+    let kept = 0;
+    if (this.folders.size > 0)
+      for (const at of listing.paths.keys()) kept += Number(this.note(path, before, listing, at));
+    if (before !== undefined && kept < before.paths.length)
+      for (const child of before.paths) if (placeIn(listing, child) === undefined) this.drop(child);
     const isIgnoreFileRacy = ignoreFile !== undefined && isRacy(ignoreFile, listing.listedAtMs);
     this.findings.folders.set(path, { outer, inside: rules, ignoreFile, isIgnoreFileRacy, listing });
   }
 
-  private note(folder: string, before: Listing | undefined, listing: Listing, at: number): void {
+  /** Answers whether the path was there before. */
+  private note(folder: string, before: Listing | undefined, listing: Listing, at: number): boolean {
     const path = listing.paths[at] ?? '';
     const kind = listing.kindAt(at);
-    const was = placeIn(before, path);
+    // Mostly nothing has come or gone.
+    const was = before?.paths[at] === path ? at : placeIn(before, path);
     if (was !== undefined && before?.kindAt(was) === 'directory' && kind !== 'directory')
       this.dropInside(path);
     const isTouched = kind === 'file' && this.dirty.has(folder, nameOf(path));
     if (isTouched) this.findings.touched.add(path);
     if (isTouched || was === undefined || before?.isSameAt(was, listing, at) !== true)
       this.findings.found.add(path);
+    return was !== undefined;
   }
 
   /** With the same stamp. */
