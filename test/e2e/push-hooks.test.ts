@@ -1,5 +1,6 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { commandLine } from '../testbed/command-line.js';
 import { eventually } from '../testbed/eventually.js';
 import { VirtualDevice } from '../testbed/virtual-device.js';
 import { HELLO, PushedApp } from './pushed-app.js';
@@ -93,8 +94,7 @@ for (const how of ['sync', 'build'] as const) {
 /** The child whose number the command printed; an empty command line is that of a process that has ended. */
 function isAlive(stderr: string): boolean {
   const child = /child (\d+)\n/.exec(stderr)?.[1] ?? '';
-  const file = `/proc/${child}/cmdline`;
-  return existsSync(file) && readFileSync(file, 'utf8') !== '';
+  return commandLine(child).join('') !== '';
 }
 
 it('a before that is interrupted ends with all its children', async () => {
