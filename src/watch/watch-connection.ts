@@ -1,9 +1,11 @@
-import { RdtError } from '../errors.js';
+import { ExitCode, RdtError } from '../errors.js';
 import { AppRestarter } from '../push/app-restarter.js';
 import { type DeviceLock, lockApp, newNonce } from '../push/device-lock.js';
 import type { HeldDeps } from '../push/push-job.js';
 import type { EngineConnection } from '../push/push-project.js';
 import { unreachable } from '../transport/connection-error.js';
+import type { Engine } from '../transport/engine.js';
+import { EngineError } from '../transport/engine-error.js';
 import type { AppLog } from './app-log.js';
 import { AppMonitor } from './app-monitor.js';
 import { isAbsence } from './failures.js';
@@ -88,11 +90,9 @@ export class WatchConnection {
   }
 
   private async session(connection: EngineConnection, onReady: () => void): Promise<void> {
-    const { project, triggers, device, deps, store } = this.parts;
+    const { triggers, device, store } = this.parts;
     const { engine } = connection;
-    const { clock, holder } = deps;
-    const app = project.settings.appName;
-    await using lock = await lockApp({ engine, app, holder, clock, nonce: this.nonce }, deps.signal);
+    await using lock = await this.locked(engine);
     await store.forget();
     const end = new AbortController();
     const session = this.open(connection, lock, end);
@@ -107,6 +107,22 @@ export class WatchConnection {
     } finally {
       end.abort(new Error('the session has ended'));
       await helpers;
+    }
+  }
+
+  /** An engine that starts, or is about to end, answers with errors of its own. */
+  private async locked(engine: Engine): Promise<DeviceLock> {
+    const { project, memory, deps } = this.parts;
+    const { clock, holder, signal } = deps;
+    const app = project.settings.appName;
+    try {
+      return await lockApp({ engine, app, holder, clock, nonce: this.nonce }, signal);
+    } catch (error) {
+      if (!memory.hasWorked || !(error instanceof EngineError) || error.status < 500) throw error;
+      throw new RdtError(`${engine.description} cannot be worked with: ${error.message}.`, {
+        exitCode: ExitCode.unreachable,
+        cause: error,
+      });
     }
   }
 

@@ -77,6 +77,16 @@ describe('a watched app', () => {
     await loop.andThen('batch', () => loop.write('a.txt', 'after'));
   });
 
+  it('is in step again when the engine was about to end as the lock was taken', async () => {
+    await using loop = new WatchedLoop();
+    await loop.begin();
+    await loop.andThen('device-lost', () => loop.engine.disconnect());
+    loop.engine.failNext('createVolume', new EngineError(500, 'get rdt-lock.app.2: database not open'));
+    await loop.andThen('device-back', () => loop.engine.reconnect());
+    await loop.andThen('batch', () => loop.write('a.txt', 'b'));
+    expect(loop.deployed('a.txt')).toBe('b');
+  });
+
   it('is told of when it ends, and started by the next change', async () => {
     await using loop = new WatchedLoop();
     await loop.begin();
