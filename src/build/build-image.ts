@@ -65,11 +65,11 @@ async function build(
   emit: EmitBuildEvent,
   signal: AbortSignal | undefined,
 ): Promise<BuiltImage> {
-  const { tag, labels, clock, buildArgs = {} } = request;
+  const { tag, labels, buildArgs = {} } = request;
   const context = await openContext(request, emit, signal);
   const credentials = await credentialsFor(context, request, signal);
   const { dockerfile } = context;
-  const open = () => context.open(clock, emit);
+  const open = () => context.open(request, emit);
   const asked = {
     openContext: open,
     dockerfile,

@@ -1,7 +1,15 @@
 import type { Container, Engine } from '../transport/engine.js';
 import { EngineError } from '../transport/engine-error.js';
 
-/** The container that has this very name: the engine takes `cafe` for the beginning of an id, too. */
+/** Who stops a container often starts it again, or removes it, or puts another one in its place. */
+export const AFTERMATH_MS = 300;
+/** Longest wait for one that somebody is removing: `docker rm --force` gives its processes 10 s to end. */
+const REMOVAL_MS = 15_000;
+
+/**
+ * The container that has this very name: the engine takes `cafe` for the beginning of an id, too. One that is just being
+ * removed still has its name, and refuses everything; what is there afterwards counts.
+ */
 export async function containerNamed(
   engine: Engine,
   name: string,
@@ -9,10 +17,23 @@ export async function containerNamed(
 ): Promise<Container | undefined> {
   try {
     const container = await engine.inspectContainer(name, signal);
-    return container?.name === name ? container : undefined;
+    if (container?.name !== name) return undefined;
+    if (container.state.status !== 'removing') return container;
+    await untilRemoved(engine, container.id, signal);
+    return await engine.inspectContainer(name, signal);
   } catch (error) {
     if (error instanceof EngineError && SEVERAL_IDS.test(error.message)) return undefined;
     throw error;
+  }
+}
+
+async function untilRemoved(engine: Engine, id: string, signal: AbortSignal): Promise<void> {
+  const limit = AbortSignal.timeout(REMOVAL_MS);
+  try {
+    await engine.waitContainer(id, 'removed', AbortSignal.any([signal, limit]));
+  } catch (error) {
+    const isGone = error instanceof EngineError && error.status === 404;
+    if (!isGone && !limit.aborted) throw error;
   }
 }
 

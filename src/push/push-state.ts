@@ -127,7 +127,7 @@ export async function planPushSync(
   const stored = await store.load(container.id);
   const before = predecessor === undefined ? undefined : await store.load(predecessor.id);
   const scanning = scan(stored?.tree ?? before?.tree ?? NOTHING);
-  const target = { engine, container, source, destination, store, compress: job.compress, signal };
+  const target = { engine, container, source, destination, signal };
   const left =
     predecessor !== undefined && before?.source === source && before.destination === destination
       ? leftOnMounts(before.tree, predecessor, container, destination)

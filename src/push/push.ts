@@ -1,3 +1,4 @@
+import { RdtError } from '../errors.js';
 import { openContext } from '../build/context/open-context.js';
 import type { TriggerHashes } from '../sync/build-triggers.js';
 import { isEmptyPlan, type SyncPlan } from '../sync/sync-plan.js';
@@ -5,7 +6,7 @@ import type { Container } from '../transport/engine.js';
 import { AppLock, type Held } from './app-lock.js';
 import { AppRestarter } from './app-restarter.js';
 import { buildStep } from './build-step.js';
-import { containerNamed } from './container-named.js';
+import { AFTERMATH_MS, containerNamed } from './container-named.js';
 import type { Decision } from './decision.js';
 import { unlessLocked } from './device-lock.js';
 import { runHook } from './hooks.js';
@@ -123,24 +124,24 @@ async function stillTrue(
 ): Promise<Prepared> {
   if (!now.unfinished && isSameRemote(now, prepared.remote)) return prepared;
   if (now.unfinished) await takeBackUnfinished(deps, job.settings.appName);
-  const remote = now.unfinished ? await readRemote(job, deps) : now;
-  return decideAndPlan(job, deps, remote, prepared.triggers, startScan(job, deps));
+  return planAgain(job, deps, prepared, now.unfinished ? await readRemote(job, deps) : now);
 }
 
-async function apply(
+const planAgain = (
   job: PushJob,
   deps: HeldDeps,
-  { triggers, remote, planned }: Prepared,
-  attempt = 1,
-): Promise<CarriedOut> {
+  { triggers }: Prepared,
+  remote: RemoteState,
+): Promise<Prepared> => decideAndPlan(job, deps, remote, triggers, startScan(job, deps));
+
+async function apply(job: PushJob, deps: HeldDeps, prepared: Prepared, attempt = 1): Promise<CarriedOut> {
+  const { remote, planned } = prepared;
   const { container } = remote;
   if (container === undefined || planned === undefined) return build(job, deps, remote);
   const outcome = await timed(deps, 'sync', () => syncUnlessTaken(job, deps, container, planned));
   if (outcome.kind === 'taken') {
     if (attempt === ATTEMPTS) throw outcome.error;
-    const now = await readRemote(job, deps);
-    const again = await decideAndPlan(job, deps, now, triggers, startScan(job, deps));
-    return apply(job, deps, again, attempt + 1);
+    return apply(job, deps, await planAgain(job, deps, prepared, await readRemote(job, deps)), attempt + 1);
   }
   if (outcome.kind !== 'needs-rebuild') {
     return { action: outcome.kind === 'up-to-date' ? 'none' : 'sync', containerId: container.id };
@@ -161,10 +162,19 @@ async function syncUnlessTaken(
     return await syncStep(job, deps, container, planned);
   } catch (error) {
     deps.signal.throwIfAborted();
-    // Where nobody answers that, the first error stands.
-    const now = await containerNamed(deps.engine, container.name, deps.signal).catch(() => container);
-    if (now?.id === container.id) throw error;
+    await deps.clock.sleep(AFTERMATH_MS, deps.signal);
+    if (await isThere(container, deps)) throw error;
     return { kind: 'taken', error };
+  }
+}
+
+/** Also where nobody answers that. */
+async function isThere({ id, name }: Container, { engine, signal }: HeldDeps): Promise<boolean> {
+  try {
+    return (await containerNamed(engine, name, signal))?.id === id;
+  } catch (error) {
+    if (!(error instanceof RdtError)) throw error;
+    return true;
   }
 }
 
@@ -220,9 +230,9 @@ async function printPlan(
   return { action: 'none', app, containerId: remote.container?.id ?? '', durationMs: 0 };
 }
 
-async function contextPaths({ settings, compress }: PushJob, deps: PushDeps): Promise<string[]> {
+async function contextPaths({ settings }: PushJob, deps: PushDeps): Promise<string[]> {
   const { platform, emit, signal } = deps;
-  const request = { source: settings.source, platform, compress };
+  const request = { source: settings.source, platform };
   const { entries } = await openContext(request, (event) => emit({ type: 'build', event }), signal);
   return entries.filter(({ type }) => type !== 'folder').map(({ path }) => path);
 }

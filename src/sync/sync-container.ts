@@ -65,7 +65,7 @@ async function stateLink(
  * another container, or in the image. While the folder is scanned the container gets ready to be asked.
  */
 export async function readDeployed(
-  target: SyncTarget,
+  target: Omit<SyncTarget, 'store' | 'compress'>,
   scanning: Promise<LocalTree>,
   token: string | undefined,
   stored: Deployment | undefined,

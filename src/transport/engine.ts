@@ -53,9 +53,10 @@ export interface Engine extends AsyncDisposable {
   ): Promise<boolean | undefined>;
   /**
    * Resolves with the exit code: `not-running` at once when it does not run, `next-exit` at the next exit even when the
-   * restart policy starts it again (API 1.30; an older engine answers such a wait when the container stays down).
+   * restart policy starts it again, `removed` when it is gone (API 1.30; an older engine answers each of them when the
+   * container stays down).
    */
-  waitContainer(ref: string, until: 'not-running' | 'next-exit', signal?: AbortSignal): Promise<number>;
+  waitContainer(ref: string, until: ContainerEnd, signal?: AbortSignal): Promise<number>;
   createContainer(name: string, spec: ContainerSpec, signal?: AbortSignal): Promise<string>;
   renameContainer(ref: string, name: string, signal?: AbortSignal): Promise<void>;
   /** Removes a container, killing it when it runs; anonymous volumes of it go too when asked. No error when it is gone. */
@@ -129,6 +130,8 @@ export interface Container {
   /** Mount points of tmpfs file systems in the container. */
   readonly tmpfs: readonly string[];
 }
+
+export type ContainerEnd = 'not-running' | 'next-exit' | 'removed';
 
 /** The device's own network, or addresses that the device can reach: none without a network, or with that of another container. */
 export type ContainerNetwork =

@@ -1,9 +1,9 @@
 import { ExitCode, RdtError } from '../errors.js';
-import { containerNamed } from '../push/container-named.js';
+import { AFTERMATH_MS, containerNamed } from '../push/container-named.js';
 import type { Clock } from '../runtime.js';
 import type { Container, Engine } from '../transport/engine.js';
-import { EngineError } from '../transport/engine-error.js';
 import { type AppNews, newsBetween } from './app-news.js';
+import { isEngineTrouble } from './failures.js';
 import { withPatience } from './patience.js';
 
 const BEAT_MS = 1_000;
@@ -13,8 +13,6 @@ const PATIENCE_MS = { inspect: 1_500, ping: 2_000 };
 /** Beats without an answer after which the device is lost: one that works for us may be slow to answer. */
 const MISSED = { idle: 1, busy: 4 };
 const EXIT_PAUSE_MS = 200;
-/** Who stops a container often starts it again, or removes it. */
-const AFTERMATH_MS = 300;
 
 export interface AppMonitorDeps {
   readonly engine: Engine;
@@ -179,6 +177,4 @@ const hasEnded = (before: Container, now: Container | undefined): boolean =>
 
 /** The connection is gone, or the engine is about to go. */
 const isUnanswered = (error: unknown): error is RdtError =>
-  error instanceof EngineError
-    ? error.status >= 500
-    : error instanceof RdtError && error.exitCode === ExitCode.unreachable;
+  isEngineTrouble(error) || (error instanceof RdtError && error.exitCode === ExitCode.unreachable);

@@ -13,6 +13,10 @@ export const isAbsence = (error: RdtError): boolean =>
 /** Of an engine that starts, or is about to end. */
 const UNAVAILABLE: ReadonlySet<number> = new Set([502, 503]);
 
+/** Answered to a question that a healthy engine can answer: it starts, or is about to end. */
+export const isEngineTrouble = (error: unknown): error is EngineError =>
+  error instanceof EngineError && error.status >= 500;
+
 /** The folder cannot be built, the image did not build, or what was built did not run: either way the old app runs on. */
 export const isBuildFailure = (error: unknown): error is RdtError =>
   error instanceof ContextError ||

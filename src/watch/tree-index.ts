@@ -75,8 +75,10 @@ export class TreeIndex {
 
   /** What happens to the path changes nothing: it was left out by the last look, and is now. */
   isIgnored(folder: string, path: string): boolean {
-    const rules = this.folders.get(folder)?.inside;
-    if (rules === undefined || this.get(path) !== undefined || nameOf(path) === '.gitignore') return false;
+    const known = this.folders.get(folder);
+    if (known === undefined || placeIn(known.listing, path) !== undefined || nameOf(path) === '.gitignore')
+      return false;
+    const rules = known.inside;
     const asFile = rules.isIgnored(path, false);
     const asFolder = rules.isIgnored(path, true);
     if (asFile === asFolder) return asFile;

@@ -5,10 +5,9 @@ import type { HeldDeps } from '../push/push-job.js';
 import type { EngineConnection } from '../push/push-project.js';
 import { unreachable } from '../transport/connection-error.js';
 import type { Engine } from '../transport/engine.js';
-import { EngineError } from '../transport/engine-error.js';
 import type { AppLog } from './app-log.js';
 import { AppMonitor } from './app-monitor.js';
-import { isAbsence } from './failures.js';
+import { isAbsence, isEngineTrouble } from './failures.js';
 import { Inbox } from './inbox.js';
 import type { LazyDeployments } from './lazy-deployments.js';
 import type { MovingDevice } from './moving-device.js';
@@ -110,7 +109,6 @@ export class WatchConnection {
     }
   }
 
-  /** An engine that starts, or is about to end, answers with errors of its own. */
   private async locked(engine: Engine): Promise<DeviceLock> {
     const { project, memory, deps } = this.parts;
     const { clock, holder, signal } = deps;
@@ -118,7 +116,7 @@ export class WatchConnection {
     try {
       return await lockApp({ engine, app, holder, clock, nonce: this.nonce }, signal);
     } catch (error) {
-      if (!memory.hasWorked || !(error instanceof EngineError) || error.status < 500) throw error;
+      if (!memory.hasWorked || !isEngineTrouble(error)) throw error;
       throw new RdtError(`${engine.description} cannot be worked with: ${error.message}.`, {
         exitCode: ExitCode.unreachable,
         cause: error,

@@ -277,6 +277,18 @@ export const engineContract = (name: string, open: () => Promise<EngineSubject>)
         expect(await exit).toBe(5);
       });
 
+      it('waits for the removal of one that does not run', async () => {
+        await engine.createContainer(app, spec({ Cmd: sh('exit5') }));
+        await engine.startContainer(app);
+        await engine.waitContainer(app, 'not-running');
+        const removal = engine.waitContainer(app, 'removed');
+        const ended = removal.then(() => 'ended');
+        await engine.inspectContainer(app);
+        expect(await Promise.race([ended, engine.inspectContainer(app).then(() => 'waits')])).toBe('waits');
+        await engine.removeContainer(app, { removeAnonymousVolumes: false });
+        expect(await removal).toBe(5);
+      });
+
       it('runs an entrypoint with the command behind it', async () => {
         const [shell = '', option = '', script = ''] = sh('exit5');
         await engine.createContainer(app, spec({ Entrypoint: [shell, option], Cmd: [script] }));

@@ -45,6 +45,7 @@ export class FakeContainer {
   private main: RunningProcess | undefined;
   private readonly logLines: LogLine[] = [];
   private readonly listeners = new Set<LogListener>();
+  private readonly removalWaiters = new Set<(exitCode: number) => void>();
   private readonly exitWaiters = new Set<(exitCode: number) => void>();
   private stoppedByUs = false;
 
@@ -92,6 +93,15 @@ export class FakeContainer {
     const exit = this.nextExit();
     this.main?.kill(signalNumber);
     await exit;
+  }
+
+  /** Resolves with the exit code when the engine has told that it is gone. */
+  removal(): Promise<number> {
+    return new Promise((resolve) => this.removalWaiters.add(resolve));
+  }
+
+  removed(): void {
+    for (const resolve of this.removalWaiters) resolve(this.exitCode);
   }
 
   nextExit(): Promise<number> {

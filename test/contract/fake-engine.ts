@@ -3,6 +3,7 @@ import { PassThrough, type Readable } from 'node:stream';
 import { EngineError } from '../../src/transport/engine-error.js';
 import type {
   Container,
+  ContainerEnd,
   ContainerSpec,
   ContainerSummary,
   Engine,
@@ -142,15 +143,12 @@ export class FakeEngine extends FakeDevice implements Engine {
     return true;
   }
 
-  async waitContainer(
-    ref: string,
-    until: 'not-running' | 'next-exit',
-    signal?: AbortSignal,
-  ): Promise<number> {
+  async waitContainer(ref: string, until: ContainerEnd, signal?: AbortSignal): Promise<number> {
     await this.enter('waitContainer', [ref, until], signal);
     const container = this.container(ref);
     if (until === 'not-running' && !container.running) return container.exitCode;
-    return Promise.race([container.nextExit(), rejectionOf(signal)]);
+    const end = until === 'removed' ? container.removal() : container.nextExit();
+    return Promise.race([end, rejectionOf(signal)]);
   }
 
   async createContainer(name: string, spec: ContainerSpec, signal?: AbortSignal): Promise<string> {
@@ -179,7 +177,9 @@ export class FakeEngine extends FakeDevice implements Engine {
     await this.enter('removeContainer', [ref, ...(options.removeAnonymousVolumes ? ['-v'] : [])], signal);
     const container = this.find(ref);
     await container?.kill(9, { final: true });
-    if (container !== undefined) this.containers.delete(container.id);
+    if (container === undefined) return;
+    this.containers.delete(container.id);
+    container.removed();
   }
 
   async logs(ref: string, options: LogOptions, signal?: AbortSignal): Promise<LogStream> {

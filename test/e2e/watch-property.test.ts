@@ -11,15 +11,23 @@ const SEED = Number(process.env['RDT_TEST_SEED'] ?? 20_261_123);
 const LONGEST_PAUSE_MS = 120;
 const STEPS_BETWEEN_FAULTS = 17;
 
-/** Reads all files again and again; one that is not as long as it says itself, or does not say it, was caught half-written. */
+/**
+ * Reads all files again and again; one that is not as long as it says itself, or does not say it, was caught half-written. A `wc` that
+ * was killed, as all of a container is, one process after the other, has not found out anything.
+ */
 const READER = `
 while :; do
   find . -name '.rdt-*' -prune -o -type f -exec sh -c '
     for file; do
       {
-        if read -r mark size; then [ "$mark" != whole ] || [ "$(wc -c)" = "$size" ]
-        else case "$mark" in ""|w|wh*) false;; esac
-        fi || echo "TORN $file"
+        if read -r mark size; then
+          if [ "$mark" = whole ]; then
+            found=$(wc -c) || exit
+            [ "$found" = "$size" ] || echo "TORN $file: $found of $size"
+          fi
+        else
+          case "$mark" in ""|w|wh*) echo "TORN $file: $mark";; esac
+        fi
       } <"$file"
     done' sh {} + 2>/dev/null
   sleep 0.02

@@ -21,8 +21,6 @@ export interface ContextRequest {
   /** Relative to the source, `Dockerfile` if not given. */
   readonly dockerfile?: string | undefined;
   readonly platform: NodeJS.Platform;
-  /** The tar, where the link is worth it. */
-  readonly compress: boolean;
 }
 
 /** A source folder that can be built: what is in it was listed, nothing is read yet but its Dockerfile. */
@@ -33,8 +31,14 @@ export interface BuildContext {
   readonly entries: readonly ContextEntry[];
   /** For a builder that keeps the files under this key; undefined when a name is not UTF-8. */
   files(key: string): ContextSource | undefined;
-  /** A fresh tar, compressed as far as the link is worth it and the request allows it. Ends with an RdtError when a file can not be read whole. */
-  open(clock: Clock, emit: EmitBuildEvent): Readable;
+  /** A fresh tar. Ends with an RdtError when a file can not be read whole. */
+  open(options: TarOptions, emit: EmitBuildEvent): Readable;
+}
+
+interface TarOptions {
+  /** As far as the link is worth it. */
+  readonly compress: boolean;
+  readonly clock: Clock;
 }
 
 /** Written by rdt itself: sent along, they would change the context at every push, and undo the device's cache. */
@@ -61,9 +65,9 @@ export async function openContext(
     dockerfileText,
     entries,
     files: (key) => contextSource(source, entries, key),
-    open: (clock, emitSent) => {
+    open: ({ compress, clock }, emitSent) => {
       const plain = packContext(source, entries, emitSent);
-      const pieces = request.compress ? compressForLink(plain, () => clock.monotonicMs()) : plain;
+      const pieces = compress ? compressForLink(plain, () => clock.monotonicMs()) : plain;
       return Readable.from(pieces, { objectMode: true, highWaterMark: PIECES_AHEAD });
     },
   };

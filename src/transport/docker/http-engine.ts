@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import { EngineError, isNotRunning } from '../engine-error.js';
 import type {
   Container,
+  ContainerEnd,
   ContainerSpec,
   ContainerSummary,
   Engine,
@@ -175,11 +176,7 @@ export class HttpEngine implements Engine {
     }
   }
 
-  async waitContainer(
-    ref: string,
-    until: 'not-running' | 'next-exit',
-    signal?: AbortSignal,
-  ): Promise<number> {
+  async waitContainer(ref: string, until: ContainerEnd, signal?: AbortSignal): Promise<number> {
     const path = `/containers/${inPath(ref)}/wait`;
     const answer = await this.calls.object({ method: 'POST', path, query: { condition: until }, signal });
     return answer.number('StatusCode');

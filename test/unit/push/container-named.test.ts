@@ -31,6 +31,20 @@ it('nor one of several whose ids do, of which the engine complains', async () =>
   await expect(containerNamed(engine, 'a', never)).rejects.toThrow('no space left');
 });
 
+it('nor one that is just being removed: what is there afterwards is', async () => {
+  const inspect = engine.inspectContainer.bind(engine);
+  engine.inspectContainer = async (ref) => {
+    const found = await inspect(ref);
+    const isOld = found?.id === otherId;
+    return isOld ? { ...found, state: { ...found.state, status: 'removing', running: false } } : found;
+  };
+  const looking = containerNamed(engine, 'other', never);
+  await engine.removeContainer(otherId, { removeAnonymousVolumes: false });
+  expect(await looking).toBeUndefined();
+  const newId = await engine.createContainer('other', { Image: 'other', Labels: {}, HostConfig: {} });
+  expect(await containerNamed(engine, 'other', never)).toMatchObject({ id: newId });
+});
+
 it('nor is its image the one whose id does', async () => {
   const { imageId } = engine.container(otherId).describe();
   expect(await engine.inspectImage(imageNamed(imageId.slice('sha256:'.length, 11)))).toBeUndefined();
