@@ -20,6 +20,10 @@ const IDLE_SHARE = 400;
 const IDLE_LOOK_AT_LEAST_MS = 600_000;
 /** Entering new folders takes no longer than this at a time. */
 const EARLY_MS = 50;
+/** A file that was emptied has its content after this time, or is meant to be empty. */
+const FILLED_MS = 25;
+/** However many are emptied one after the other. */
+const FILLED_AT_MOST_MS = 250;
 /** A batch waits for git no longer than this. */
 const HOLD_AT_MOST_MS = 10_000;
 
@@ -123,6 +127,7 @@ export class LocalFolder implements AsyncDisposable {
   async refresh(known: LocalTree | undefined, signal: AbortSignal): Promise<LocalState> {
     const scannedAtMs = this.options.clock.wallMs();
     await this.look(signal);
+    await this.letEmptiesFill(signal);
     const tree = await this.keeper.read(known, signal);
     const { options } = this;
     return { tree, scannedAtMs, isIgnored: lazily(() => ignoredNow(options.source, options.rules())) };
@@ -161,6 +166,22 @@ export class LocalFolder implements AsyncDisposable {
       throw error;
     }
     if (dirty.all) this.idleLookMs = idleLookMs(this.now() - startMs);
+  }
+
+  /** Most programs open a file, which empties it, and then write: a look that comes between the two looks again. */
+  private async letEmptiesFill(signal: AbortSignal): Promise<void> {
+    const { clock } = this.options;
+    const endMs = this.now() + FILLED_AT_MOST_MS;
+    while (this.now() < endMs) {
+      const emptiedAtMs = this.keeper.lastEmptiedAtMs();
+      if (emptiedAtMs === undefined) return;
+      const leftMs = emptiedAtMs + FILLED_MS - clock.wallMs();
+      // A stamp of the future tells nothing.
+      if (leftMs <= 0 || leftMs > FILLED_MS) return;
+      await clock.sleep(leftMs, signal);
+      await nextTurn();
+      await this.look(signal);
+    }
   }
 
   /** Those that went again, or turned out to be ignored. */

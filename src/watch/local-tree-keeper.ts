@@ -38,6 +38,16 @@ export class LocalTreeKeeper {
     return left;
   }
 
+  /** When the latest of the empty files among what is to be read was emptied or made: ms since 1970, undefined when there is none. */
+  lastEmptiedAtMs(): number | undefined {
+    let lastMs: number | undefined;
+    for (const path of this.pending) {
+      const now = this.index.get(path);
+      if (now?.kind === 'file' && now.sizeBytes === 0) lastMs = Math.max(lastMs ?? 0, now.stamp.mtimeMs);
+    }
+    return lastMs;
+  }
+
   /** The tree as it is now; the same object as before when nothing differs but time stamps. */
   async read(known: LocalTree = NOTHING, signal: AbortSignal): Promise<LocalTree> {
     if (this.given === undefined) return this.readFirst(known, signal);

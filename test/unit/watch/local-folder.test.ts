@@ -1,7 +1,10 @@
 import {
   appendFileSync,
   chmodSync,
+  closeSync,
+  ftruncateSync,
   mkdirSync,
+  openSync,
   renameSync,
   rmSync,
   statSync,
@@ -10,6 +13,7 @@ import {
   unlinkSync,
   utimesSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
@@ -75,6 +79,22 @@ describe('what LocalFolder holds', () => {
     const { tree } = await watched.folder.refresh(known, never());
     expect(differingPaths(tree, known)).toEqual(['a.txt', 'b.txt', 'c', 'c/new.txt', 'link']);
     expect(new Map(tree)).toEqual(new Map(await watched.walked()));
+  });
+
+  it('has the content of a file that is just being written, and an empty one that stays so', async () => {
+    await using watched = await WatchedFolder.open({ 'a.txt': '1' });
+    await watched.tree();
+    const file = openSync(watched.path('new'), 'w');
+    await watched.folder.nextBatch(never());
+    writeFileSync(watched.path('empty'), '');
+    ftruncateSync(file);
+    const looking = watched.tree();
+    await sleep(5);
+    writeSync(file, 'content');
+    closeSync(file);
+    const tree = await looking;
+    expect(tree.get('new')).toMatchObject({ sizeBytes: 7 });
+    expect(tree.get('empty')).toMatchObject({ sizeBytes: 0 });
   });
 
   it('takes what is known from a file with the same stamp, without reading it', async () => {
