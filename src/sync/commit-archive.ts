@@ -131,10 +131,10 @@ class CommitWriter {
     this.packed.sent.set(this.fullPath(path), entry);
   }
 
-  /** What is sent is what was read, whatever the scan saw: its size and hash are taken from the bytes. */
+  /** What is sent is what was read, whatever the scan saw: its size and hash are taken from the bytes. But one that was emptied since is about to be written. */
   private async smallFile(path: string, entry: FileEntry): Promise<void> {
     const read = readWhole(this.absolute(path));
-    if (read === undefined) {
+    if (read === undefined || (read.bytes.length === 0 && entry.sizeBytes > 0)) {
       this.packed.changing.push(this.fullPath(path));
       return;
     }

@@ -29,6 +29,28 @@ export const LIST_SCRIPT = `
 echo "rdt:$?"
 `;
 
+/**
+ * The same for names that stat or sha256sum would print escaped, or in two lines: each path comes with a number, a slash before it,
+ * and \`./<number>\` is printed in its place.
+ */
+export const LIST_ODD_SCRIPT = `
+(
+  cd "$1" 2>/dev/null || exit 0
+  xargs -0 -n 200 sh -c '
+    for item do
+      number=\${item%%/*}
+      path=\${item#*/}
+      stat=$(stat -c "%f %Y %y" -- "$path" 2>/dev/null) || continue
+      echo "s $stat ./$number"
+      if [ -L "$path" ]; then printf "l ./%s\\n%s\\n" "$number" "$(readlink "$path"; echo .)"
+      elif [ -f "$path" ] && sum=$(sha256sum <"$path"); then echo "\${sum%% *}  ./$number"; fi
+    done
+    exit 0
+  ' sh
+)
+echo "rdt:$?"
+`;
+
 export type ScriptResult =
   | { readonly kind: 'done'; readonly output: string }
   /** The container has no shell, or the shell lacks a program that the script needs. */

@@ -18,7 +18,7 @@ import { touchesTmpfs } from './mounts.js';
 import { ownerOf } from './owner.js';
 import type { SyncPlan } from './sync-plan.js';
 import { type LocalEntry, type LocalTree, type Tree, type TreeEntry, unknownEntry } from './tree.js';
-import { canBeAskedFor, verifyContainer } from './verify.js';
+import { verifyContainer } from './verify.js';
 
 /** One folder on the laptop, one folder in a container. */
 export interface SyncTarget {
@@ -85,15 +85,16 @@ export async function readDeployed(
   const begun = remembered?.begun ?? [];
   const others = begun.map(({ path }) => path);
   const asking = canAsk
-    ? verifyContainer(engine, container.id, destination, source, scanning, others, signal)
+    ? verifyContainer({ engine, container: container.id, source, destination, scanning, others, signal })
     : undefined;
   // Awaited below, when the scan has not failed.
   asking?.catch(() => undefined);
   const local = await scanning;
   const found = await asking;
-  const doubtful = begun
-    .filter(({ path }) => found === undefined || !canBeAskedFor(path))
-    .map(({ path, kind }): [string, TreeEntry] => [path, unknownEntry(kind)]);
+  const doubtful = (found === undefined ? begun : []).map(({ path, kind }): [string, TreeEntry] => [
+    path,
+    unknownEntry(kind),
+  ]);
   const sent = new Map<string, TreeEntry>([...left, ...doubtful, ...(remembered?.tree ?? [])]);
   const vanished = entriesNotIn(sent, local);
   const tree = new Map<string, TreeEntry>([...(found ?? []), ...vanished]);

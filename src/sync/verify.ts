@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import type { Engine } from '../transport/engine.js';
 import { isNotRunning } from '../transport/engine-error.js';
 import { LARGE_BYTES } from './blocks.js';
-import { LIST_SCRIPT, runScript } from './container-script.js';
+import { LIST_ODD_SCRIPT, LIST_SCRIPT, runScript } from './container-script.js';
 import { plainHashOf } from './hash-file.js';
 import type { LocalTree, Tree, TreeEntry } from './tree.js';
 
@@ -12,47 +12,75 @@ const REGULAR = 0o100000;
 const DIRECTORY = 0o040000;
 /** An old busybox writes times without a fraction, or without a zone. */
 const STAT_LINE =
-  /^s (?<mode>[0-9a-f]+) (?<seconds>-?\d+) [-\d]+ [:\d]+(?:\.(?<nanoseconds>\d{9}))?(?: [-+]\d{4})? \.\/(?<path>.*)$/;
+  /^s (?<mode>[0-9a-f]+) (?<seconds>-?\d+) [-\d]+ [:\d]+(?:\.(?<nanoseconds>\d{9}))?(?: [-+]\d{4})? \.\/(?<name>.*)$/;
+
+/** Of what is in the container. */
+interface Question {
+  readonly engine: Engine;
+  readonly container: string;
+  readonly source: string;
+  readonly destination: string;
+  readonly scanning: Promise<LocalTree>;
+  /** To be asked for besides those of the tree. */
+  readonly others: readonly string[];
+  readonly signal: AbortSignal;
+}
 
 /**
  * What the container holds at the paths of a tree and at some others, by asking the container itself: paths that differ in no way the
- * sync knows are there with an equal entry. Names that cannot be asked for count as missing: sending them again is cheaper than a
- * doubt. Undefined when the container has no shell to ask, or has ended.
+ * sync knows are there with an equal entry. Undefined when the container has no shell to ask, or has ended.
  */
-export async function verifyContainer(
-  engine: Engine,
-  container: string,
-  destination: string,
-  source: string,
-  scanning: Promise<LocalTree>,
-  others: readonly string[],
-  signal: AbortSignal,
-): Promise<Tree | undefined> {
-  const input = Readable.from(pathsOf(scanning, others));
-  const asking = listing(engine, container, destination, input, signal);
-  const [tree, output] = await Promise.all([scanning, asking]);
+export async function verifyContainer(question: Question): Promise<Tree | undefined> {
+  const { scanning, source, signal } = question;
+  const [local, plain, odd] = await Promise.all([scanning, listPlain(question), listOdd(question)]);
+  if (plain === undefined || odd === undefined) return undefined;
+  return sameLargeFiles(new Map([...plain, ...odd]), source, local, signal);
+}
+
+/** The container gets ready to be asked while the tree is scanned. */
+async function listPlain(question: Question): Promise<Tree | undefined> {
+  const { scanning, others } = question;
+  async function* items(): AsyncGenerator<string> {
+    for (const path of pathsOf(await scanning, others)) if (!isOdd(path)) yield `./${path}\0`;
+  }
+  const output = await listing(question, LIST_SCRIPT, items());
   if (output === undefined) return undefined;
-  return sameLargeFiles(parseListing(output, tree, new Set(others)), source, tree, signal);
+  const local = await scanning;
+  const rest = new Set(others);
+  // The target of a link may look like lines of the listing, and what is in it but not here would be deleted there.
+  const asked = (name: string): string | undefined => (local.has(name) || rest.has(name) ? name : undefined);
+  return parseListing(output, local, asked);
 }
 
-/** False for names that the container's tools would print escaped. */
-export const canBeAskedFor = (path: string): boolean => !/[\n\\]/.test(path);
-
-async function* pathsOf(scanning: Promise<LocalTree>, others: readonly string[]): AsyncGenerator<Buffer> {
-  const tree = await scanning;
-  const paths = [...tree.keys(), ...others.filter((path) => !tree.has(path))].filter(canBeAskedFor);
-  yield Buffer.from(paths.map((path) => `./${path}\0`).join(''));
+/** Most folders have none. */
+async function listOdd(question: Question): Promise<Tree | undefined> {
+  const local = await question.scanning;
+  const paths = pathsOf(local, question.others).filter(isOdd);
+  if (paths.length === 0) return new Map();
+  const output = await listing(
+    question,
+    LIST_ODD_SCRIPT,
+    paths.map((path, at) => `${at}/./${path}\0`),
+  );
+  return output === undefined ? undefined : parseListing(output, local, (number) => paths[Number(number)]);
 }
+
+/** The container's tools print these names escaped, or they are two lines, here or there. */
+const isOdd = (path: string): boolean => /[\n\r\u2028\u2029\\]/.test(path);
+
+const pathsOf = (local: LocalTree, others: readonly string[]): string[] => [
+  ...local.keys(),
+  ...others.filter((path) => !local.has(path)),
+];
 
 async function listing(
-  engine: Engine,
-  container: string,
-  destination: string,
-  input: Readable,
-  signal: AbortSignal,
+  { engine, container, destination, signal }: Question,
+  script: string,
+  items: Iterable<string> | AsyncIterable<string>,
 ): Promise<string | undefined> {
+  const input = Readable.from(items);
   try {
-    const result = await runScript(engine, container, LIST_SCRIPT, [destination], input, signal);
+    const result = await runScript(engine, container, script, [destination], input, signal);
     return result.kind === 'done' ? result.output : undefined;
   } catch (error) {
     if (isNotRunning(error)) return undefined;
@@ -77,11 +105,11 @@ async function sameLargeFiles(
   return compared;
 }
 
-/** Exported for its test: reads the output of `LIST_SCRIPT`. */
+/** Exported for its test: reads the output of one of the scripts. `pathOf` tells the path of a name in it, undefined when that was not asked for. */
 export function parseListing(
   output: string,
   local: LocalTree,
-  others: ReadonlySet<string> = new Set(),
+  pathOf: (name: string) => string | undefined,
 ): Tree {
   const stats = new Map<string, Stat>();
   const hashes = new Map<string, string>();
@@ -90,16 +118,16 @@ export function parseListing(
     const stat = STAT_LINE.exec(line);
     const hash = /^([0-9a-f]{64}) [ *]\.\/(.*)$/.exec(line);
     if (stat?.groups !== undefined) {
-      const { mode = '', seconds = '', nanoseconds = '000000000', path = '' } = stat.groups;
-      stats.set(path, { mode: Number.parseInt(mode, 16), mtimeNs: BigInt(`${seconds}${nanoseconds}`) });
+      const { mode = '', seconds = '', nanoseconds = '000000000', name = '' } = stat.groups;
+      stats.set(name, { mode: Number.parseInt(mode, 16), mtimeNs: BigInt(`${seconds}${nanoseconds}`) });
     } else if (hash?.[1] !== undefined && hash[2] !== undefined) hashes.set(hash[2], hash[1]);
   }
   const tree = new Map<string, TreeEntry>();
-  for (const [path, stat] of stats) {
-    // The target of a link may look like lines of the listing, and what is in it but not here would be deleted there.
-    if (!local.has(path) && !others.has(path)) continue;
-    const entry = entryOf(stat, hashes.get(path), targets.get(path), local.get(path));
-    if (entry !== undefined) tree.set(path, entry);
+  for (const [name, stat] of stats) {
+    const path = pathOf(name);
+    if (path === undefined) continue;
+    const entry = entryOf(stat, hashes.get(name), targets.get(name), local.get(path));
+    tree.set(path, entry);
   }
   return tree;
 }
@@ -115,7 +143,7 @@ function entryOf(
   sha256: string | undefined,
   target: string | undefined,
   local: TreeEntry | undefined,
-): TreeEntry | undefined {
+): TreeEntry {
   const mode = stat.mode & 0o7777;
   if ((stat.mode & FILE_TYPE) === DIRECTORY) return { kind: 'directory', mode };
   if ((stat.mode & FILE_TYPE) === REGULAR && sha256 !== undefined) {
@@ -126,8 +154,8 @@ function entryOf(
   return { kind: 'symlink', target: target ?? '' };
 }
 
-/** Path -> target. */
+/** Name -> target. */
 function linkTargets(output: string): ReadonlyMap<string, string> {
   const links = output.matchAll(/^l \.\/(.*)\n(.*)\n\.$/gm);
-  return new Map(Array.from(links, ([, path = '', target = '']) => [path, target]));
+  return new Map(Array.from(links, ([, name = '', target = '']) => [name, target]));
 }

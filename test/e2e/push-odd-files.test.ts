@@ -25,6 +25,8 @@ describe('names', () => {
     'new\nline',
     'quote"s\'',
     'back\\slash',
+    'carriage\rreturn',
+    'line\u2028separator',
     '-rf',
     ' space ',
     '*',
@@ -47,6 +49,29 @@ describe('names', () => {
     await app.expectInStep();
     for (const name of names) app.write(`odd/${name}/${name}`, 'changed');
     app.remove('odd/-rf');
+    await app.push();
+    await app.expectInStep();
+    app.remove('odd');
+    await app.push();
+    await app.expectInStep();
+  });
+
+  it('of every kind are compared with what the container holds', async () => {
+    for (const name of names) app.write(`odd/${name}`, name);
+    await app.push();
+    await app.exec('rm', '.rdt-state');
+    expect((await app.push()).stderr).not.toContain('sent ');
+    for (const name of names) {
+      app.remove(`odd/${name}`);
+      app.write(`odd/${name}/inside`, 'a folder now');
+      symlinkSync(name, app.path(`odd/${name}/link`));
+    }
+    await app.exec('rm', '.rdt-state');
+    await app.push();
+    await app.expectInStep();
+    for (const name of names) app.remove(`odd/${name}`);
+    for (const name of names) app.write(`odd/${name}`, 'a file again');
+    await app.exec('rm', '.rdt-state');
     await app.push();
     await app.expectInStep();
     app.remove('odd');

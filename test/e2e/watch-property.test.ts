@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { VirtualDevice } from '../testbed/virtual-device.js';
 import { CuttingProxy } from './cutting-proxy.js';
 import { RandomFolder, randomFrom } from './random-folder.js';
-import { WatchedApp } from './watched-app.js';
+import { WatchedApp, type WatchedEvent } from './watched-app.js';
 
 /** `RDT_WATCH_STEPS=2000` for a long run. */
 const STEPS = Number(process.env['RDT_WATCH_STEPS'] ?? 120);
@@ -66,16 +66,22 @@ it(`is in step after ${STEPS} random steps while connections, containers, apps a
     if (step % STEPS_BETWEEN_FAULTS === 0) {
       await fault;
       fault = pick(faults, random)();
+      console.log(new Date().toISOString(), 'fault');
     }
     await delay(random(LONGEST_PAUSE_MS));
   }
   await fault;
   await app.untilInStep(60_000);
-  const torn = app.events.filter(({ type, text }) => type === 'output' && String(text).startsWith('TORN'));
-  expect(torn).toEqual([]);
+  expect(tornIn(app.events)).toEqual([]);
   const { exitCode, stderr } = await app.stop();
   expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
 });
+
+/** What the reader says, each time with what was told before and after. */
+const tornIn = (events: readonly WatchedEvent[]): WatchedEvent[][] =>
+  events.flatMap(({ type, text }, at) =>
+    type === 'output' && String(text).startsWith('TORN') ? [events.slice(Math.max(0, at - 10), at + 5)] : [],
+  );
 
 /**
  * Each resolves when it is over. Reboots are rarer than the rest: they take seconds. A pause is not among them: an engine 20.10 that pauses

@@ -94,6 +94,13 @@ describe('a commit archive', () => {
     expect(entries.some(({ name }) => name === 'lib/a.js')).toBe(false);
   });
 
+  it('leaves out a file that was emptied after it was listed: its writer has opened it, and not written yet', async () => {
+    writeFileSync(join(source, 'lib', 'a.js'), '');
+    const { entries, packed } = await unpack(archive);
+    expect(packed.changing).toEqual(['lib/a.js']);
+    expect(entries.some(({ name }) => name === 'lib/a.js')).toBe(false);
+  });
+
   it('does not link a large file that changed while it was read', async () => {
     const content = 'x'.repeat(5 << 20);
     writeFileSync(join(source, 'big'), content);
