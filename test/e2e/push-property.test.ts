@@ -7,6 +7,8 @@ import { RandomFolder, randomFrom } from './random-folder.js';
 import { Rdt } from './rdt.js';
 
 const STEPS_BETWEEN_PUSHES = 10;
+/** Then the container is asked for each path. */
+const STEPS_BETWEEN_LOST_STATES = 30;
 const SEED = Number(process.env['RDT_TEST_SEED'] ?? 20_261_123);
 
 let device: VirtualDevice;
@@ -36,11 +38,13 @@ it.each([
     for (let step = 1; step <= steps; step++) {
       folder.step();
       if (step % STEPS_BETWEEN_PUSHES !== 0) continue;
-      const flags = ['--app-name', `property-${image}`, '--skip-logs', '--force'];
+      const app = `property-${image}`;
+      if (step % STEPS_BETWEEN_LOST_STATES === 0) await device.docker('exec', app, 'rm', '.rdt-state');
+      const flags = ['--app-name', app, '--skip-logs', '--force'];
       const { exitCode, stderr } = await rdt.run(['push', device.address, ...flags], { cwd: source });
       expect(exitCode, stderr).toBe(0);
       const engine = `tcp://${device.address}:${device.enginePort}`;
-      const there = await containerTree(engine, `property-${image}`, '/usr/src/app');
+      const there = await containerTree(engine, app, '/usr/src/app');
       expect(there, `after step ${step} of seed ${SEED}`).toEqual(localTree(source, isProjectFile));
     }
   },
