@@ -54,7 +54,7 @@ const knownState = ({ deployed }: Commit): string =>
   deployed.knowledge === 'token' ? (deployed.remembered?.token ?? '') : '';
 
 /** What a stage does besides its uploads. */
-interface StageOptions extends Omit<Stage, 'folder' | 'id' | 'copiedBytes'> {
+interface StageOptions extends Omit<Stage, 'folder' | 'id' | 'copiedBytes' | 'onArrived'> {
   readonly deletions: readonly Deletion[];
 }
 
@@ -66,7 +66,7 @@ async function stage(
   { deletions, ...how }: StageOptions,
   packed: PackedFiles,
 ): Promise<ScriptOutcome | undefined> {
-  const { destination, signal } = request;
+  const { destination, signal, onArrived } = request;
   const id = randomBytes(4).toString('hex');
   const finish = {
     by: 'script',
@@ -79,7 +79,7 @@ async function stage(
   const folder = posix.join(destination, part.below);
   try {
     const copiedBytes = patchedBytes(request, part);
-    const result = await stages.run({ folder, id, copiedBytes, ...how }, tar, signal);
+    const result = await stages.run({ folder, id, copiedBytes, onArrived, ...how }, tar, signal);
     switch (result.kind) {
       case 'done':
         return undefined;

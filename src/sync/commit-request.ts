@@ -29,6 +29,8 @@ export interface Commit {
   readonly signal: AbortSignal;
   /** Told how many of how many bytes of content are on their way. */
   onProgress(sentBytes: number, totalBytes: number): void;
+  /** Told when all has arrived and is to be put in place, by ways that know; the last time counts. */
+  readonly onArrived?: (() => void) | undefined;
 }
 
 export type CommitOutcome =

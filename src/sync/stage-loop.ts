@@ -7,7 +7,7 @@ import type { ExecSession } from '../transport/engine.js';
 import { SilenceWatch } from '../transport/silence-watch.js';
 import { gzipLevel } from './archive-body.js';
 import type { Commit } from './commit-request.js';
-import { STAGE_LOOP_SCRIPT, UNFIT_STATUS } from './stage-script.js';
+import { ARRIVED, STAGE_LOOP_SCRIPT, UNFIT_STATUS } from './stage-script.js';
 import { failureOf, type Stage, type StageResult, type Stages } from './stages.js';
 
 /** A stage that says nothing for so long is not waited for any more: a paused container, a pulled cable. */
@@ -91,10 +91,17 @@ export class StageLoop implements Stages, AsyncDisposable {
     const header = headerOf(stage, this.options.folders, body.length, level === undefined ? 'plain' : 'gzip');
     this.session.stdin.write(Buffer.concat([header, body]));
     const silenceMs = SILENCE_MS + stage.copiedBytes / COPIED_BYTES_PER_MS;
-    const end = await this.said(new RegExp(`(?:^|\\n)rdt:${stage.id}:(\\d+)\\n$`), signal, silenceMs);
+    const arrived = `rdt:${stage.id}:${ARRIVED}\n`;
+    let hasArrived = false;
+    const words = new RegExp(`(?:^|\\n)rdt:${stage.id}:(\\d+)\\n$`);
+    const end = await this.said(words, signal, silenceMs, () => {
+      if (hasArrived || !this.output.includes(arrived)) return;
+      hasArrived = true;
+      stage.onArrived?.();
+    });
     if (end === undefined) return { kind: 'lost', cause: this.closing.signal.reason };
     const status = Number(end[1]);
-    const output = this.output.slice(0, end.index);
+    const output = `${this.output.slice(0, end.index)}\n`.replace(arrived, '');
     return status === 0 ? { kind: 'done', output } : failureOf(status, output.trim());
   }
 
@@ -109,6 +116,7 @@ export class StageLoop implements Stages, AsyncDisposable {
     words: RegExp,
     signal: AbortSignal,
     silenceMs: number,
+    onOutput: () => void = () => undefined,
   ): Promise<RegExpExecArray | undefined> {
     const close = (): void => this.closing.abort(signal.reason);
     const silence = new SilenceWatch(silenceMs, () =>
@@ -117,6 +125,7 @@ export class StageLoop implements Stages, AsyncDisposable {
     signal.addEventListener('abort', close, { once: true });
     try {
       for (;;) {
+        onOutput();
         const found = words.exec(this.output);
         if (found !== null || this.isOver) return found ?? undefined;
         await new Promise<void>((resolve) => (this.wake = resolve));

@@ -6,6 +6,9 @@ export const OTHER_BASE_STATUS = 65;
 /** Of the loop, in a container that lacks a program. */
 export const UNFIT_STATUS = 66;
 
+/** Said in the place of a status when a stage has unpacked its archive. */
+export const ARRIVED = 'arrived';
+
 /** What one program is given at the most. */
 const MOST_WORDS = 200;
 
@@ -57,6 +60,7 @@ stage() (
   tar -xf -
   staged=.rdt-stage/$5
   if [ ! -f "$staged/moves" ]; then echo "the archive was cut short" >&2; exit 1; fi
+  arrived "$5"
   if [ -s "$staged/remove" ] || [ -s "$staged/rmdir" ]; then
     # A folder that stays is no failure below; a program that is missing is one, and nothing has moved yet.
     for tool in rmdir xargs; do command -v "$tool" >/dev/null || exit 127; done
@@ -130,6 +134,7 @@ clean() {
 
 /** One stage: its arguments are those of `stage`. */
 export const STAGE_SCRIPT = `${STAGE}
+arrived() { :; }
 stage "$@"
 status=$?
 clean "$1" "$5" $status
@@ -139,11 +144,12 @@ echo "rdt:$status"
 /**
  * Stage after stage until its input ends; its arguments are the folders that they can name. A line
  * `<id> <folder's number> <token> <mode> <expected> <bytes> <plain|gzip>`, with `-` for '', comes before each archive; after it
- * `rdt:<id>:<status>` is written. A shell reads a line byte by byte and so leaves the archive to dd, which takes it whole
+ * `rdt:<id>:<status>` is written, and `rdt:<id>:arrived` in between. A shell reads a line byte by byte and so leaves the archive to dd, which takes it whole
  * before it gives any of it away: whatever happens to a stage, the next line is found.
  */
 export const STAGE_LOOP_SCRIPT = `${STAGE}
 exec 2>&1
+arrived() { echo "rdt:$1:${ARRIVED}"; }
 for tool in dd ln mkdir mv readlink rm rmdir tar xargs; do
   command -v "$tool" >/dev/null || exit ${UNFIT_STATUS}
 done

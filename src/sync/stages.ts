@@ -17,6 +17,8 @@ export interface Stage {
   readonly expected: string;
   /** What the container has to copy for it without a word. */
   readonly copiedBytes: number;
+  /** See `Commit`. */
+  readonly onArrived?: (() => void) | undefined;
 }
 
 export type StageResult =

@@ -16,7 +16,7 @@ import {
 import { differingPaths, withChanges } from './layered-tree.js';
 import { touchesTmpfs } from './mounts.js';
 import { ownerOf } from './owner.js';
-import type { SyncPlan } from './sync-plan.js';
+import { isSwap, type SyncPlan } from './sync-plan.js';
 import { type LocalEntry, type LocalTree, type Tree, type TreeEntry, unknownEntry } from './tree.js';
 import { verifyContainer } from './verify.js';
 
@@ -118,6 +118,8 @@ export interface SyncOptions {
   /** Noted with the result (deployment.ts). */
   readonly owed: Deployment['owed'];
   onProgress(sentBytes: number, totalBytes: number): void;
+  /** As `Commit.onArrived`. */
+  readonly onArrived?: (() => void) | undefined;
 }
 
 /** Carries out a plan and remembers the result. Paths in `changing` were not at rest and are still as they were. */
@@ -179,13 +181,17 @@ export function deployedTree(
   const changes = new Map<string, LocalEntry | undefined>();
   for (const [path, entry] of entriesToLookAt(local, deployed)) {
     const there = unsent.has(path)
-      ? deployed.remembered?.tree.get(path)
+      ? leftAt(deployed.remembered?.tree.get(path), entry)
       : (sent.get(path) ?? untouched(entry, deployed.tree.get(path)));
     const now = there === undefined ? undefined : withoutRacyStamp(there, scannedAtMs);
     if (now !== entry) changes.set(path, now);
   }
   return withChanges(local, changes);
 }
+
+/** What could not be sent has not taken anything's place, but what was in its way is gone. */
+const leftAt = (before: LocalEntry | undefined, unsent: LocalEntry): LocalEntry | undefined =>
+  before === undefined || isSwap(before, unsent) ? undefined : before;
 
 /** What was remembered with this very entry was not young then, and is not now. */
 function entriesToLookAt(

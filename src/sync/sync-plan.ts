@@ -60,7 +60,8 @@ export const isEmptyPlan = (plan: SyncPlan): boolean =>
   plan.uploads.length === 0 && plan.deletions.length === 0 && plan.obstacles.length === 0;
 
 /** A folder takes another entry's place, or gives its place up; a file that replaces a link (or the reverse) is an ordinary upload. */
-const isSwap = (a: TreeEntry, b: TreeEntry): boolean => (a.kind === 'directory') !== (b.kind === 'directory');
+export const isSwap = (a: TreeEntry, b: TreeEntry): boolean =>
+  (a.kind === 'directory') !== (b.kind === 'directory');
 
 /** A path sorts behind every path below it. */
 const deepestFirst = (deletions: Deletion[]): Deletion[] =>

@@ -113,12 +113,13 @@ function batchLine({ files, deleted, effect, durationMs }: BatchSummary): string
 }
 
 function timingLine({ firstLineMs, ...timing }: BatchTiming): string {
-  const { detectMs, scanMs, packMs, transferMs, restartMs } = timing;
+  const { detectMs, scanMs, packMs, transferMs, applyMs, restartMs } = timing;
   const steps = [
     ['detect', detectMs],
     ['scan', scanMs],
     ['pack', packMs],
-    ['transfer and apply', transferMs],
+    [applyMs === undefined ? 'transfer and apply' : 'transfer', transferMs],
+    ...(applyMs === undefined ? [] : [['apply', applyMs] as const]),
     ['restart', restartMs],
     ...(firstLineMs === undefined ? [] : [['first line', firstLineMs] as const]),
   ] as const;

@@ -23,7 +23,7 @@ export class AppLog implements AsyncDisposable {
   private readonly clock: HurriedClock;
   private readonly over = new AbortController();
   private following: Promise<void> | undefined;
-  private readonly hearers = new Set<() => void>();
+  private readonly hearers = new Set<(lines: readonly LogLine[]) => void>();
 
   constructor(private readonly deps: AppLogDeps) {
     this.clock = new HurriedClock(deps.clock);
@@ -39,17 +39,10 @@ export class AppLog implements AsyncDisposable {
     this.clock.hurry();
   }
 
-  /** Resolves at the next line of the app; also when the signal is aborted. */
-  nextLine(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const heard = (): void => {
-        this.hearers.delete(heard);
-        signal.removeEventListener('abort', heard);
-        resolve();
-      };
-      this.hearers.add(heard);
-      signal.addEventListener('abort', heard, { once: true });
-    });
+  /** Tells of all lines from now on, until the signal is aborted. */
+  hear(hearer: (lines: readonly LogLine[]) => void, signal: AbortSignal): void {
+    this.hearers.add(hearer);
+    signal.addEventListener('abort', () => this.hearers.delete(hearer), { once: true });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -82,7 +75,7 @@ export class AppLog implements AsyncDisposable {
       begin: () => undefined,
       note: () => undefined,
       show: async (lines) => {
-        for (const hear of [...this.hearers]) hear();
+        for (const hear of this.hearers) hear(lines);
         await this.deps.show(lines);
       },
     };

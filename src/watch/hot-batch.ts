@@ -8,6 +8,7 @@ import type { Deployment } from '../sync/deployment.js';
 import { syncContainer, type SyncTarget } from '../sync/sync-container.js';
 import { isEmptyPlan, planSync, type SyncPlan } from '../sync/sync-plan.js';
 import type { Container } from '../transport/engine.js';
+import { FirstLine, type HeardLine } from './first-line.js';
 import type { Batch } from './local-folder.js';
 import type { Session } from './watch-deps.js';
 import type { BatchSummary, BatchTiming } from './watch-event.js';
@@ -15,8 +16,6 @@ import type { BatchSummary, BatchTiming } from './watch-event.js';
 /** A file that was being written to is looked at again after this, whatever its events say. */
 const RESTLESS_MS = 100;
 const PROGRESS_EVERY_MS = 1_000;
-/** For the first line after a restart. */
-const FIRST_LINE_MS = 3_000;
 
 export type BatchOutcome =
   | { readonly kind: 'in-step'; readonly deployment: Deployment }
@@ -31,6 +30,7 @@ export class HotBatch {
   private readonly startMs: number;
   private scannedMs = 0;
   private packedMs = 0;
+  private arrivedMs: number | undefined;
   private sentMs = 0;
   private report = (): void => undefined;
 
@@ -129,6 +129,7 @@ export class HotBatch {
           this.packedMs = this.now();
           tell(sentBytes, totalBytes);
         },
+        onArrived: () => (this.arrivedMs = this.now()),
       },
     );
     this.sentMs = this.now();
@@ -144,7 +145,7 @@ export class HotBatch {
   ): Promise<void> {
     const { session } = this;
     const { memory, held, log } = session;
-    const firstLine = this.listenForLine();
+    const firstLine = log === undefined ? undefined : new FirstLine(log, held.clock);
     const effect = await runRulesAndTakeEffect(session.job(), held, container, rules);
     log?.hurry();
     const effectMs = this.now();
@@ -171,32 +172,36 @@ export class HotBatch {
     };
   }
 
-  /** Resolves with the time of the app's next line, undefined when none comes soon. */
-  private async listenForLine(): Promise<number | undefined> {
-    const { log, held } = this.session;
-    if (log === undefined) return undefined;
-    const over = new AbortController();
-    const late = held.clock.sleep(FIRST_LINE_MS, over.signal).then(
-      () => undefined,
-      () => undefined,
-    );
-    const atMs = await Promise.race([late, log.nextLine(over.signal).then(() => this.now())]);
-    over.abort();
-    return atMs;
-  }
-
-  private async tellTiming(effectMs: number, firstLine: Promise<number | undefined>): Promise<void> {
+  private async tellTiming(effectMs: number, firstLine: FirstLine | undefined): Promise<void> {
     const { firstEventAtMs, settledAtMs } = this.batch;
-    const lineMs = await firstLine;
+    const { arrivedMs, sentMs } = this;
+    const lineMs = await firstLine?.atMs(this.linesOfRun(effectMs));
     const timing: BatchTiming = {
       detectMs: settledAtMs - firstEventAtMs,
       scanMs: this.scannedMs - this.startMs,
       packMs: this.packedMs - this.scannedMs,
-      transferMs: this.sentMs - this.packedMs,
-      restartMs: effectMs - this.sentMs,
-      firstLineMs: lineMs === undefined ? undefined : lineMs - this.sentMs,
+      transferMs: (arrivedMs ?? sentMs) - this.packedMs,
+      applyMs: arrivedMs === undefined ? undefined : sentMs - arrivedMs,
+      restartMs: effectMs - sentMs,
+      firstLineMs: lineMs === undefined ? undefined : lineMs - sentMs,
     };
     this.session.emit({ type: 'batch-timing', timing });
+  }
+
+  /** The run before may have gone on to talk until its end. */
+  private linesOfRun(effectMs: number): (line: HeardLine) => boolean {
+    const { session } = this;
+    switch (session.job().settings.afterSync.kind) {
+      case 'container': {
+        const endedAtMs = Date.parse(session.monitor.container?.state.finishedAt ?? '');
+        return ({ time }) => !(Date.parse(time) <= endedAtMs);
+      }
+      case 'process':
+      case 'signal':
+        return ({ atMs }) => atMs >= effectMs;
+      case 'none':
+        return () => true;
+    }
   }
 
   private lookAgain(): void {

@@ -176,8 +176,8 @@ export class LocalFolder implements AsyncDisposable {
       const emptiedAtMs = this.keeper.lastEmptiedAtMs();
       if (emptiedAtMs === undefined) return;
       const leftMs = emptiedAtMs + FILLED_MS - clock.wallMs();
-      // A stamp of the future tells nothing.
-      if (leftMs <= 0 || leftMs > FILLED_MS) return;
+      // A stamp of the future tells nothing; one of this very moment is ahead of a clock of whole milliseconds.
+      if (leftMs <= 0 || leftMs > FILLED_MS + 1) return;
       await clock.sleep(leftMs, signal);
       await nextTurn();
       await this.look(signal);

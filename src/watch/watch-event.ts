@@ -47,14 +47,16 @@ export interface BatchSummary {
 }
 
 /**
- * Milliseconds. `transferMs` ends with the container's answer that all is in place. `firstLineMs` is from there to the first line of the
- * app: undefined when none came in time, or nobody listens.
+ * Milliseconds. `applyMs` is from when all has arrived to the container's answer that all is in place: undefined where it is unpacked as it
+ * arrives, and `transferMs` is both. `firstLineMs` is from there to the first line of the app's new run: undefined when none came in
+ * time, or nobody listens.
  */
 export interface BatchTiming {
   readonly detectMs: number;
   readonly scanMs: number;
   readonly packMs: number;
   readonly transferMs: number;
+  readonly applyMs: number | undefined;
   readonly restartMs: number;
   readonly firstLineMs: number | undefined;
 }

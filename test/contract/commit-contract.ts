@@ -224,5 +224,17 @@ export function commitContract(name: string, setUp: () => Promise<CommitRig>): v
       if (rig.canDelete) await folder.sync();
       else expect(await folder.commit()).toMatchObject({ kind: 'needs-rebuild' });
     });
+
+    it('puts a file where a folder was when its writer is done, and the folder has gone before', async () => {
+      folder.write('b/c/d', 'in a folder');
+      await folder.sync();
+      folder.remove('b');
+      folder.write('b', 'is being written');
+      const outcome = await folder.commit(() => folder.write('b', ''));
+      if (!rig.canDelete) return expect(outcome.kind).toBe('needs-rebuild');
+      expect(outcome).toMatchObject({ kind: 'committed', packed: { changing: ['b'] } });
+      folder.write('b', 'written');
+      await folder.sync();
+    });
   });
 }

@@ -3,6 +3,7 @@ import { Readable as ReadableStream } from 'node:stream';
 import { gunzipSync } from 'node:zlib';
 import { BLOCK_BYTES } from '../../src/sync/blocks.js';
 import {
+  ARRIVED,
   OTHER_BASE_STATUS,
   STAGE_LOOP_SCRIPT,
   STAGE_SCRIPT,
@@ -28,6 +29,7 @@ interface FakeStage {
   readonly expected: string;
   readonly id: string;
   readonly archive: Buffer;
+  readonly onArrived?: () => void;
 }
 
 class StageFailure extends Error {
@@ -61,7 +63,9 @@ async function playLoop({ argv, files, stdin, stdout, killed }: FakeProcess): Pr
     if (packed === undefined) return killed.aborted ? 137 : 0;
     const archive = packing === 'gzip' ? gunzipSync(packed) : packed;
     const folder = argv[3 + Number(number)] ?? '';
-    const { status, errors } = await statusOf(files, { folder, token, mode, expected, id, archive });
+    const onArrived = (): void => void stdout.write(`rdt:${id}:${ARRIVED}\n`);
+    const stage = { folder, token, mode, expected, id, archive, onArrived };
+    const { status, errors } = await statusOf(files, stage);
     stdout.write(`${errors}rdt:${id}:${status}\n`);
   }
 }
@@ -120,7 +124,7 @@ async function statusOf(files: FakeFileTree, stage: FakeStage): Promise<{ status
 
 async function carryOut(
   files: FakeFileTree,
-  { folder, token, mode, expected, id, archive }: FakeStage,
+  { folder, token, mode, expected, id, archive, onArrived }: FakeStage,
 ): Promise<void> {
   const state = files.find(`${folder}/.rdt-state`);
   const found = state?.kind === 'symlink' ? state.target : '';
@@ -131,6 +135,7 @@ async function carryOut(
   const staged = `${folder}/.rdt-stage/${id}`;
   const moves = files.read(`${staged}/moves`);
   if (moves === undefined) throw new StageFailure(1, 'the archive was cut short');
+  onArrived?.();
   for (const path of lines(files, `${staged}/folders`)) {
     if (files.find(`${folder}/${path}`)?.kind === 'symlink') files.remove(`${folder}/${path}`);
   }
@@ -208,9 +213,8 @@ const listed = (files: FakeFileTree, list: string): string[] =>
 
 function removeFolder(files: FakeFileTree, path: string, mode: string): void {
   const node = files.find(path);
-  if (node === undefined) return;
-  if (node.kind === 'directory' && node.children.size === 0) files.remove(path);
-  else if (mode === 'strict') throw new StageFailure(1, `${path} is not empty`);
+  if (node?.kind === 'directory' && node.children.size === 0) files.remove(path);
+  else if (mode === 'strict') throw new StageFailure(1, `${path} is no empty folder`);
 }
 
 const linkTo = (target: string) =>

@@ -146,7 +146,7 @@ it('tells in plain lines what it does', async () => {
   app.write('version', '2\n');
   app.write('other', 'x');
   await rdt.until(/2 files -> restarted in \d/);
-  await rdt.until(/detect .* scan .* pack .* transfer and apply .* restart .*ms/);
+  await rdt.until(/detect .* scan .* pack .* transfer .* apply .* restart .* first line .*ms/);
   await rdt.until(/version 2/);
   app.remove('other');
   await rdt.until(/1 deleted -> restarted in/);

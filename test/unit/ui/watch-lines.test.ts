@@ -30,10 +30,22 @@ it.each([
 });
 
 it('gives the parts of a batch only where they are asked for', () => {
-  const timing = { detectMs: 4, scanMs: 1, packMs: 1, transferMs: 6, restartMs: 100, firstLineMs: 120 };
+  const timing = {
+    detectMs: 4,
+    scanMs: 1,
+    packMs: 1,
+    transferMs: 6,
+    applyMs: 2,
+    restartMs: 100,
+    firstLineMs: 120,
+  };
   expect(text({ type: 'batch-timing', timing })).toBe('');
   expect(text({ type: 'batch-timing', timing }, { timing: true })).toBe(
-    'detect 4.0 ms, scan 1.0 ms, pack 1.0 ms, transfer and apply 6.0 ms, restart 100.0 ms, first line 120.0 ms',
+    'detect 4.0 ms, scan 1.0 ms, pack 1.0 ms, transfer 6.0 ms, apply 2.0 ms, restart 100.0 ms, first line 120.0 ms',
+  );
+  const together = { ...timing, applyMs: undefined };
+  expect(text({ type: 'batch-timing', timing: together }, { timing: true })).toContain(
+    'pack 1.0 ms, transfer and apply 6.0 ms, restart',
   );
 });
 
