@@ -11,7 +11,7 @@ const TOKEN_USER = '<token>';
 /**
  * Asks `docker-credential-<helper> get`, as the docker client does.
  * Undefined when the helper has nothing for this server, which it tells by its exit code.
- * @throws RdtError when the program is not there.
+ * @throws RdtError when the program is not there, or cannot be run.
  */
 export async function askCredentialHelper(
   helper: string,
@@ -35,7 +35,8 @@ function runHelper(
     const child = execFile(program, ['get'], options, (error, stdout) => {
       if (error === null) resolve(stdout);
       else if (signal?.aborted === true) reject(signal.reason as Error);
-      else if (error.code === 'ENOENT') reject(noHelper(program, error));
+      // Without a number it has not run.
+      else if (typeof error.code === 'string') reject(noHelper(program, error.code, error));
       else resolve(undefined);
     });
     // A helper that ends without reading has said all it has to say; its exit code tells.
@@ -44,8 +45,8 @@ function runHelper(
   });
 }
 
-const noHelper = (program: string, cause: unknown): RdtError =>
-  new RdtError(`Cannot find ${program}, which keeps your registry logins.`, {
+const noHelper = (program: string, code: string, cause: unknown): RdtError =>
+  new RdtError(`Cannot ${code === 'ENOENT' ? 'find' : 'run'} ${program}, which keeps your registry logins.`, {
     hint: 'Your docker config.json names it (credsStore or credHelpers); install it, or log in without it.',
     cause,
   });

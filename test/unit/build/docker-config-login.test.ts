@@ -73,8 +73,17 @@ describe('the logins of the docker client', () => {
   );
 
   it('need the helper that the configuration names', async () => {
+    // Others may have folders on it that this user may not look into, which is another error.
+    vi.stubEnv('PATH', '/usr/bin:/bin');
     const login = loginWith({ credHelpers: { host: 'nowhere' } });
     await expect(login.credentialsFor(['host'])).rejects.toThrow('Cannot find docker-credential-nowhere');
+  });
+
+  it.skipIf(process.platform === 'win32')('need a helper that can be run', async () => {
+    installHelper('locked', HUB, {});
+    chmodSync(path.join(process.env['PATH']?.split(':')[0] ?? '', 'docker-credential-locked'), 0o644);
+    const login = loginWith({ credHelpers: { host: 'locked' } });
+    await expect(login.credentialsFor(['host'])).rejects.toThrow('Cannot run docker-credential-locked');
   });
 
   it('lie where the docker client looks for them', () => {

@@ -117,7 +117,8 @@ describe.each(MACHINES)('the supervisor ($name)', { timeout: 20_000 }, (machine)
         { argv: [join(folder, 'no-program')], code: 126, words: 'neither a program' },
       ];
       for (const { argv, code, words } of cases) {
-        await using app = run(argv);
+        // Without folders that this user may not look into: of those nobody knows what they hold.
+        await using app = run(argv, { env: { PATH: '/usr/bin:/bin' } });
         expect(await app.exitCode()).toBe(code);
         expect(app.stderr).toContain(`rdt: cannot run ${argv[0] ?? ''}: `);
         expect(app.stderr).toContain(words);
