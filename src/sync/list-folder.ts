@@ -29,6 +29,11 @@ export interface VisitedFolder {
   readonly ignoreFile: Stamp | undefined;
 }
 
+export interface ListedFile {
+  readonly mode: number;
+  readonly stats: Stats;
+}
+
 /** Gets an entry that is not ignored; `target` is that of a link. */
 type Visit = (
   path: string,
@@ -58,6 +63,12 @@ export function visitFolder(
     visitEntry(options, path, stats, visit);
   }
   return { rules, ignoreFile };
+}
+
+/** What one path is, when that is a file. @throws RdtError when nobody may look at it. */
+export function fileIn(options: ListOptions, path: string): ListedFile | undefined {
+  const stats = statOf(options, path);
+  return stats?.isFile() === true ? { mode: modeOf(stats, options), stats } : undefined;
 }
 
 /** The folders in a folder by their paths, by their names alone; empty when it cannot be read, which the walk will say. */

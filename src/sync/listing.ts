@@ -9,19 +9,19 @@ import {
   sizeAt,
   stampAt,
 } from './entry-columns.js';
-import { type ListedEntry, stampOf } from './list-folder.js';
+import { type ListedEntry, type ListedFile, stampOf } from './list-folder.js';
 import type { TreeEntry } from './tree.js';
 
 /** Entries as they were listed, before any file was read: parents come before what is in them. Has no hashes yet. */
 export class Listing {
-  readonly paths: string[] = [];
   private columns: Float64Array;
-  private readonly targets = new Map<number, string>();
+  private targets = new Map<number, string>();
 
   /** `listedAtMs`: wall clock when the walk began, ms since 1970. `room`: for so many entries at first. */
   constructor(
     readonly listedAtMs: number,
     room: number,
+    readonly paths: string[] = [],
   ) {
     this.columns = new Float64Array(room * COLUMNS);
   }
@@ -40,6 +40,16 @@ export class Listing {
     }
     putNumbers(this.columns, at, { kind, mode, sizeBytes: stats.size, stamp: stampOf(stats) });
     if (target !== undefined) this.targets.set(at, target);
+  }
+
+  /** The same paths, with the files at these places looked at again. Nothing may be added to either afterwards. */
+  withFiles(files: ReadonlyMap<number, ListedFile>): Listing {
+    const listing = new Listing(this.listedAtMs, 0, this.paths);
+    listing.columns = this.columns.slice();
+    listing.targets = this.targets;
+    for (const [at, { mode, stats }] of files)
+      putNumbers(listing.columns, at, { kind: 'file', mode, sizeBytes: stats.size, stamp: stampOf(stats) });
+    return listing;
   }
 
   kindAt(at: number): TreeEntry['kind'] {

@@ -1,5 +1,7 @@
 import type { Hint } from './watcher.js';
 
+const FEW = 4;
+
 /** Where something may have changed since the tree was last looked at. */
 export class DirtyFolders {
   private isAll = false;
@@ -24,6 +26,14 @@ export class DirtyFolders {
   /** `name` undefined: whether it may be anything in the folder. */
   has(folder: string, name: string | undefined): boolean {
     return this.folders.get(folder)?.has(name) === true;
+  }
+
+  /** Nothing in the folder was touched but these, and they are few; undefined otherwise. */
+  fewNames(folder: string): string[] | undefined {
+    const names = this.folders.get(folder);
+    if (this.isAll || names === undefined || names.size > FEW) return undefined;
+    const known = [...names].filter((name) => name !== undefined);
+    return known.length === names.size ? known : undefined;
   }
 
   /** Parents before what is in them. */

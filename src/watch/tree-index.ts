@@ -2,8 +2,10 @@ import { join } from 'node:path';
 import { statIfThere } from '../sync/file-content.js';
 import type { IgnoreRules } from '../sync/ignore-rules.js';
 import {
+  fileIn,
   foldersIn,
   type ListedEntry,
+  type ListedFile,
   type ListOptions,
   type VisitedFolder,
   visitFolder,
@@ -144,6 +146,10 @@ class Look {
     const folder = this.folders.get(path);
     if (folder === undefined || this.isDone(path)) return;
     this.options.entering(path);
+    if (this.takeSaves(path, folder)) {
+      yield;
+      return;
+    }
     const listed = listFolder(this.options, path, (ignoreFile) => {
       const isSame =
         sameIgnoreFile(folder.ignoreFile, ignoreFile) && !this.mayBeOtherIgnoreFile(path, folder);
@@ -157,6 +163,27 @@ class Look {
     for (const at of foldersAt(listing))
       if (isDeep || this.isNewFolder(path, folder.listing, listing, at))
         yield* this.deep(listing.paths[at] ?? '', rules);
+  }
+
+  /** Looks at nothing but files that are known, when nothing else was touched; true when that is all there is to see. */
+  private takeSaves(path: string, folder: Folder): boolean {
+    const names = this.dirty.fewNames(path);
+    if (names === undefined || names.includes('.gitignore')) return false;
+    const files = new Map<number, ListedFile>();
+    for (const name of names) {
+      const at = placeIn(folder.listing, path === '' ? name : `${path}/${name}`);
+      if (at === undefined || folder.listing.kindAt(at) !== 'file') return false;
+      const file = fileIn(this.options, folder.listing.paths[at] ?? '');
+      if (file === undefined) return false;
+      files.set(at, file);
+    }
+    this.findings.folders.set(path, { ...folder, listing: folder.listing.withFiles(files) });
+    for (const at of files.keys()) {
+      const saved = folder.listing.paths[at] ?? '';
+      this.findings.touched.add(saved);
+      this.findings.found.add(saved);
+    }
+    return true;
   }
 
   /** A folder and all that is below it, whether it was listed before or not. */
