@@ -16,15 +16,23 @@ export async function containerNamed(
   signal: AbortSignal,
 ): Promise<Container | undefined> {
   try {
-    const container = await engine.inspectContainer(name, signal);
-    if (container?.name !== name) return undefined;
-    if (container.state.status !== 'removing') return container;
+    const container = await inspectNamed(engine, name, signal);
+    if (container?.state.status !== 'removing') return container;
     await untilRemoved(engine, container.id, signal);
-    return await engine.inspectContainer(name, signal);
+    return await inspectNamed(engine, name, signal);
   } catch (error) {
     if (error instanceof EngineError && SEVERAL_IDS.test(error.message)) return undefined;
     throw error;
   }
+}
+
+async function inspectNamed(
+  engine: Engine,
+  name: string,
+  signal: AbortSignal,
+): Promise<Container | undefined> {
+  const container = await engine.inspectContainer(name, signal);
+  return container?.name === name ? container : undefined;
 }
 
 async function untilRemoved(engine: Engine, id: string, signal: AbortSignal): Promise<void> {

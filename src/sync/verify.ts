@@ -126,8 +126,7 @@ export function parseListing(
   for (const [name, stat] of stats) {
     const path = pathOf(name);
     if (path === undefined) continue;
-    const entry = entryOf(stat, hashes.get(name), targets.get(name), local.get(path));
-    tree.set(path, entry);
+    tree.set(path, entryOf(stat, hashes.get(name), targets.get(name), local.get(path)));
   }
   return tree;
 }

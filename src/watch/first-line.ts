@@ -2,7 +2,7 @@ import type { LogLine } from '../logs/log-line.js';
 import type { Clock } from '../runtime.js';
 import type { AppLog } from './app-log.js';
 
-/** A run that has not said anything by then is not waited for. */
+/** A run that has not said anything by then is not waited for: from before the restart. */
 const WAIT_MS = 3_000;
 /** Of a run that is about to end. */
 const MOST_LINES = 1_000;
@@ -14,34 +14,35 @@ export interface HeardLine {
   readonly atMs: number;
 }
 
-/** Hears the app's lines from now on, and tells when the first one of the next run came. */
+/** Hears the app's lines from now on, for a while, and tells when the first one of the next run came. */
 export class FirstLine {
   private readonly heard: HeardLine[] = [];
   private readonly over = new AbortController();
+  private readonly ended: Promise<'ended'>;
   private wake: () => void = () => undefined;
 
   constructor(
     log: AppLog,
     private readonly clock: Clock,
   ) {
+    const end = (): 'ended' => {
+      this.over.abort();
+      return 'ended';
+    };
+    this.ended = clock.sleep(WAIT_MS, this.over.signal).then(end, end);
     log.hear((lines) => this.take(lines), this.over.signal);
   }
 
   /** When the first one of the run came that `isOfRun` knows by its lines: monotonic ms, undefined when there is none soon. Once. */
   async atMs(isOfRun: (line: HeardLine) => boolean): Promise<number | undefined> {
-    const late = this.clock.sleep(WAIT_MS, this.over.signal).then(
-      () => 'late' as const,
-      () => 'late' as const,
-    );
-    try {
-      for (;;) {
-        const first = this.heard.find(isOfRun);
-        if (first !== undefined) return first.atMs;
-        const woken = new Promise<'heard'>((resolve) => (this.wake = () => resolve('heard')));
-        if ((await Promise.race([late, woken])) === 'late') return undefined;
+    for (;;) {
+      const first = this.heard.find(isOfRun);
+      if (first !== undefined) {
+        this.over.abort();
+        return first.atMs;
       }
-    } finally {
-      this.over.abort();
+      const woken = new Promise<'heard'>((resolve) => (this.wake = () => resolve('heard')));
+      if ((await Promise.race([this.ended, woken])) === 'ended') return undefined;
     }
   }
 

@@ -1,9 +1,10 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { mustRun } from '../testbed/program.js';
 import { processorSeconds, residentMegabytes } from '../testbed/process-use.js';
 import { VirtualDevice } from '../testbed/virtual-device.js';
 import { LOOP } from './pushed-app.js';
@@ -94,14 +95,21 @@ it('is in step after a save every 10 ms for 10 s', async () => {
   expect(app.ofType('batch-failed')).toEqual([]);
 });
 
-it('leaves packages alone that are installed beside the app', async () => {
-  await using app = new WatchedApp(device, 'install', FILES);
+it('leaves a package alone that npm installs beside the app', async () => {
+  await using app = new WatchedApp(device, 'install', { ...FILES, 'package.json': '{ "private": true }' });
+  const npm = (...args: string[]): Promise<string> =>
+    mustRun(['npm', ...args, '--offline', '--ignore-scripts', '--no-audit', '--no-fund'], {
+      cwd: app.folder,
+    });
+  const yaml = fileURLToPath(new URL('../../node_modules/yaml', import.meta.url));
+  const tarball = await npm('pack', yaml, '--pack-destination', app.rdt.home, '--silent');
   await app.watch();
-  const source = fileURLToPath(new URL('../../node_modules/tar-stream', import.meta.url));
-  cpSync(source, app.path('node_modules/tar-stream'), { recursive: true });
-  await app.andThen('batch', () => app.write('after.txt', 'x'));
-  expect(app.ofType('batch')).toHaveLength(1);
-  expect(app.ofType('batch')[0]).toMatchObject({ batch: { files: 1 } });
+  await npm('install', join(app.rdt.home, tarball.trim()));
+  await app.untilInStep();
+  expect(existsSync(app.path('node_modules/yaml/package.json'))).toBe(true);
+  const synced = [...(await app.deployedTree()).keys()].filter((path) => /node_modules|package/.test(path));
+  expect(synced).toEqual(['package-lock.json', 'package.json']);
+  expect(app.ofType('batch').length).toBeLessThanOrEqual(2);
 });
 
 it('watches one folder for two devices', async () => {

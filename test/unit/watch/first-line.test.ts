@@ -50,6 +50,13 @@ it('may have been there before anybody asked', async () => {
   expect(await first.atMs(after(2))).toBe(0);
 });
 
+it('is not listened for without end, when nobody asks', async () => {
+  const { clock, hearers } = listening();
+  await clock.advance(3_000);
+  await Promise.resolve();
+  expect(hearers.size).toBe(0);
+});
+
 it('is not waited for without end', async () => {
   const { clock, first, hearers } = listening();
   const found = first.atMs(after(2));
