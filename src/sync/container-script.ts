@@ -7,15 +7,22 @@ import type { Engine } from '../transport/engine.js';
 /** A script's last line: without it the output is not whole, whatever the engine says (SYNC.md, section 8, rule 9). */
 const END_MARK = /(?:^|\n)rdt:(\d+)\n?$/;
 
+/** A program for the words that come NUL-separated to a script, 200 at a time, in the folder `$1`; one that is not there holds nothing. */
+const listing = (program: string): string => `
+(
+  cd "$1" 2>/dev/null || exit 0
+  xargs -0 -n 200 sh -c '${program}    exit 0
+  ' sh
+)
+echo "rdt:$?"
+`;
+
 /**
  * Reads NUL-separated paths below \`$1\` and prints, for those that exist, \`s <mode in hex> <mtime> <mtime as date and time> <path>\` and for regular files
  * \`<sha256>  <path>\`. \`stat\` does not follow links; \`sha256sum\` is only given what is a file itself. For a link it prints three lines:
  * \`l <path>\`, the target, and a dot, without which the target is not known to have ended.
  */
-export const LIST_SCRIPT = `
-(
-  cd "$1" 2>/dev/null || exit 0
-  xargs -0 -n 200 sh -c '
+export const LIST_SCRIPT = listing(`
     stat -c "s %f %Y %y %n" -- "$@" 2>/dev/null
     for path do
       shift
@@ -23,20 +30,13 @@ export const LIST_SCRIPT = `
       elif [ -f "$path" ]; then set -- "$@" "$path"; fi
     done
     if [ $# -gt 0 ]; then sha256sum -- "$@"; fi
-    exit 0
-  ' sh
-)
-echo "rdt:$?"
-`;
+`);
 
 /**
  * The same for names that stat or sha256sum would print escaped, or in two lines: each path comes with a number, a slash before it,
- * and \`./<number>\` is printed in its place.
+ * and `./<number>` is printed in its place.
  */
-export const LIST_ODD_SCRIPT = `
-(
-  cd "$1" 2>/dev/null || exit 0
-  xargs -0 -n 200 sh -c '
+export const LIST_ODD_SCRIPT = listing(`
     for item do
       number=\${item%%/*}
       path=\${item#*/}
@@ -45,11 +45,7 @@ export const LIST_ODD_SCRIPT = `
       if [ -L "$path" ]; then printf "l ./%s\\n%s\\n" "$number" "$(readlink "$path"; echo .)"
       elif [ -f "$path" ] && sum=$(sha256sum <"$path"); then echo "\${sum%% *}  ./$number"; fi
     done
-    exit 0
-  ' sh
-)
-echo "rdt:$?"
-`;
+`);
 
 export type ScriptResult =
   | { readonly kind: 'done'; readonly output: string }

@@ -1,5 +1,6 @@
 import type { Hint } from './watcher.js';
 
+/** More names than the saves of a moment: to list their folder costs no more than to look at each. */
 const FEW = 4;
 
 /** Where something may have changed since the tree was last looked at. */
