@@ -149,7 +149,7 @@ class CommitWriter {
 
   /** The tar's header has promised a size before the first byte; a file that turns out different never gets its link. */
   private async largeFile(path: string, entry: FileEntry): Promise<void> {
-    const hasher = new BlockHasher();
+    const hasher = new BlockHasher(entry.blocks);
     const header = this.contentHeader(path, entry, entry.stamp.mtimeMs);
     const pieces = piecesOf(this.absolute(path), 0, entry.sizeBytes);
     await this.tar.streamedEntry(header, entry.sizeBytes, this.watched(pieces, hasher));

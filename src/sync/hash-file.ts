@@ -1,33 +1,36 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { BlockHasher, hashesLength, identityOf, LARGE_BYTES } from './blocks.js';
+import { BlockHasher, identityOf, LARGE_BYTES, notesLength } from './blocks.js';
 import { isGone } from '../system-error.js';
 import { type UnreadFile, unreadable } from './list-folder.js';
+import type { LocalTree } from './tree.js';
 
 /** Above this size a file is hashed as a stream, so that memory stays flat and Ctrl-C is heard. */
 const HASH_IN_MEMORY_BYTES = 8 << 20;
 const PIECE_BYTES = 1 << 20;
 
-/** What an entry of a tree says of a file's content. */
+/** What an entry of a tree says of a file's content (tree.ts). */
 export interface HashedContent {
   readonly sha256: string;
   readonly blocks?: Buffer;
 }
 
 /**
- * The hash of a file below the source; undefined when it has gone. Small files are read before this returns.
+ * The hash of a file below the source; undefined when it has gone. Small files are read before this returns. What `known` has of a large
+ * one makes it quicker.
  * @throws RdtError when it cannot be read.
  */
 export async function hashFile(
   source: string,
   path: string,
   { sizeBytes }: UnreadFile,
+  known: LocalTree,
   signal: AbortSignal,
 ): Promise<HashedContent | undefined> {
   try {
     const absolute = join(source, path);
-    if (sizeBytes > LARGE_BYTES) return await hashLarge(absolute, sizeBytes, signal);
+    if (sizeBytes > LARGE_BYTES) return await hashLarge(absolute, sizeBytes, known.get(path)?.blocks, signal);
     return { sha256: createHash('sha256').update(readFileSync(absolute)).digest('hex') };
   } catch (error) {
     if (isGone(error)) return undefined;
@@ -35,8 +38,13 @@ export async function hashFile(
   }
 }
 
-async function hashLarge(absolute: string, sizeBytes: number, signal: AbortSignal): Promise<HashedContent> {
-  const hasher = new BlockHasher();
+async function hashLarge(
+  absolute: string,
+  sizeBytes: number,
+  before: Buffer | undefined,
+  signal: AbortSignal,
+): Promise<HashedContent> {
+  const hasher = new BlockHasher(before);
   if (sizeBytes <= HASH_IN_MEMORY_BYTES) hasher.update(readFileSync(absolute));
   else {
     const stream = createReadStream(absolute, { highWaterMark: PIECE_BYTES, signal });
@@ -45,7 +53,7 @@ async function hashLarge(absolute: string, sizeBytes: number, signal: AbortSigna
   const blocks = hasher.digest();
   const sha256 = identityOf(blocks);
   // A file that grew or shrank meanwhile is looked at again; its blocks are of no use.
-  return blocks.length === hashesLength(sizeBytes) ? { sha256, blocks } : { sha256 };
+  return blocks.length === notesLength(sizeBytes) ? { sha256, blocks } : { sha256 };
 }
 
 /**

@@ -1,13 +1,13 @@
-import { BLOCK_BYTES, blockCount, blockHash, hashAt } from './blocks.js';
+import { BLOCK_PARTS, blockCount, hashAt, PART_BYTES, partHash, partHashAt } from './blocks.js';
 import { piecesOf } from './file-content.js';
 import type { FileEntry, LocalEntry } from './tree.js';
 
-/** With more than this share of new blocks, the whole file goes: it is compressed then, and written once. */
+/** With more than this share of new parts, the whole file goes: it is compressed then, and written once. */
 const MOST_NEW_SHARE = 0.3;
 /** A program runs in the container for each. */
 const MOST_RUNS = 256;
 
-/** Blocks that follow each other. */
+/** Parts of blocks that follow each other; `from` counts from the beginning of the file. */
 export interface Run {
   readonly from: number;
   readonly count: number;
@@ -31,24 +31,37 @@ export function patchOf(base: LocalEntry | undefined, now: FileEntry): Patch | u
   if (base.blocks === undefined || now.blocks === undefined) return undefined;
   const runs: { from: number; count: number }[] = [];
   let contentBytes = 0;
-  for (let block = 0; block < blockCount(now.sizeBytes); block++) {
-    if (hashAt(now.blocks, block).equals(hashAt(base.blocks, block))) continue;
-    contentBytes += blockLength(now.sizeBytes, block);
+  for (const run of newRuns(base.blocks, now.blocks, now.sizeBytes)) {
+    contentBytes += runLength(now.sizeBytes, run);
     const last = runs.at(-1);
-    if (last !== undefined && last.from + last.count === block) last.count += 1;
-    else runs.push({ from: block, count: 1 });
+    if (last !== undefined && last.from + last.count === run.from) last.count += run.count;
+    else runs.push(run);
   }
   if (contentBytes > now.sizeBytes * MOST_NEW_SHARE || runs.length > MOST_RUNS) return undefined;
   const from = { sizeBytes: base.sizeBytes, mtimeNs: base.leftMtimeNs };
   return { base: from, lengthBytes: now.sizeBytes, runs, contentBytes };
 }
 
-const blockLength = (sizeBytes: number, block: number): number =>
-  Math.min(BLOCK_BYTES, sizeBytes - block * BLOCK_BYTES);
+/** One for each block that differs, from the first to the last of its parts that do. */
+function* newRuns(base: Buffer, now: Buffer, sizeBytes: number): Generator<Run> {
+  for (let block = 0; block < blockCount(sizeBytes); block++) {
+    if (hashAt(now, block).equals(hashAt(base, block))) continue;
+    const start = block * BLOCK_PARTS;
+    const end = Math.min(start + BLOCK_PARTS, Math.ceil(sizeBytes / PART_BYTES));
+    const isNew = (part: number): boolean => !partHashAt(now, part).equals(partHashAt(base, part));
+    let [from, last] = [start, end - 1];
+    while (from < last && !isNew(from)) from++;
+    while (last > from && !isNew(last)) last--;
+    yield { from, count: last - from + 1 };
+  }
+}
 
-/** Reads what a patch sends, block by block. */
+const runLength = (sizeBytes: number, { from, count }: Run): number =>
+  Math.min(count * PART_BYTES, sizeBytes - from * PART_BYTES);
+
+/** Reads what a patch sends, run by run. */
 export class PatchReader {
-  /** False when a block was another one than the patch was made for. */
+  /** False when a part was another one than the patch was made for. */
   isSame = true;
 
   constructor(
@@ -58,18 +71,25 @@ export class PatchReader {
   ) {}
 
   async *pieces(): AsyncGenerator<Buffer> {
-    for (const { from, count } of this.patch.runs) {
-      for (let block = from; block < from + count; block++) yield await this.block(block);
+    for (const run of this.patch.runs) {
+      const end = run.from + run.count;
+      for (let from = run.from; from < end; from += BLOCK_PARTS)
+        yield await this.read({ from, count: Math.min(BLOCK_PARTS, end - from) });
     }
   }
 
-  private async block(block: number): Promise<Buffer> {
-    const { sizeBytes, blocks } = this.entry;
+  private async read(run: Run): Promise<Buffer> {
     const pieces: Buffer[] = [];
-    const length = blockLength(sizeBytes, block);
-    for await (const piece of piecesOf(this.absolute, block * BLOCK_BYTES, length)) pieces.push(piece);
+    const length = runLength(this.entry.sizeBytes, run);
+    for await (const piece of piecesOf(this.absolute, run.from * PART_BYTES, length)) pieces.push(piece);
     const bytes = Buffer.concat(pieces);
-    if (blocks === undefined || !blockHash(bytes).equals(hashAt(blocks, block))) this.isSame = false;
+    for (let at = 0; at < bytes.length; at += PART_BYTES)
+      this.compare(run.from + at / PART_BYTES, bytes.subarray(at, at + PART_BYTES));
     return bytes;
+  }
+
+  private compare(part: number, bytes: Buffer): void {
+    const { blocks } = this.entry;
+    if (blocks === undefined || !partHash(bytes).equals(partHashAt(blocks, part))) this.isSame = false;
   }
 }

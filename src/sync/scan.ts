@@ -38,7 +38,7 @@ export async function hashTree(listing: Listing, known: LocalTree, options: Scan
   const turns = new Turns(options.signal);
   for (const [at, path] of listing.paths.entries()) {
     if (before.isSame(listing, at)) continue;
-    changes.set(path, await withContent(path, listing.entryAt(at), options));
+    changes.set(path, await withContent(path, listing.entryAt(at), known, options));
     if (turns.isOver()) await turns.next();
   }
   for (const path of before.gone()) changes.set(path, undefined);
@@ -89,10 +89,11 @@ export class Comparison {
 async function withContent(
   path: string,
   entry: ListedEntry,
+  known: LocalTree,
   { source, signal }: ScanOptions,
 ): Promise<LocalEntry | undefined> {
   if (entry.kind !== 'file') return entry;
-  const content = await hashFile(source, path, entry, signal);
+  const content = await hashFile(source, path, entry, known, signal);
   return content === undefined ? undefined : { ...entry, ...content };
 }
 

@@ -1,4 +1,4 @@
-import { BLOCK_BYTES } from './blocks.js';
+import { PART_BYTES } from './blocks.js';
 
 /** Exit codes of the stage besides those of the programs in it. */
 export const STALE_STATUS = 64;
@@ -116,7 +116,7 @@ patch() {
   for run in $runs; do
     from=\${run%:*}
     count=\${run#*:}
-    dd if="\${file}n" of="$file" bs=${BLOCK_BYTES} skip="$taken" seek="$from" count="$count" conv=notrunc 2>/dev/null
+    dd if="\${file}n" of="$file" bs=${PART_BYTES} skip="$taken" seek="$from" count="$count" conv=notrunc 2>/dev/null
     taken=$((taken + count))
   done
   if [ "$length" != "$size" ]; then dd if=/dev/null of="$file" bs=1 seek="$length" count=0 2>/dev/null; fi

@@ -37,7 +37,7 @@ const RACY_MS = 2000;
 export const isRacy = ({ mtimeMs, ctimeMs }: Pick<Stamp, 'mtimeMs' | 'ctimeMs'>, atMs: number): boolean =>
   Math.max(mtimeMs, ctimeMs) > atMs - RACY_MS;
 
-/** `blocks` are the hashes of those of a large file (blocks.ts). */
+/** `blocks` are the notes of those of a large file (blocks.ts). */
 export type LocalEntry = TreeEntry & { readonly stamp: Stamp; readonly blocks?: Buffer | undefined };
 export type FileEntry = LocalEntry & { readonly kind: 'file' };
 export type LocalTree = Tree<LocalEntry>;

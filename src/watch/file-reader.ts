@@ -21,19 +21,21 @@ export class FileReader {
   }
 
   /**
-   * The file with its hash, taken from the first of `before` that is surely the same; undefined when it has gone.
+   * The file with its hash, taken from the first of `candidates` that is surely the same; undefined when it has gone. `known`
+   * is what was here before.
    * @throws RdtError when it cannot be read.
    */
   async read(
     path: string,
     file: UnreadFile,
-    before: readonly (LocalEntry | undefined)[],
+    known: LocalTree,
+    candidates: readonly (LocalEntry | undefined)[],
     signal: AbortSignal,
   ): Promise<LocalEntry | undefined> {
-    const same = before.find((entry) => isUnchanged(file, entry));
+    const same = candidates.find((entry) => isUnchanged(file, entry));
     if (same !== undefined) return same;
     const readAtMs = Date.now();
-    const content = await hashFile(this.source, path, file, signal);
+    const content = await hashFile(this.source, path, file, known, signal);
     if (isRacy(file.stamp, readAtMs)) this.racy.add(path);
     else this.racy.delete(path);
     return content === undefined ? undefined : { ...file, ...content };

@@ -70,7 +70,8 @@ export class LocalTreeKeeper {
       for (const [at, path] of listing.paths.entries()) {
         if (before.isSame(listing, at)) continue;
         const now = listing.entryAt(at);
-        changes.set(path, now.kind === 'file' ? await this.reader.read(path, now, [], signal) : now);
+        const content = now.kind === 'file' ? await this.reader.read(path, now, known, [], signal) : now;
+        changes.set(path, content);
         if (turns.isOver()) await turns.next();
       }
     for (const path of before.gone()) changes.set(path, undefined);
@@ -96,7 +97,7 @@ export class LocalTreeKeeper {
       }
       const isTrusted = !this.touched.has(path) && !this.reader.isRacy(path);
       const candidates = isTrusted ? [before.get(path), known.get(path), moved.get(now.stamp.inode)] : [];
-      const file = await this.reader.read(path, now, candidates, signal);
+      const file = await this.reader.read(path, now, before, candidates, signal);
       if (file === undefined || !isSame(before.get(path), file)) read.set(path, file);
       if (turns.isOver()) await turns.next();
     }

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import { Readable as ReadableStream } from 'node:stream';
 import { gunzipSync } from 'node:zlib';
-import { BLOCK_BYTES } from '../../src/sync/blocks.js';
+import { PART_BYTES } from '../../src/sync/blocks.js';
 import {
   ARRIVED,
   OTHER_BASE_STATUS,
@@ -175,7 +175,7 @@ function patched(base: Buffer, news: Buffer, length: number, runs: readonly stri
   let taken = 0;
   for (const run of runs) {
     const [from = 0, count = 0] = run.split(':').map(Number);
-    news.copy(bytes, from * BLOCK_BYTES, taken * BLOCK_BYTES, (taken + count) * BLOCK_BYTES);
+    news.copy(bytes, from * PART_BYTES, taken * PART_BYTES, (taken + count) * PART_BYTES);
     taken += count;
   }
   return bytes;

@@ -1,12 +1,12 @@
 import type { Deployment } from '../deployment.js';
-import { hashesLength } from '../blocks.js';
+import { notesLength } from '../blocks.js';
 import { COLUMNS, kindAt, putNumbers, sizeAt } from '../entry-columns.js';
 import { HASH_BYTES, type LargeFile, type StoredColumns, StoredTree } from '../stored-tree.js';
 import { type LocalEntry, NEVER } from '../tree.js';
 
-const VERSION = 4;
+const VERSION = 5;
 const NUMBER_BYTES = COLUMNS * 8;
-/** Before the hashes of a large file's blocks: its time in the container. */
+/** Before the notes of a large file's blocks: its time in the container. */
 const LEFT_TIME_BYTES = 8;
 const UNKNOWN_TIME = -1n;
 
@@ -167,6 +167,6 @@ function largeFileAt(blocks: Buffer, at: number, sizeBytes: number): LargeFile {
   const start = at + LEFT_TIME_BYTES;
   const leftMtimeNs = start > blocks.length ? UNKNOWN_TIME : blocks.readBigInt64LE(at);
   // A copy, so that the whole file does not stay in memory for a part of it.
-  const own = Buffer.from(blocks.subarray(start, start + hashesLength(sizeBytes)));
+  const own = Buffer.from(blocks.subarray(start, start + notesLength(sizeBytes)));
   return { blocks: own, leftMtimeNs: leftMtimeNs === UNKNOWN_TIME ? undefined : leftMtimeNs };
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { hashesLength } from '../../../src/sync/blocks.js';
+import { notesLength } from '../../../src/sync/blocks.js';
 import { type Deployment, withoutRacyStamp } from '../../../src/sync/deployment.js';
 import { decodeDeployment, encodeDeployment, type Since } from '../../../src/sync/state/deployment-format.js';
 import type { LocalEntry } from '../../../src/sync/tree.js';
@@ -30,7 +30,7 @@ describe('a stored deployment', () => {
   });
 
   it('comes back with the block hashes of large files, and their times in the container', () => {
-    const blocks = (sizeBytes: number): Buffer => Buffer.alloc(hashesLength(sizeBytes), sizeBytes & 255);
+    const blocks = (sizeBytes: number): Buffer => Buffer.alloc(notesLength(sizeBytes), sizeBytes & 255);
     const large = (sizeBytes: number, leftMtimeNs: bigint | undefined): LocalEntry => ({
       ...file('x'),
       kind: 'file',

@@ -4,14 +4,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { BLOCK_BYTES, BlockHasher, identityOf } from '../../../src/sync/blocks.js';
+import { BLOCK_BYTES, BLOCK_PARTS, BlockHasher, identityOf, PART_BYTES } from '../../../src/sync/blocks.js';
 import { hashFile, plainHashOf } from '../../../src/sync/hash-file.js';
 import { type Patch, PatchReader, patchOf } from '../../../src/sync/patch.js';
 import { tarTimeNs } from '../../../src/sync/tar-writer.js';
-import type { FileEntry } from '../../../src/sync/tree.js';
+import type { FileEntry, LocalTree } from '../../../src/sync/tree.js';
 
 const signal = new AbortController().signal;
 const SIZE_BYTES = 100 * BLOCK_BYTES + 777;
+const MTIME_SECONDS = 1_500_000_000;
 
 let folder: string;
 beforeEach(() => {
@@ -20,10 +21,10 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }));
 
 /** A file of the folder as a scan finds it. */
-async function scanned(bytes: Buffer, mtimeSeconds = 1_500_000_000): Promise<FileEntry> {
+async function scanned(bytes: Buffer, known: LocalTree = new Map()): Promise<FileEntry> {
   const path = join(folder, 'large');
   writeFileSync(path, bytes);
-  utimesSync(path, mtimeSeconds, mtimeSeconds);
+  utimesSync(path, MTIME_SECONDS, MTIME_SECONDS);
   const { size, mtimeMs, ctimeMs, ino } = statSync(path);
   const listed = {
     kind: 'file',
@@ -31,7 +32,7 @@ async function scanned(bytes: Buffer, mtimeSeconds = 1_500_000_000): Promise<Fil
     sizeBytes: size,
     stamp: { mtimeMs, ctimeMs, inode: ino },
   } as const;
-  const content = await hashFile(folder, 'large', listed, signal);
+  const content = await hashFile(folder, 'large', listed, known, signal);
   if (content === undefined) throw new Error('the file has gone');
   return { ...listed, ...content };
 }
@@ -52,7 +53,7 @@ async function applied(base: Buffer, entry: FileEntry, patch: Patch): Promise<Bu
   base.copy(bytes);
   let taken = 0;
   for (const { from, count } of patch.runs) {
-    news.copy(bytes, from * BLOCK_BYTES, taken * BLOCK_BYTES, (taken + count) * BLOCK_BYTES);
+    news.copy(bytes, from * PART_BYTES, taken * PART_BYTES, (taken + count) * PART_BYTES);
     taken += count;
   }
   return bytes;
@@ -67,18 +68,20 @@ const edited = (bytes: Buffer, ...places: number[]): Buffer => {
 describe('a patch', () => {
   const base = Buffer.alloc(SIZE_BYTES, 'some content, ');
 
-  it('sends the blocks that differ, those that touch as one run', async () => {
+  it('sends the parts that differ: one run of each block, those that touch as one', async () => {
     const from = await left(base);
-    const now = await scanned(edited(base, 5, BLOCK_BYTES, 40 * BLOCK_BYTES - 1, SIZE_BYTES - 1));
+    const touching = [BLOCK_BYTES - 1, BLOCK_BYTES];
+    const sameBlock = [40 * BLOCK_BYTES + PART_BYTES, 40 * BLOCK_BYTES + 3 * PART_BYTES];
+    const now = await scanned(edited(base, 5, ...touching, ...sameBlock, SIZE_BYTES - 1));
     expect(patchOf(from, now)).toEqual({
       base: { sizeBytes: SIZE_BYTES, mtimeNs: 1_500_000_000_000_000_000n },
       lengthBytes: SIZE_BYTES,
       runs: [
-        { from: 0, count: 2 },
-        { from: 39, count: 1 },
-        { from: 100, count: 1 },
+        { from: 0, count: BLOCK_PARTS + 1 },
+        { from: 40 * BLOCK_PARTS + 1, count: 3 },
+        { from: 100 * BLOCK_PARTS, count: 1 },
       ],
-      contentBytes: 3 * BLOCK_BYTES + 777,
+      contentBytes: BLOCK_BYTES + PART_BYTES + 3 * PART_BYTES + 777,
     });
   });
 
@@ -99,10 +102,24 @@ describe('a patch', () => {
     );
   });
 
+  it('is a part or two for 1 KB, wherever that is', async () => {
+    const from = await left(base);
+    const place = fc.nat(SIZE_BYTES - 1_024);
+    await fc.assert(
+      fc.asyncProperty(place, async (at) => {
+        const bytes = Buffer.from(base);
+        bytes.fill('!', at, at + 1_024);
+        expect(patchOf(from, await scanned(bytes))?.contentBytes).toBeLessThanOrEqual(2 * PART_BYTES);
+      }),
+      { numRuns: 8 },
+    );
+  });
+
   it('is not worth it when a third is new, or the content is shifted', async () => {
     const from = await left(base);
     const third = Array.from({ length: 34 }, (_, n) => n * BLOCK_BYTES);
-    expect(patchOf(from, await scanned(edited(base, ...third)))).toBeUndefined();
+    const ends = third.map((at) => at + BLOCK_BYTES - 1);
+    expect(patchOf(from, await scanned(edited(base, ...third, ...ends)))).toBeUndefined();
     expect(patchOf(from, await scanned(Buffer.concat([Buffer.from('!'), base])))).toBeUndefined();
   });
 
@@ -115,19 +132,29 @@ describe('a patch', () => {
     expect(patchOf({ kind: 'symlink', target: 'x', stamp: entry.stamp }, now)).toBeUndefined();
   });
 
-  it('tells when a block is another one than the scan has seen', async () => {
+  it('tells when a part is another one than the scan has seen', async () => {
     const from = await left(base);
     const now = await scanned(edited(base, 5));
     const patch = patchOf(from, now);
     if (patch === undefined) throw new Error('no patch');
     writeFileSync(join(folder, 'large'), edited(base, 5, 6));
     const reader = new PatchReader(join(folder, 'large'), now, patch);
-    for await (const piece of reader.pieces()) expect(piece.length).toBe(BLOCK_BYTES);
+    for await (const piece of reader.pieces()) expect(piece.length).toBe(PART_BYTES);
     expect(reader.isSame).toBe(false);
   });
 });
 
-describe('block hashes', () => {
+describe('notes of blocks', () => {
+  it('are the same whatever is known of the content before', async () => {
+    const before = Buffer.alloc(SIZE_BYTES, 'some content, ');
+    const known = new Map([['large', await scanned(before)]]);
+    const nothing = new Map<string, FileEntry>();
+    for (const bytes of [before, edited(before, 70_000), before.subarray(0, SIZE_BYTES - 900_000)]) {
+      const { blocks } = await scanned(bytes, nothing);
+      expect((await scanned(bytes, known)).blocks?.equals(blocks ?? Buffer.alloc(0))).toBe(true);
+    }
+  });
+
   it('are the same however the content is cut into pieces', () => {
     const bytes = Buffer.alloc(3 * BLOCK_BYTES + 5, 'abc');
     const hashed = (pieceBytes: number): string => {
