@@ -9,7 +9,7 @@ import { syncContainer, type SyncTarget } from '../sync/sync-container.js';
 import { isEmptyPlan, planSync, type SyncPlan } from '../sync/sync-plan.js';
 import type { Container } from '../transport/engine.js';
 import { FirstLine, type HeardLine } from './first-line.js';
-import type { Batch } from './local-folder.js';
+import type { Batch } from './settling.js';
 import type { Session } from './watch-deps.js';
 import type { BatchSummary, BatchTiming } from './watch-event.js';
 

@@ -1,4 +1,4 @@
-import type { Batch } from './local-folder.js';
+import type { Batch } from './settling.js';
 
 /** Two batches that are carried out as one. */
 export const joined = (first: Batch | undefined, second: Batch): Batch =>

@@ -1,15 +1,12 @@
-import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '../runtime.js';
-import { statIfThere } from '../sync/file-content.js';
 import type { IgnoreRules } from '../sync/ignore-rules.js';
 import { ignoredNow, type LocalState } from '../sync/local-state.js';
 import type { LocalTree } from '../sync/tree.js';
 import { Turns } from '../sync/turns.js';
 import { DirtyFolders } from './dirty-folders.js';
-import { gitLockOf, isLocked } from './git-lock.js';
 import { LocalTreeKeeper } from './local-tree-keeper.js';
-import { QuietPeriod } from './quiet-period.js';
+import { type Batch, Settling } from './settling.js';
 import { TreeIndex } from './tree-index.js';
 import type { Hint, OpenWatcher, Watcher } from './watcher.js';
 
@@ -18,15 +15,10 @@ const IDLE_LOOK_MS = 60_000;
 /** A large one more rarely: no more of the time than 1 of this goes into it. */
 const IDLE_SHARE = 400;
 const IDLE_LOOK_AT_LEAST_MS = 600_000;
-/** Entering new folders takes no longer than this at a time. */
-const EARLY_MS = 50;
 /** A file that was emptied has its content after this time, or is meant to be empty. */
 const FILLED_MS = 25;
 /** However many are emptied one after the other. */
 const FILLED_AT_MOST_MS = 250;
-/** A batch waits for git no longer than this. */
-const HOLD_AT_MOST_MS = 10_000;
-
 export interface LocalFolderOptions {
   /** Absolute path. */
   readonly source: string;
@@ -39,22 +31,13 @@ export interface LocalFolderOptions {
   warn(message: string): void;
 }
 
-/** Changes that belong together. Times are milliseconds of the monotonic clock. */
-export interface Batch {
-  readonly firstEventAtMs: number;
-  readonly settledAtMs: number;
-}
-
 /** The folder on the laptop while it is watched: says when something changed, and then what it holds. */
 export class LocalFolder implements AsyncDisposable {
   private dirty = new DirtyFolders();
   /** What was looked at since the last `confirm()`. */
   private unconfirmed = new DirtyFolders();
-  private readonly quiet = new QuietPeriod();
-  private gitLock: string | undefined;
+  private readonly settling: Settling;
   private readonly keeper: LocalTreeKeeper;
-  /** Folders that are watched before they were listed. */
-  private readonly early = new Set<string>();
   private idleLookMs = IDLE_LOOK_MS;
   private wake: () => void = () => undefined;
 
@@ -64,6 +47,7 @@ export class LocalFolder implements AsyncDisposable {
     private readonly watcher: Watcher,
   ) {
     this.keeper = new LocalTreeKeeper(options.source, index);
+    this.settling = new Settling(options, index, watcher);
   }
 
   /**
@@ -108,12 +92,12 @@ export class LocalFolder implements AsyncDisposable {
   async nextBatch(signal: AbortSignal): Promise<Batch> {
     for (;;) {
       signal.throwIfAborted();
-      const { dueAtMs } = this.quiet;
-      if (dueAtMs === undefined) await this.idle(signal);
-      else await this.options.clock.sleep(Math.max(0, dueAtMs - this.now()), signal);
+      const { dueInMs } = this.settling;
+      if (dueInMs === undefined) await this.idle(signal);
+      else await this.options.clock.sleep(dueInMs, signal);
       // Timers come before events in Node's loop: what has happened by now is heard first.
       await nextTurn();
-      const batch = this.settle();
+      const batch = this.settling.settle(this.dirty);
       if (batch !== undefined) return batch;
     }
   }
@@ -160,7 +144,7 @@ export class LocalFolder implements AsyncDisposable {
     try {
       const findings = await new Turns(signal).take(this.index.look(dirty));
       for (const folder of this.keeper.take(findings)) this.watcher.leave(folder);
-      this.leaveEarly();
+      this.settling.leaveEarly();
     } catch (error) {
       this.dirty.merge(dirty);
       throw error;
@@ -184,31 +168,16 @@ export class LocalFolder implements AsyncDisposable {
     }
   }
 
-  /** Those that went again, or turned out to be ignored. */
-  private leaveEarly(): void {
-    for (const folder of this.early) if (!this.index.hasFolder(folder)) this.watcher.leave(folder);
-    this.early.clear();
-  }
-
   private hear(hint: Hint): void {
     if (hint.kind === 'folder' && hint.name !== undefined) {
       const path = below(hint.path, hint.name);
       if (this.index.isIgnored(hint.path, path)) return;
-      this.quiet.touch(path, this.now());
+      this.settling.hear(path);
     } else {
-      this.quiet.touch(undefined, this.now());
+      this.settling.hear(undefined);
     }
     this.dirty.add(hint);
     this.wake();
-  }
-
-  /** The batch, if it is over. */
-  private settle(): Batch | undefined {
-    const { firstEventAtMs } = this.quiet;
-    const nowMs = this.now();
-    if (firstEventAtMs === undefined || !this.isDue(nowMs) || !this.isSettled(nowMs)) return undefined;
-    this.quiet.clear();
-    return { firstEventAtMs, settledAtMs: nowMs };
   }
 
   /** Waits for the first event, or until it is time to look for oneself. */
@@ -227,61 +196,6 @@ export class LocalFolder implements AsyncDisposable {
       signal.removeEventListener('abort', end);
       this.wake = () => undefined;
     }
-  }
-
-  private isDue(nowMs: number): boolean {
-    const { dueAtMs } = this.quiet;
-    return dueAtMs !== undefined && dueAtMs <= nowMs;
-  }
-
-  private isSettled(nowMs: number): boolean {
-    const { oneSave, firstEventAtMs = nowMs } = this.quiet;
-    if (oneSave !== undefined) {
-      if (this.isFinishedSave(oneSave)) return !this.isHeld(nowMs, firstEventAtMs);
-      this.quiet.doubt();
-    }
-    if (!this.isDue(nowMs)) return false;
-    if (this.enterNewFolders(nowMs)) {
-      this.quiet.touch(undefined, nowMs);
-      if (!this.isDue(nowMs)) return false;
-    }
-    return !this.isHeld(nowMs, firstEventAtMs);
-  }
-
-  /** Git is at work in the folder. */
-  private isHeld(nowMs: number, firstEventAtMs: number): boolean {
-    // A folder may become a repository while it is watched.
-    this.gitLock ??= gitLockOf(this.options.source);
-    if (this.gitLock === undefined || nowMs - firstEventAtMs >= HOLD_AT_MOST_MS) return false;
-    if (!isLocked(this.gitLock, this.options.clock.wallMs())) return false;
-    this.quiet.hold(nowMs);
-    return true;
-  }
-
-  /** What goes on in a new folder is heard from now on: a copy or a checkout is not over because it went there. */
-  private enterNewFolders(nowMs: number): boolean {
-    let found = false;
-    const isOver = (): boolean => this.now() - nowMs > EARLY_MS;
-    for (const folder of this.index.newFolders(this.dirty, isOver)) {
-      if (this.early.has(folder)) continue;
-      this.early.add(folder);
-      this.watcher.enter(folder);
-      found = true;
-    }
-    return found;
-  }
-
-  /** One known file that has content, and nothing else that is still there: no half of a save, and not the first of many files. */
-  private isFinishedSave(paths: ReadonlySet<string>): boolean {
-    let saved = 0;
-    for (const path of paths) {
-      const stats = statIfThere(join(this.options.source, path));
-      const isKnown = this.index.get(path)?.kind === 'file';
-      if (stats === undefined && !isKnown) continue;
-      if (!isKnown || stats?.isFile() !== true || stats.size === 0) return false;
-      saved++;
-    }
-    return saved === 1;
   }
 
   private now(): number {

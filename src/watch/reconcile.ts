@@ -5,7 +5,7 @@ import { isAbsence, isBuildFailure, tellFailure } from './failures.js';
 import { type Ready, readyNow } from './ready.js';
 import { syncOldApp } from './sync-old-app.js';
 import { joined } from './joined-batch.js';
-import type { Batch } from './local-folder.js';
+import type { Batch } from './settling.js';
 import { lookAtTriggers } from './look-at-triggers.js';
 import type { TriggerLook } from './trigger-look.js';
 import type { Message, Session } from './watch-deps.js';

@@ -7,7 +7,8 @@ import type { AppMonitor } from './app-monitor.js';
 import type { AppNews } from './app-news.js';
 import type { Inbox } from './inbox.js';
 import type { LazyDeployments } from './lazy-deployments.js';
-import type { Batch, LocalFolder } from './local-folder.js';
+import type { LocalFolder } from './local-folder.js';
+import type { Batch } from './settling.js';
 import type { EmitWatchEvent } from './watch-event.js';
 import type { WatchMemory } from './watch-memory.js';
 

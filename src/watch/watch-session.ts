@@ -7,7 +7,7 @@ import type { AppNews } from './app-news.js';
 import { isAbsence, tellFailure } from './failures.js';
 import { HotBatch } from './hot-batch.js';
 import { joined } from './joined-batch.js';
-import type { Batch } from './local-folder.js';
+import type { Batch } from './settling.js';
 import { lookAtTriggers } from './look-at-triggers.js';
 import type { Ready } from './ready.js';
 import { rebased } from './rebased.js';
