@@ -5,13 +5,13 @@ import {
   readFile,
   readlink,
   realpath,
-  rename,
   rm,
   stat,
   type FileHandle,
 } from 'node:fs/promises';
 import type { Stats } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { renameOver } from '../../rename-over.js';
 import { errorCode } from '../../system-error.js';
 
 /**
@@ -34,7 +34,7 @@ export async function replaceFile(
     const staged = join(stage, 'content');
     await writeDurably(staged, content, model ?? (await stat(folder)), model?.mode ?? 0o644);
     if ((await contentOf(target)) !== expected) return false;
-    await rename(staged, target);
+    await renameOver(staged, target);
     return true;
   } finally {
     await rm(stage, { recursive: true, force: true });

@@ -1,6 +1,7 @@
-import { mkdir, open, readdir, readFile, rename, stat, unlink } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RdtError } from '../../errors.js';
+import { renameOver } from '../../rename-over.js';
 import { stateUnusable } from '../../state-directory.js';
 import { errorCode } from '../../system-error.js';
 import type { Deployment, DeploymentStore } from '../deployment.js';
@@ -90,7 +91,7 @@ export class FileDeploymentStore implements DeploymentStore {
     } finally {
       await handle.close();
     }
-    await rename(temporary, file);
+    await renameOver(temporary, file);
   }
 
   private unusable(what: 'read' | 'write', cause: unknown): RdtError {
