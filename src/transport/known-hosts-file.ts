@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { type FileHandle, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { type FileHandle, link, mkdir, open, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { RdtError } from '../errors.js';
+import { renameOver } from '../rename-over.js';
 import { errorCode } from '../system-error.js';
 import type { KnownHostsStore } from './host-key-check.js';
 
@@ -62,13 +63,16 @@ export class KnownHostsFile implements KnownHostsStore {
 
   /** `edited` is what the file held that is replaced; lines that came to it later come to the new one too. */
   private async replace(temporary: string, edited: string): Promise<void> {
-    const old = await open(this.path, 'a+', PRIVATE_FILE);
+    // A second name, and no handle: Windows replaces no file that is open.
+    const old = `${temporary}.old`;
+    await writeFile(this.path, '', { flag: 'a', mode: PRIVATE_FILE });
+    await link(this.path, old);
     try {
-      await rename(temporary, this.path);
-      const text = await old.readFile('utf8');
+      await renameOver(temporary, this.path);
+      const text = await readFile(old, 'utf8');
       if (text.startsWith(edited) && text !== edited) await this.append(text.slice(edited.length));
     } finally {
-      await old.close();
+      await rm(old, { force: true });
     }
   }
 

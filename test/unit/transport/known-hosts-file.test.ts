@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -9,6 +9,8 @@ import { describeHostKeyEvent, type HostKeyEvent } from '../../../src/transport/
 import { KnownHostsFile } from '../../../src/transport/known-hosts-file.js';
 import { parseKnownHosts, type SshHost } from '../../../src/transport/known-hosts.js';
 
+/** It has no permission bits: what lies in a user's own folder is his. And it replaces no file that is open, so nobody loses a line by that. */
+const onWindows = process.platform === 'win32';
 const kitchen: SshHost = { name: 'kitchen', address: '10.0.0.5', port: 22222 };
 const key = (letter: string) => ({ type: 'ssh-ed25519', base64: letter.repeat(8) });
 
@@ -33,7 +35,7 @@ describe('the file of known hosts', () => {
     await check(kitchen, 'A');
     await check(kitchen, 'A');
     expect(readFileSync(path, 'utf8')).toBe('[kitchen]:22222,[10.0.0.5]:22222 ssh-ed25519 AAAAAAAA\n');
-    expect(statSync(path).mode & 0o777).toBe(0o600);
+    if (!onWindows) expect(statSync(path).mode & 0o777).toBe(0o600);
     expect(events).toMatchObject([{ type: 'host-key-stored', keyType: 'ssh-ed25519', namesakes: 0 }]);
     expect(events.map(describeHostKeyEvent)[0]).toMatch(/kitchen \(10\.0\.0\.5:22222\).*SHA256:/);
   });
@@ -56,6 +58,12 @@ describe('the file of known hosts', () => {
     expect(await forgetDevice(file(), '10.0.0.5')).toHaveLength(1);
     await check(kitchen, 'B');
     expect(parseKnownHosts(readFileSync(path, 'utf8')).map((known) => known.key)).toEqual([key('B')]);
+  });
+
+  it('leaves nothing beside it when something was forgotten', async () => {
+    await check(kitchen, 'A');
+    await forgetDevice(file(), '10.0.0.5');
+    expect(readdirSync(join(folder, 'state'))).toEqual(['known_hosts']);
   });
 
   it('says so when there is nothing to forget', async () => {
@@ -106,7 +114,7 @@ describe('the file of known hosts', () => {
       expect(await file().read()).toBe(shed);
     });
 
-    it('keeps a line whose writer has the old file open when it is replaced', async () => {
+    it.skipIf(onWindows)('keeps a line whose writer has the old file open when it is replaced', async () => {
       const contested = new Contested(() => file().rewrite(() => attic));
       await contested.read();
       await contested.append(shed);
