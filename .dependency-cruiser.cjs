@@ -22,10 +22,10 @@ module.exports = {
       severity: 'error',
       from: {
         pathNot:
-          '^src/(main\\.ts|wiring/|discovery/(mdns|os|tcp)/|transport/(docker|ssh)/|image/[a-z]+/|watch/(directories|chokidar|polling)/|ui/)',
+          '^src/(main\\.ts|wiring/|discovery/(mdns|os|tcp)/|transport/(docker|ssh)/|image/[a-z]+/|watch/(directories|chokidar|polling|recursive)/|ui/)',
       },
       to: {
-        path: '^src/(discovery/(mdns|os|tcp)|transport/docker|transport/ssh|image/(fat|drive|decode)|watch/(directories|chokidar|polling))/',
+        path: '^src/(discovery/(mdns|os|tcp)|transport/docker|transport/ssh|image/(fat|drive|decode)|watch/(directories|chokidar|polling|recursive))/',
       },
     },
     {

@@ -15,11 +15,20 @@ export function watcherFor(
     return new PollingWatcher(options, clock, POLL_EVERY_MS);
   };
   if (poll) return polling;
-  const first = platform === 'linux' ? openDirectories : openChokidar;
-  return (options) => openWithFallback(first, polling, options);
+  return (options) => openWithFallback(eventsOf(platform), polling, options);
+}
+
+function eventsOf(platform: NodeJS.Platform): OpenWatcher {
+  if (platform === 'linux') return openDirectories;
+  return platform === 'win32' ? openRecursive : openChokidar;
 }
 
 const openDirectories: OpenWatcher = (options) => Promise.resolve(new DirectoryWatcher(options));
+
+const openRecursive: OpenWatcher = async (options) => {
+  const { RecursiveWatcher } = await import('../watch/recursive/recursive-watcher.js');
+  return new RecursiveWatcher(options);
+};
 
 const openChokidar: OpenWatcher = async (options) => {
   const { ChokidarWatcher } = await import('../watch/chokidar/chokidar-watcher.js');

@@ -17,7 +17,7 @@ const LIMITS: ReadonlySet<string> = new Set(['ENOSPC', 'EMFILE', 'ENFILE']);
 const REMEDY = 'raise it with: ulimit -n 65536';
 
 /**
- * For macOS and Windows, where chokidar knows what their events mean. One chokidar for each folder and the files in it: a single one
+ * For macOS, where chokidar knows what the events mean. One chokidar for each folder and the files in it: a single one
  * for all loses folders that are replaced, because it shares what it watches between a folder and the one above it.
  */
 export class ChokidarWatcher implements Watcher {
