@@ -13,7 +13,8 @@ const PAUSES_MS = [10, 20, 40, 80, 160, 320];
 export async function renameOver(from: string, to: string, give: typeof rename = rename): Promise<void> {
   for (const pauseMs of PAUSES_MS) {
     try {
-      return await give(from, to);
+      await give(from, to);
+      return;
     } catch (error) {
       if (!IN_USE.has(errorCode(error) ?? '')) throw error;
       await sleep(pauseMs);

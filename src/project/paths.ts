@@ -37,7 +37,8 @@ export function parseIgnorePattern(text: string): Parsed<string> {
 
 const isDriveAbsolute = (text: string): boolean => /^[A-Za-z]:[\\/]/.test(text) || text.startsWith('\\\\');
 
-const isAbsolute = (text: string): boolean => text.startsWith('/') || isDriveAbsolute(text);
+/** Here or on Windows. */
+export const isAbsolute = (text: string): boolean => text.startsWith('/') || isDriveAbsolute(text);
 
 /** `normalPath` is relative, and in normal form. */
 export const leavesSource = (normalPath: string): boolean => /^\.\.(\/|$)/.test(normalPath);

@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import { leavesSource } from '../project/paths.js';
+import { isAbsolute, leavesSource } from '../project/paths.js';
 import type { Container } from '../transport/engine.js';
 import type { PlannedSync } from './push-state.js';
 
@@ -29,4 +29,4 @@ function linksOut({ plan, local }: PlannedSync): string | undefined {
 }
 
 const leadsOut = (path: string, target: string): boolean =>
-  posix.isAbsolute(target) || leavesSource(posix.join(posix.dirname(path), target));
+  isAbsolute(target) || leavesSource(posix.join(posix.dirname(path), target));

@@ -1,6 +1,7 @@
 import { lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
 import { RdtError } from '../errors.js';
+import { linkTarget } from '../link-target.js';
 import type { IgnoreRules } from './ignore-rules.js';
 import type { LocalEntry, Stamp, TreeEntry } from './tree.js';
 import { errorCode, isGone } from '../system-error.js';
@@ -90,7 +91,7 @@ function visitEntry(options: ListOptions, path: string, stats: Stats, visit: Vis
   else if (stats.isDirectory()) visit(path, 'directory', mode, stats, undefined);
   else if (stats.isSymbolicLink()) {
     const target = reading(options.source, path, (absolute) => readlinkSync(absolute));
-    if (target !== undefined) visit(path, 'symlink', mode, stats, target);
+    if (target !== undefined) visit(path, 'symlink', mode, stats, linkTarget(target, options.platform));
   } else options.warn(`${path} is neither file, folder nor link; it is not synced`);
 }
 

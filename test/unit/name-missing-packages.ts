@@ -1,9 +1,19 @@
+import { canLink } from './can-link.js';
 import { missingPackages } from './image/medium/programs.js';
 
 /** Run once before all unit tests, by vitest: a test that is skipped does not say why. */
 export function setup(): void {
   const missing = missingPackages();
-  if (missing.length === 0) return;
-  const names = missing.join(' ');
-  console.warn(`Some tests are skipped for want of programs. On Debian: apt-get install ${names}\n`);
+  if (missing.length > 0)
+    console.warn(
+      `Some tests are skipped for want of programs. On Debian: apt-get install ${missing.join(' ')}\n`,
+    );
+  if (!canLink)
+    console.warn(
+      'Some tests are skipped because no symbolic link can be made here. On Windows: turn on its developer mode\n',
+    );
+  if (process.platform === 'win32')
+    console.warn(
+      'Some tests are skipped because Windows has no pipes in folders, no permission bits, and fewer characters for names\n',
+    );
 }

@@ -1,5 +1,6 @@
 import { closeSync, constants, lstatSync, openSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
+import { linkTarget } from '../../link-target.js';
 import type { DockerIgnore } from '../docker-ignore.js';
 import type { EmitBuildEvent } from '../build-event.js';
 import type { ContextEntry } from './context-entry.js';
@@ -77,14 +78,21 @@ class ContextWalk {
       this.assertReadable(place, stats);
       this.entries.push({ ...common, type: 'file', sizeBytes: stats.size });
     } else if (stats.isSymbolicLink()) {
-      const target = readlinkSync(fsPath(this.listing.source, place), { encoding: 'buffer' });
-      this.entries.push({ ...common, type: 'symlink', target });
+      this.entries.push({ ...common, type: 'symlink', target: this.targetOf(place) });
     } else {
       this.emit({
         type: 'warning',
         message: `left out of the build: ${place.path} is ${specialKind(stats)}`,
       });
     }
+  }
+
+  private targetOf(place: Place): Buffer {
+    const at = fsPath(this.listing.source, place);
+    const { platform } = this.listing;
+    // Windows has names in UTF-16; elsewhere a name is bytes.
+    if (platform === 'win32') return Buffer.from(linkTarget(readlinkSync(at, 'utf8'), platform));
+    return readlinkSync(at, 'buffer');
   }
 
   private common(place: Place, stats: Stats) {

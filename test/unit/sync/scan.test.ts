@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -9,6 +9,7 @@ import { listContextFiles } from '../../../src/build/context/list-context-files.
 import { modeAt } from '../../../src/sync/entry-columns.js';
 import { FileDeploymentStore } from '../../../src/sync/state/file-deployment-store.js';
 import type { LocalTree } from '../../../src/sync/tree.js';
+import { canLink } from '../can-link.js';
 import { RandomFolder, randomFrom } from '../../e2e/random-folder.js';
 
 const NOTHING: LocalTree = new Map<string, never>();
@@ -70,6 +71,16 @@ it('finds one of many that came, went and changed among others', async () => {
   expect(tree.size).toBe(1_451);
   expect(tree.get('f1400')).toMatchObject({ sizeBytes: 5 });
   expect(essence(tree)).toEqual(essence(await hashTree(await listTree(options()), NOTHING, options())));
+});
+
+it.skipIf(!canLink)('gives a link from Windows slashes between the names, as a build does', async () => {
+  symlinkSync('..\\lib\\a.conf', join(source, 'link'));
+  const platform = 'win32';
+  const listed = await hashTree(await listTree({ ...options(), platform }), NOTHING, options());
+  const ignore = parseDockerIgnore({ name: '.dockerignore', text: '', always: [] });
+  const [built] = await listContextFiles({ source, ignore, platform }, () => undefined);
+  expect(listed.get('link')).toMatchObject({ kind: 'symlink', target: '../lib/a.conf' });
+  expect(built).toMatchObject({ type: 'symlink', target: Buffer.from('../lib/a.conf') });
 });
 
 it('gives what comes from Windows the modes that a build gives it', async () => {

@@ -101,7 +101,7 @@ class System {
     this.listener = listener;
     this.open++;
     this.events = new EventEmitter();
-    return Object.assign(this.events, { close: () => void this.open-- });
+    return Object.assign(this.events, { close: () => (this.open -= 1) });
   };
 
   happens(name: string | null): void {
