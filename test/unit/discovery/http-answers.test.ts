@@ -65,11 +65,14 @@ describe('what is not an engine', () => {
 describe('the banner of ssh', () => {
   const knock = (port: number) => new PortKnocker().ssh('127.0.0.1', port, never());
 
+  /** Sent sooner, they may arrive as one. */
+  const BETWEEN_PIECES_MS = 30;
+
   it('may come in pieces, after other lines', async () => {
     const port = await listening((socket) => {
       socket.setNoDelay(true);
       socket.write('Welcome to the kitchen\r\nSSH-2.0-drop');
-      setImmediate(() => socket.write('bear\r\n'));
+      setTimeout(() => socket.write('bear\r\n'), BETWEEN_PIECES_MS);
     });
     expect(await knock(port)).toEqual({ type: 'ssh', banner: 'SSH-2.0-dropbear' });
   });
