@@ -13,6 +13,16 @@ const { describe, it } = withPrograms('bmaptool', 'xz', 'zip');
 const files = new PackedFiles();
 afterAll(() => files[Symbol.dispose]());
 
+/** Of a copy with holes, by bmaptool. */
+function bmapOf(image: string): string {
+  const sparse = `${image}.sparse`;
+  execFileSync('cp', ['--sparse=always', image, sparse]);
+  return execFileSync('bmaptool', ['create', sparse], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+}
+
 const range = (offset: number, sizeBytes: number) => ({ offset, sizeBytes });
 
 describe('ranges', () => {
@@ -51,13 +61,7 @@ describe('ranges', () => {
 describe('a bmap file', () => {
   const IMAGE = makeImage(5 * MIB, 2 * MIB, 4 * MIB);
   const image = files.write('os.img', IMAGE);
-  execFileSync('cp', ['--sparse=always', image, `${image}.sparse`]);
-  const made = hasPrograms('bmaptool')
-    ? execFileSync('bmaptool', ['create', `${image}.sparse`], {
-        encoding: 'utf8',
-        stdio: ['ignore', 'pipe', 'ignore'],
-      })
-    : '';
+  const made = hasPrograms('bmaptool') ? bmapOf(image) : '';
 
   it('of bmaptool is read, with its checksums', () => {
     const { imageSizeBytes, map } = parseBmap(made, 'os.bmap');

@@ -1,3 +1,5 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { RdtError } from '../../../src/errors.js';
 import { DrivelistCatalog, type ListedDrive } from '../../../src/image/drive/drivelist-catalog.js';
@@ -92,10 +94,10 @@ describe('drives of macOS and Windows', () => {
   });
 
   it('without the package say which to install; image files need none', async () => {
-    const without = new DrivelistCatalog('/tmp', () =>
+    const without = new DrivelistCatalog(tmpdir(), () =>
       Promise.reject(new RdtError('this system needs the package drivelist@12')),
     );
     await expect(without.find('/dev/disk2')).rejects.toThrow(/drivelist@12/);
-    expect(await without.find('card.img')).toMatchObject({ kind: 'file', path: '/tmp/card.img' });
+    expect(await without.find('card.img')).toMatchObject({ kind: 'file', path: join(tmpdir(), 'card.img') });
   });
 });

@@ -20,13 +20,19 @@ async function readAll(chunks: AsyncIterable<Buffer>): Promise<Buffer> {
   return Buffer.concat(parts);
 }
 
-it.each(['read', 'write'] as const)('a named pipe is nothing to configure (%s)', async (access) => {
-  await expect(openFileDevice(namedPipe(access), access, process.platform)).rejects.toThrow(
-    /neither an image/,
-  );
-});
+/** Its pipes lie in no folder. */
+const onWindows = process.platform === 'win32';
 
-describe('a named pipe that nobody writes to yet', () => {
+it.skipIf(onWindows).each(['read', 'write'] as const)(
+  'a named pipe is nothing to configure (%s)',
+  async (access) => {
+    await expect(openFileDevice(namedPipe(access), access, process.platform)).rejects.toThrow(
+      /neither an image/,
+    );
+  },
+);
+
+describe.skipIf(onWindows)('a named pipe that nobody writes to yet', () => {
   it('is opened at once, and left when the user gives up', async () => {
     const controller = new AbortController();
     const input = await openFileInput(namedPipe('silent'), controller.signal);

@@ -19,8 +19,8 @@ export class PackedFiles implements Disposable {
   }
 
   /** The output of a program that reads `content`. */
-  pipe(name: string, content: Buffer, command: TestProgram | 'gzip', ...args: readonly string[]): string {
-    if (command !== 'gzip' && missingPrograms([command]).length > 0) return this.write(name, '');
+  pipe(name: string, content: Buffer, command: TestProgram, ...args: readonly string[]): string {
+    if (missingPrograms([command]).length > 0) return this.write(name, '');
     return this.write(name, execFileSync(command, args, { input: content, maxBuffer: 1 << 30 }));
   }
 

@@ -6,7 +6,7 @@ import { builtInUnxz } from '../../../src/image/decode/xz-decoder.js';
 import { gzipMembers, openImage, PackedFiles, readWhole, streamOf } from './packed-files.js';
 import { makeImage, MIB } from './test-image.js';
 
-const { describe, it } = withPrograms('xz', 'zip', 'bzip2', 'zstd');
+const { describe, it } = withPrograms('gzip', 'xz', 'zip', 'bzip2', 'zstd');
 const IMAGE = makeImage(4 * MIB + 512, 2 * MIB, 3 * MIB);
 const files = new PackedFiles();
 afterAll(() => files[Symbol.dispose]());

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
 import { parseConfigureOptions } from '../../../src/commands/configure-flags.js';
@@ -33,7 +34,7 @@ const EVERYTHING: GivenSettings = {
   country: 'DE',
   ntp: ['0.pool.ntp.org', '10.0.0.1'],
   dns: ['1.1.1.1'],
-  sshKeys: [{ kind: 'file', path: '/etc/fleet/id.pub' }],
+  sshKeys: [{ kind: 'file', path: resolve('/etc/fleet/id.pub') }],
   wifi: {
     ssid: Buffer.from('Café 2'),
     key: { kind: 'text', text: '0123456789' },
@@ -43,11 +44,11 @@ const EVERYTHING: GivenSettings = {
     anonymousIdentity: 'anon',
     eapMethod: 'ttls',
     phase2: 'pap',
-    caFile: '/etc/ca.pem',
+    caFile: resolve('/etc/ca.pem'),
     priority: -5,
   },
   address: { staticIp: { family: 'ipv4', address: '10.0.0.2/24' }, gateway: '10.0.0.1' },
-  connections: ['/etc/fleet/office'],
+  connections: [resolve('/etc/fleet/office')],
   set: [
     { path: ['os', 'network', 'connectivity', 'uri'], json: '""' },
     { path: ['deviceId'], json: '12345678901234567890' },
@@ -143,7 +144,7 @@ ethernet: { static-ip: auto }
       networks: [
         {
           ssid: Buffer.from('home'),
-          key: { kind: 'file', path: '/etc/fleet/key.txt' },
+          key: { kind: 'file', path: resolve('/etc/fleet/key.txt') },
           staticIp: { family: 'ipv4', address: '192.168.1.4/24' },
           dns: ['192.168.1.1'],
         },

@@ -12,12 +12,16 @@ const PACKAGES = {
   zstd: 'zstd',
   bzip2: 'bzip2',
   zip: 'zip',
+  gzip: 'gzip',
+  git: 'git',
   debugfs: 'e2fsprogs',
   bmaptool: 'bmap-tools',
   '/usr/bin/python3': 'python3-gi',
   // Its library lies in a folder named for the architecture.
   '/usr/share/doc/gir1.2-nm-1.0/copyright': 'gir1.2-nm-1.0',
 } as const;
+
+const SUFFIX = process.platform === 'win32' ? '.exe' : '';
 
 export type TestProgram = keyof typeof PACKAGES;
 
@@ -34,5 +38,5 @@ export function missingPackages(): string[] {
 function isInstalled(program: string): boolean {
   if (program.includes('/')) return existsSync(program);
   const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/sbin'];
-  return folders.some((folder) => existsSync(join(folder, program)));
+  return folders.some((folder) => existsSync(join(folder, `${program}${SUFFIX}`)));
 }
