@@ -14,6 +14,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Hint, OpenWatcher, Watcher } from '../../src/watch/watcher.js';
+import { canLink } from '../unit/can-link.js';
 
 const SILENT = 50;
 const PATIENCE_MS = 15_000;
@@ -27,7 +28,7 @@ export function watcherContract(name: string, open: OpenWatcher): void {
     });
     afterEach(() => stage.tearDown());
 
-    const changes: readonly [string, (path: (relative: string) => string) => void][] = [
+    const changes: [string, (path: (relative: string) => string) => void][] = [
       ['a new file', (path) => writeFileSync(path('new'), '')],
       ['other content', (path) => writeFileSync(path('file'), 'other')],
       ['other content of the same length', (path) => writeFileSync(path('file'), '2')],
@@ -37,7 +38,6 @@ export function watcherContract(name: string, open: OpenWatcher): void {
       ['other permissions', (path) => chmodSync(path('file'), 0o600)],
       ['a new folder', (path) => mkdirSync(path('folder'))],
       ['a deleted folder', (path) => rmSync(path('sub'), { recursive: true })],
-      ['a new link', (path) => symlinkSync('file', path('link'))],
       [
         'a file replaced by another',
         (path) => {
@@ -46,6 +46,7 @@ export function watcherContract(name: string, open: OpenWatcher): void {
         },
       ],
     ];
+    if (canLink) changes.push(['a new link', (path) => symlinkSync('file', path('link'))]);
     for (const folder of ['', 'deep/er'])
       it.each(changes)(
         `tells of %s in ${folder === '' ? 'the source' : 'a folder below it'}`,
@@ -87,7 +88,7 @@ export function watcherContract(name: string, open: OpenWatcher): void {
 
     it('does not watch what was not entered, and not what a link leads to', async () => {
       stage.write('ignored/deep/file', '1');
-      symlinkSync('ignored', stage.path('link'));
+      if (canLink) symlinkSync('ignored', stage.path('link'));
       stage.enter('');
       await stage.quiet();
       stage.write('ignored/deep/file', '2');
@@ -184,7 +185,7 @@ export function watcherContract(name: string, open: OpenWatcher): void {
     });
 
     it('watches odd names', async () => {
-      const odd = 'ä [x]{y} *!(z)?\n';
+      const odd = process.platform === 'win32' ? 'ä [x]{y} !(z)' : 'ä [x]{y} *!(z)?\n';
       stage.write(`${odd}/file`, '1');
       stage.enter('', odd);
       await stage.quiet();

@@ -54,12 +54,18 @@ const cases: [title: string, text: string, excluded: string[], sent: string[]][]
   ['names beyond ASCII', 'prix-€\n**/ü*', ['prix-€', 'a/über'], ['prix']],
 ];
 
+/** There a backslash is between names, also in docker's own client, and escapes nothing. */
+const onWindows = process.platform === 'win32';
+
 describe('rules of a .dockerignore', () => {
-  it.each(cases)('%s', (_title, text, excluded, sent) => {
-    const ignore = rules(text);
-    expect(excluded.filter((file) => !ignore.excludes(file))).toEqual([]);
-    expect(sent.filter((file) => ignore.excludes(file))).toEqual([]);
-  });
+  it.each(cases.filter(([title]) => !onWindows || !title.startsWith('an escaped')))(
+    '%s',
+    (_title, text, excluded, sent) => {
+      const ignore = rules(text);
+      expect(excluded.filter((file) => !ignore.excludes(file))).toEqual([]);
+      expect(sent.filter((file) => ignore.excludes(file))).toEqual([]);
+    },
+  );
 
   it('always send the Dockerfile and the ignore file, whatever they say', () => {
     const ignore = rules('**', ['docker/Dockerfile', '.dockerignore']);
@@ -75,7 +81,7 @@ describe('rules of a .dockerignore', () => {
     expect(ignore.excludes('.cache/a')).toBe(true);
   });
 
-  it.each(['!', '[a', 'x\\', '[z-a]'])('refuse %j with file and line', (pattern) => {
+  it.each(['!', '[a', '[z-a]', ...(onWindows ? [] : ['x\\'])])('refuse %j with file and line', (pattern) => {
     let thrown: unknown;
     try {
       rules(`ok\n${pattern}\n`);

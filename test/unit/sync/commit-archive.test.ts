@@ -52,7 +52,7 @@ describe('a commit archive', () => {
       finish: { by: 'engine', token: 'v1.abc' },
     };
   });
-  afterEach(() => rmSync(source, { recursive: true }));
+  afterEach(() => rmSync(source, { recursive: true, maxRetries: 10 }));
 
   it('stages the content, links it into place after all content, and sets the state last', async () => {
     const { entries } = await unpack(archive);

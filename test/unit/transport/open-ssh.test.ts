@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import ssh2, { type ParsedKey } from 'ssh2';
 import { describe, expect, it, vi } from 'vitest';
@@ -95,7 +95,8 @@ describe('an agent that asks a person before it signs', () => {
   );
 
   it('is waited for, although the device says nothing meanwhile', async () => {
-    const agentSocket = join(folder, 'agent');
+    const agentSocket =
+      process.platform === 'win32' ? `\\\\.\\pipe\\${basename(folder)}` : join(folder, 'agent');
     await new Promise<void>((listening) => agent.listen(agentSocket, listening));
     await new Promise<void>((listening) => device.listen(0, '127.0.0.1', listening));
     const { port } = device.address() as AddressInfo;

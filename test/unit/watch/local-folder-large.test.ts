@@ -8,11 +8,12 @@ import { openWithFallback } from '../../../src/watch/fallback-watcher.js';
 import { PollingWatcher } from '../../../src/watch/polling/polling-watcher.js';
 import type { OpenWatcher } from '../../../src/watch/watcher.js';
 import { sameTree } from './same-tree.js';
+import { withPrograms } from '../image/medium/with-programs.js';
 import { systemClock } from '../../../src/system-clock.js';
 import { directories, WatchedFolder } from './watched-folder.js';
 
 describe('LocalFolder with many changes at once', () => {
-  it('takes a git checkout of 2,000 files as one batch', async () => {
+  withPrograms('git').it('takes a git checkout of 2,000 files as one batch', async () => {
     await using watched = await WatchedFolder.open({ 'README.md': '' });
     const git = gitIn(watched.source);
     git('init', '-q', '-b', 'one');

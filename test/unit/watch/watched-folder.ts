@@ -9,11 +9,16 @@ import type { IgnoreRules } from '../../../src/sync/ignore-rules.js';
 import { hashTree, listTree } from '../../../src/sync/scan.js';
 import type { LocalTree } from '../../../src/sync/tree.js';
 import { DirectoryWatcher } from '../../../src/watch/directories/directory-watcher.js';
+import { RecursiveWatcher } from '../../../src/watch/recursive/recursive-watcher.js';
 import { withoutEditorFiles } from '../../../src/watch/editor-files.js';
 import { LocalFolder } from '../../../src/watch/local-folder.js';
 import type { OpenWatcher } from '../../../src/watch/watcher.js';
 
-export const directories: OpenWatcher = (options) => Promise.resolve(new DirectoryWatcher(options));
+/** As `wiring/watcher.ts` takes it, but for macOS. */
+export const directories: OpenWatcher = (options) =>
+  Promise.resolve(
+    process.platform === 'win32' ? new RecursiveWatcher(options) : new DirectoryWatcher(options),
+  );
 
 export class WatchedFolder implements AsyncDisposable {
   readonly warnings: string[] = [];
