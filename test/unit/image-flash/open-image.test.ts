@@ -47,7 +47,9 @@ describe('a checksum', () => {
     );
   });
 
-  it('covers the holes of a sparse file, which are not written', async () => {
+  // GNU cp makes the holes, and GNU tar finds them.
+  const onLinux = process.platform === 'linux' ? it : it.skip;
+  onLinux('covers the holes of a sparse file, which are not written', async () => {
     const sparse = `${files.folder}/sparse.img`;
     execFileSync('cp', ['--sparse=always', raw, sparse]);
     const source = await openImage(sparse, { sha256: sha256(IMAGE) });
