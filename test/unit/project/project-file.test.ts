@@ -53,7 +53,7 @@ async function complaints(text: string | Buffer): Promise<string[]> {
 async function warnings(text: string): Promise<string[]> {
   put(text);
   const project = await readProjectFile(source);
-  return project.warnings.map((warning) => describeProblem(warning).replaceAll(`${source}/`, ''));
+  return project.warnings.map((warning) => describeProblem(warning).replaceAll(`${source}${sep}`, ''));
 }
 
 const app = (lines: string): string => `local_resinos:\n${lines.replace(/^/gm, '  ')}\n`;

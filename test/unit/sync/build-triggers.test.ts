@@ -1,6 +1,7 @@
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -21,7 +22,8 @@ let source: string;
 beforeEach(() => {
   source = mkdtempSync(join(tmpdir(), 'rdt-triggers-'));
 });
-afterEach(() => rmSync(source, { recursive: true, force: true }));
+// Windows removes no folder in which a file is open, and one may just be being closed.
+afterEach(() => rm(source, { recursive: true, force: true, maxRetries: 10 }));
 
 const put = (path: string, content: string): void => writeFileSync(join(source, path), content);
 

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -52,7 +53,8 @@ describe('a commit archive', () => {
       finish: { by: 'engine', token: 'v1.abc' },
     };
   });
-  afterEach(() => rmSync(source, { recursive: true, maxRetries: 10 }));
+  // Windows removes no folder in which a file is open, and one may just be being closed.
+  afterEach(() => rm(source, { recursive: true, force: true, maxRetries: 10 }));
 
   it('stages the content, links it into place after all content, and sets the state last', async () => {
     const { entries } = await unpack(archive);
