@@ -1,5 +1,6 @@
 import { canLink } from './can-link.js';
 import { missingPackages } from './image/medium/programs.js';
+import { runs32Bit } from './supervisor/supervised-program.js';
 
 /** Run once before all unit tests, by vitest: a test that is skipped does not say why. */
 export function setup(): void {
@@ -8,6 +9,8 @@ export function setup(): void {
     console.warn(
       `Some tests are skipped for want of programs. On Debian: apt-get install ${missing.join(' ')}\n`,
     );
+  if (!runs32Bit)
+    console.warn('Some tests of the supervisor are skipped because no 32-bit x86 program runs here\n');
   if (!canLink)
     console.warn(
       'Some tests are skipped because no symbolic link can be made here. On Windows: turn on its developer mode\n',

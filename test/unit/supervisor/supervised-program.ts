@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createInterface, type Interface } from 'node:readline';
@@ -36,17 +36,23 @@ const emulated = (name: string, architecture: string, ...runner: string[]): Mach
   getsOrphans: false,
 });
 
-/** Those of the machines that this one can play: `amd64` and `386` by itself, ARM where Debian's qemu-user-static is installed. */
-export const MACHINES: readonly Machine[] =
-  process.platform !== 'linux' || process.arch !== 'x64'
-    ? []
-    : [
-        native('amd64'),
-        native('386'),
-        emulated('arm on an ARMv5', 'arm', `${QEMU}arm-static`, '-cpu', 'arm926'),
-        emulated('arm on an ARMv7', 'arm', `${QEMU}arm-static`, '-cpu', 'cortex-a7'),
-        emulated('arm64', 'arm64', `${QEMU}aarch64-static`),
-      ].filter(({ runner: [emulator] }) => emulator === undefined || existsSync(emulator));
+const isPc = process.platform === 'linux' && process.arch === 'x64';
+
+const x86 = native('386');
+/** False also on kernels and virtual machines that leave that out: there libuv gives the program to a shell. */
+export const runs32Bit =
+  isPc && spawnSync(x86.program, { encoding: 'utf8' }).stderr.startsWith('usage: init');
+
+/** Those of the machines that this one can play: `amd64` and mostly `386` by itself, ARM where Debian's qemu-user-static is installed. */
+export const MACHINES: readonly Machine[] = !isPc
+  ? []
+  : [
+      native('amd64'),
+      ...(runs32Bit ? [x86] : []),
+      emulated('arm on an ARMv5', 'arm', `${QEMU}arm-static`, '-cpu', 'arm926'),
+      emulated('arm on an ARMv7', 'arm', `${QEMU}arm-static`, '-cpu', 'cortex-a7'),
+      emulated('arm64', 'arm64', `${QEMU}aarch64-static`),
+    ].filter(({ runner: [emulator] }) => emulator === undefined || existsSync(emulator));
 
 export interface ProgramOptions {
   readonly stopSignal?: number;
