@@ -8,6 +8,8 @@ import type { KnownHostsStore } from './host-key-check.js';
 
 const PRIVATE_FILE = 0o600;
 const PRIVATE_FOLDER = 0o700;
+/** What systems say when a disk has no hard links. */
+const NO_LINKS: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
 
 /**
  * Known host keys in a file that only its owner can read. Lines are only ever appended, which is atomic for lines of this
@@ -66,13 +68,24 @@ export class KnownHostsFile implements KnownHostsStore {
     // A second name, and no handle: Windows replaces no file that is open.
     const old = `${temporary}.old`;
     await writeFile(this.path, '', { flag: 'a', mode: PRIVATE_FILE });
-    await link(this.path, old);
+    const isKept = await this.keepAs(old);
     try {
       await renameOver(temporary, this.path);
-      const text = await readFile(old, 'utf8');
+      const text = isKept ? await readFile(old, 'utf8') : edited;
       if (text.startsWith(edited) && text !== edited) await this.append(text.slice(edited.length));
     } finally {
       await rm(old, { force: true });
+    }
+  }
+
+  /** False on a disk that knows no second names (FAT): there a line that is added in the very moment of a `forget` is learned again later. */
+  private async keepAs(old: string): Promise<boolean> {
+    try {
+      await link(this.path, old);
+      return true;
+    } catch (error) {
+      if (NO_LINKS.has(errorCode(error) ?? '')) return false;
+      throw error;
     }
   }
 

@@ -6,7 +6,8 @@ import { type AppNews, newsBetween } from './app-news.js';
 import { isEngineTrouble } from './failures.js';
 import { withPatience } from './patience.js';
 
-const BEAT_MS = 1_000;
+/** What ends, or cuts the connection, is heard at once; only what pauses, replaces or goes silent waits for this. */
+const BEAT_MS = 2_000;
 /** After a beat that was not answered. */
 const RETRY_MS = 250;
 const PATIENCE_MS = { inspect: 1_500, ping: 2_000 };
@@ -146,15 +147,13 @@ export class AppMonitor {
     for (;;) {
       const id = this.latest?.state.running === true ? this.latest.id : undefined;
       try {
-        if (id !== undefined) {
-          this.lastExitCode = await engine.waitContainer(id, 'next-exit', signal);
-          this.nudged?.();
-        }
+        if (id !== undefined) this.lastExitCode = await engine.waitContainer(id, 'next-exit', signal);
       } catch (error) {
         signal.throwIfAborted();
         // It is gone, or the connection is: the next beat finds out which.
         if (!(error instanceof RdtError)) throw error;
       }
+      if (id !== undefined) this.nudged?.();
       await clock.sleep(EXIT_PAUSE_MS, signal);
     }
   }
