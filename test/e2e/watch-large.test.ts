@@ -150,8 +150,8 @@ it('needs hardly any processor while nothing happens', async () => {
   await delay(8_000);
   const before = processorSeconds(pidOf(app));
   await delay(20_000);
-  // Half a percent on a machine of its own; beside another test, the same work takes longer.
-  expect((processorSeconds(pidOf(app)) - before) / 20).toBeLessThan(0.01);
+  // 0.3 % on a machine of its own; beside another test, the same work takes longer.
+  expect((processorSeconds(pidOf(app)) - before) / 20).toBeLessThan(0.0075);
 });
 
 const pidOf = (app: WatchedApp): number => app.process.child.pid ?? 0;
