@@ -15,6 +15,7 @@ import { rollBack, undoneAfter } from './roll-back.js';
 import { removeSuperseded } from './superseded-image.js';
 import { commitRounds } from './sync-step.js';
 import { removeDiscarded } from './unfinished-push.js';
+import { TimeLimit } from '../time-limit.js';
 
 /** Taking back must end by itself, whatever the user's signal says. */
 const UNDO_MS = 30_000;
@@ -154,7 +155,8 @@ async function undo(
   remote: RemoteState,
 ): Promise<void> {
   const app = settings.appName;
-  const signal = AbortSignal.any([lost, AbortSignal.timeout(UNDO_MS)]);
+  using limit = new TimeLimit(lost, UNDO_MS);
+  const { signal } = limit;
   const wasBegun = await rollBack({ engine, app, previous: remote.container, signal });
   await giveTagBack(engine, app, remote, signal);
   if (wasBegun) emit({ type: 'rolled-back', app, toPrevious: remote.container !== undefined });

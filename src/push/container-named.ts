@@ -1,5 +1,6 @@
 import type { Container, Engine } from '../transport/engine.js';
 import { EngineError } from '../transport/engine-error.js';
+import { TimeLimit } from '../time-limit.js';
 
 /** Who stops a container often starts it again, or removes it, or puts another one in its place. */
 export const AFTERMATH_MS = 300;
@@ -36,12 +37,12 @@ async function inspectNamed(
 }
 
 async function untilRemoved(engine: Engine, id: string, signal: AbortSignal): Promise<void> {
-  const limit = AbortSignal.timeout(REMOVAL_MS);
+  using limit = new TimeLimit(signal, REMOVAL_MS);
   try {
-    await engine.waitContainer(id, 'removed', AbortSignal.any([signal, limit]));
+    await engine.waitContainer(id, 'removed', limit.signal);
   } catch (error) {
     const isGone = error instanceof EngineError && error.status === 404;
-    if (!isGone && !limit.aborted) throw error;
+    if (!isGone && (signal.aborted || !limit.signal.aborted)) throw error;
   }
 }
 

@@ -67,7 +67,7 @@ describe('a container that was', () => {
   it('crashes again and again gets each edit and deletion, without a build', async () => {
     using looping = new PushedApp(device, 'looping', {
       ...HELLO,
-      'main.sh': `[ ! -e crash ] || { sleep 0.3; exit 7; }\n${LOOP}`,
+      'main.sh': `[ ! -e crash ] || { sleep 0.6; exit 7; }\n${LOOP}`,
       'file-0': '',
     });
     await looping.push();

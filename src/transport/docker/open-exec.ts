@@ -80,7 +80,10 @@ class StartedExec implements ExecControl {
   }
 
   async state() {
-    const answer = await this.calls.object({ method: 'GET', path: `${this.path}/json`, ...this.limits });
+    const asked = this.calls.object({ method: 'GET', path: `${this.path}/json`, ...this.limits });
+    const answer = await asked.catch((error: unknown) => {
+      throw isForgotten(error) ? new EngineError(409, 'the container ended', { cause: error }) : error;
+    });
     return { running: answer.flag('Running'), exitCode: answer.number('ExitCode') };
   }
 
@@ -98,3 +101,6 @@ class StartedExec implements ExecControl {
     }
   }
 }
+
+/** An engine forgets an exec when the container ends, also one that is started again. */
+const isForgotten = (error: unknown): boolean => error instanceof EngineError && error.status === 404;

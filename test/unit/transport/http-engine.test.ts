@@ -7,6 +7,9 @@ import { answer, frame, ScriptedHost } from './scripted-host.js';
 
 const engineOf = (host: ScriptedHost): HttpEngine => new HttpEngine(new EngineHttp(host.dialer(), '1.41'));
 
+/** What an engine says of an exec whose container has ended. */
+const FORGOTTEN = 'forgotten';
+
 /** Answers requests by the last part of their path; `stream` is what an exec puts out before it ends as told. */
 const execHost = (options: {
   stream: string;
@@ -21,7 +24,9 @@ const execHost = (options: {
       if (path.endsWith('/exec')) socket.write(answer(201, '{"Id":"e1"}'));
       else if (path.endsWith('/json')) {
         const state = options.states[Math.min(asked++, options.states.length - 1)] ?? '{}';
-        socket.write(answer(200, state));
+        socket.write(
+          state === FORGOTTEN ? answer(404, '{"message":"No such exec instance"}') : answer(200, state),
+        );
       } else if (path.endsWith('/start')) {
         const upgraded = 'HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n';
         const start = options.start ?? upgraded + options.stream;
@@ -101,6 +106,17 @@ describe('an exec', () => {
       stderr: { value: 'executable file not found\n' },
       exitCode: { value: 127 },
     });
+  });
+
+  it.each([
+    ['while it ran', undefined],
+    ['before it was started', answer(404, '{"message":"No such exec instance"}')],
+  ])('whose container ended %s fails as one in a container that does not run', async (_, start) => {
+    const states = [FORGOTTEN];
+    await using host = await execHost({ stream: '', end: 'end', states, ...(start && { start }) });
+    await using engine = engineOf(host);
+    const ended = async () => (await engine.exec('app', { argv: ['x'] })).exitCode;
+    await expect(ended()).rejects.toMatchObject({ status: 409, message: 'the container ended' });
   });
 
   it('that is refused for another reason is an error', async () => {

@@ -1,0 +1,43 @@
+import { PassThrough, Readable } from 'node:stream';
+import { expect, it } from 'vitest';
+import { ExecStages, type Stage } from '../../../src/sync/stages.js';
+import type { Container, Engine } from '../../../src/transport/engine.js';
+
+const STAGE: Stage = { folder: '/app', id: '1', token: 't', mode: 'lenient', expected: '', copiedBytes: 0 };
+const container = { id: 'app', state: { running: true, restarting: false, startedAt: 'first' } } as Container;
+
+/** Where no shell can be started. `end` settles when the app ends, which the engine knows from then on. */
+function stagesWhere(end: () => Promise<number>): ExecStages {
+  let running = true;
+  const engine: Partial<Engine> = {
+    exec: () =>
+      Promise.resolve({
+        stdin: new PassThrough().resume(),
+        stdout: Readable.from(['']),
+        stderr: Readable.from(['OCI runtime exec failed']),
+        exitCode: Promise.resolve(126),
+        resize: () => Promise.resolve(),
+      }),
+    inspectContainer: () => Promise.resolve({ ...container, state: { ...container.state, running } }),
+    waitContainer: async (_id, _end, signal) => {
+      const aborted = new Promise<never>((_, reject) => {
+        signal?.addEventListener('abort', () => reject(signal.reason as Error));
+      });
+      const exitCode = await Promise.race([end(), aborted]);
+      running = false;
+      return exitCode;
+    },
+  };
+  return new ExecStages(engine as Engine, container);
+}
+
+const run = (stages: ExecStages) => stages.run(STAGE, Readable.from(['x']), new AbortController().signal);
+
+it('a stage that could not be started because the app was just ending is lost: the engine notes the end later', async () => {
+  expect(await run(stagesWhere(() => Promise.resolve(7)))).toMatchObject({ kind: 'lost' });
+});
+
+it('a stage that could not be started in a container that runs on says that there is no shell', async () => {
+  const never = () => new Promise<number>(() => undefined);
+  expect(await run(stagesWhere(never))).toEqual({ kind: 'no-shell' });
+});
