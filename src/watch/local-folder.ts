@@ -19,6 +19,7 @@ const IDLE_LOOK_AT_LEAST_MS = 600_000;
 const FILLED_MS = 25;
 /** However many are emptied one after the other. */
 const FILLED_AT_MOST_MS = 250;
+
 export interface LocalFolderOptions {
   /** Absolute path. */
   readonly source: string;

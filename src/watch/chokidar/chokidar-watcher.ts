@@ -1,6 +1,6 @@
 import { basename, dirname, join, relative, sep } from 'node:path';
 import type { FSWatcher, watch } from 'chokidar';
-import { statIfThere } from '../../sync/file-content.js';
+import { identityOf } from '../folder-identity.js';
 import type { Watcher, WatcherOptions } from '../watcher.js';
 import { errorCode } from '../../system-error.js';
 
@@ -120,8 +120,3 @@ const watchedPathOf = (details: unknown): string | undefined =>
   typeof details === 'object' && details !== null && 'watchedPath' in details
     ? String(details.watchedPath)
     : undefined;
-
-function identityOf(path: string): string | undefined {
-  const stats = statIfThere(path);
-  return stats === undefined ? undefined : `${stats.dev} ${stats.ino} ${stats.birthtimeMs}`;
-}

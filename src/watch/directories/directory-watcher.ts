@@ -1,6 +1,6 @@
 import { watch } from 'node:fs';
 import { basename } from 'node:path';
-import { statIfThere } from '../../sync/file-content.js';
+import { identityOf } from '../folder-identity.js';
 import type { Watcher, WatcherOptions } from '../watcher.js';
 import { EventFlood } from './event-flood.js';
 import { errorCode, isGone } from '../../system-error.js';
@@ -113,9 +113,4 @@ export class DirectoryWatcher implements Watcher {
   private absolute(folder: string): string {
     return folder === '' ? this.options.source : `${this.options.source}/${folder}`;
   }
-}
-
-function identityOf(path: string): string | undefined {
-  const stats = statIfThere(path);
-  return stats === undefined ? undefined : `${stats.dev} ${stats.ino} ${stats.birthtimeMs}`;
 }

@@ -1,6 +1,6 @@
 import { watch } from 'node:fs';
 import { posix, sep } from 'node:path';
-import { statIfThere } from '../../sync/file-content.js';
+import { identityOf } from '../folder-identity.js';
 import { errorCode, isGone } from '../../system-error.js';
 import type { Watcher, WatcherOptions } from '../watcher.js';
 
@@ -92,9 +92,4 @@ export class RecursiveWatcher implements Watcher {
     this.opened?.handle.close();
     this.opened = undefined;
   }
-}
-
-function identityOf(path: string): string | undefined {
-  const stats = statIfThere(path);
-  return stats === undefined ? undefined : `${stats.dev} ${stats.ino} ${stats.birthtimeMs}`;
 }
