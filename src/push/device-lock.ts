@@ -55,9 +55,8 @@ export async function lockApp(request: LockRequest, signal: AbortSignal): Promis
   signal.throwIfAborted();
   // Not to be interrupted: a request that we no longer wait for may still make its ticket.
   const patience = AbortSignal.timeout(TICKET_MS);
-  const mine = await createTicket(request, number, nonce, before.deviceTimeMs, patience);
-  if (mine.nonce !== nonce) throw heldBy(mine, app);
-  const lock = new DeviceLock(request, nonce, mine);
+  const tickets = await createTicket(request, number, nonce, before.deviceTimeMs, patience);
+  const lock = new DeviceLock(request, nonce, tickets);
   if (before.tickets.length > 0) await settleAmongStealers(request, lock, nonce, before.tickets, signal);
   lock.startRenewing();
   return lock;
@@ -112,7 +111,6 @@ async function settleAmongStealers(
 export class DeviceLock implements AsyncDisposable {
   private readonly ended = new AbortController();
   private readonly loss = new AbortController();
-  private readonly tickets: Ticket[];
   private renewing: Promise<void> = Promise.resolve();
   /** That `tickets` is all that the device has of ours. */
   private isSure = true;
@@ -120,10 +118,8 @@ export class DeviceLock implements AsyncDisposable {
   constructor(
     private readonly request: LockRequest,
     private readonly nonce: string,
-    ticket: Ticket,
-  ) {
-    this.tickets = [ticket];
-  }
+    private readonly tickets: Ticket[],
+  ) {}
 
   get lost(): AbortSignal {
     return this.loss.signal;
@@ -169,9 +165,7 @@ export class DeviceLock implements AsyncDisposable {
     const { tickets, deviceTimeMs } = await readTickets(engine, app, signal);
     this.refuseIfTaken(tickets, deviceTimeMs);
     const number = Math.max(...this.tickets.map((ticket) => ticket.number)) + 1;
-    const next = await createTicket(this.request, number, this.nonce, deviceTimeMs, signal);
-    if (next.nonce !== this.nonce) throw heldBy(next, app);
-    this.tickets.push(next);
+    this.tickets.push(...(await createTicket(this.request, number, this.nonce, deviceTimeMs, signal)));
     await this.removeTickets(1, signal);
   }
 
@@ -226,15 +220,25 @@ async function readTickets(
   return { tickets: volumes.map(parseTicket), deviceTimeMs };
 }
 
+/**
+ * Answers the new ticket, after the volumes without labels that were in its place: an engine that was ended while it created a ticket
+ * leaves one, which nobody holds and no list of labels shows. They go with the tickets. @throws RdtError (exit code 8) when somebody was quicker.
+ */
 async function createTicket(
   { engine, app, holder }: LockRequest,
-  number: number,
+  first: number,
   nonce: string,
   deviceTimeMs: number,
   signal: AbortSignal,
-): Promise<Ticket> {
+): Promise<Ticket[]> {
   const labels = { [LOCK_LABEL]: app, [HOLDER]: holder, [NONCE]: nonce, [TAKEN_AT]: String(deviceTimeMs) };
-  return parseTicket(await engine.createVolume(`rdt-lock.${app}.${number}`, labels, signal));
+  const tickets: Ticket[] = [];
+  for (let number = first; ; number++) {
+    const ticket = parseTicket(await engine.createVolume(`rdt-lock.${app}.${number}`, labels, signal));
+    tickets.push(ticket);
+    if (ticket.nonce === nonce) return tickets;
+    if (ticket.nonce !== undefined) throw heldBy(ticket, app);
+  }
 }
 
 /** Somebody may have pruned what nobody uses. */

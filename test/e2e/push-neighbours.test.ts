@@ -99,6 +99,14 @@ describe('two pushes of one app at once', () => {
     expect(await app.exec('cat', 'mine.txt')).toBe('again');
   });
 
+  it('are not kept out by what an engine leaves that was ended while it made a lock: a volume without labels', async () => {
+    await device.docker('volume', 'create', 'rdt-lock.contested.1');
+    app.write('after.txt', 'sent');
+    await app.push();
+    expect(await app.exec('cat', 'after.txt')).toBe('sent');
+    expect(await app.leftovers()).toEqual([]);
+  });
+
   it('of different apps do not wait for each other', async () => {
     using other = new PushedApp(device, 'uncontested', HELLO);
     app.write('Dockerfile', `${HELLO['Dockerfile'] ?? ''}RUN echo sleeping; sleep 6\n`);

@@ -117,7 +117,7 @@ it.each([
   app.write('version', '3\n');
   app.write('made-meanwhile', 'x');
   await acting;
-  await app.andThen('device-back', () => undefined, 20_000);
+  await app.untilEvent(({ type }) => type === 'device-back', { withinMs: 20_000 });
   await app.untilInStep();
   expect(app.ofType('device-lost')).toHaveLength(1);
   await app.andThen('batch', () => app.write('version', '4\n'));

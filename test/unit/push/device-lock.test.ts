@@ -157,6 +157,35 @@ describe('the lock on the device', () => {
     expect(await lockNames(engine)).toEqual([]);
   });
 
+  it('is not barred by a volume without labels, which an engine leaves that was ended while it made a ticket', async () => {
+    const engine = new FakeEngine();
+    const clock = new FakeClock();
+    for (const number of [1, 2, 4]) await engine.createVolume(`rdt-lock.app.${number}`, {});
+    const lock = await lockApp(request(engine, clock), never);
+    expect(await lockNames(engine)).toEqual(['rdt-lock.app.3']);
+    await expect(lockApp(request(engine, clock, 'bert'), never)).rejects.toThrow('anna@laptop (pid 1)');
+    await clock.advance(8_000);
+    await expect.poll(() => lockNames(engine)).toEqual(['rdt-lock.app.5']);
+    await lock[Symbol.asyncDispose]();
+    expect(lock.lost.aborted).toBe(false);
+    expect([...engine.volumes.keys()]).toEqual([]);
+  });
+
+  it.each([0, 1])('of two who find volumes without labels lets exactly one in (%#)', async (ahead) => {
+    const engine = new FakeEngine();
+    const clock = new FakeClock();
+    for (const number of [1, 2]) await engine.createVolume(`rdt-lock.app.${number}`, {});
+    const asking = ['a', 'b'].map(async (who, index) => {
+      for (let step = 0; step < index * ahead * 3; step++) await Promise.resolve();
+      return lockApp(request(engine, clock, who), never);
+    });
+    const results = await Promise.allSettled(asking);
+    expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    for (const result of results)
+      if (result.status === 'fulfilled') await result.value[Symbol.asyncDispose]();
+    expect([...engine.volumes.keys()]).toEqual([]);
+  });
+
   it('is lost with the device, which is what its holder is told', async () => {
     const engine = new FakeEngine();
     const clock = new FakeClock();
