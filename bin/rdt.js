@@ -9,9 +9,10 @@ const { constants, Script } = require('node:vm');
 const { codeCacheOf } = require('./code-cache.js');
 
 const file = join(__dirname, '..', 'dist', 'main.cjs');
-const source = readFileSync(file, 'utf8');
+// ASCII (scripts/bundle.mjs): a string of one byte a character, and quicker read than UTF-8.
+const source = readFileSync(file, 'latin1');
 const cache = codeCacheOf(source);
-const script = new Script(`(function (require, __filename, __dirname) {${source}\n})`, {
+const script = new Script(source, {
   filename: file,
   cachedData: cache.load(),
   importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
