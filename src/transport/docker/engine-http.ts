@@ -106,8 +106,8 @@ export class EngineHttp implements AsyncDisposable {
       agent: this.agent,
       method: asked.method,
       path: this.target(asked),
-      // The engine ignores the host; a fixed one spares the quoting of IPv6 zones, which Go refuses.
-      headers: { Host: 'localhost', ...bodyHeaders(asked.body), ...asked.headers, ...extraHeaders },
+      // The engine ignores the host; a fixed one spares the quoting of IPv6 zones, which Go refuses. An IPv4 address as in http-get.ts.
+      headers: { Host: '127.0.0.1', ...bodyHeaders(asked.body), ...asked.headers, ...extraHeaders },
     });
   }
 
