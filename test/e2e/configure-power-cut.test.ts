@@ -1,6 +1,6 @@
 import { afterAll, describe, it } from 'vitest';
 import { FatTools, VOLUMES } from '../unit/image/medium/fat-tools.js';
-import { type RecordedWrite, replay } from '../unit/image/medium/memory-device.js';
+import type { RecordedWrite } from '../unit/image/medium/memory-device.js';
 import {
   EDITS,
   expectRenamed,
@@ -9,6 +9,7 @@ import {
   RENAMES,
   record,
   reorderings,
+  volumesAfter,
 } from '../unit/image/medium/power-cut.js';
 
 const tools = new FatTools();
@@ -21,15 +22,15 @@ describe.each([
   it.each(EDITS)('after any write of $name leaves old or new', async (edit) => {
     const base = tools.make(options, edit.files);
     const writes = await record(tools, base, edit.apply);
-    for (const bytes of prefixes(base, writes)) await expectSurvived(tools, bytes, edit.allowed);
+    for (const volume of volumesAfter(base, prefixes(writes)))
+      await expectSurvived(tools, volume, edit.allowed);
   });
 
   it.each(EDITS)('with any of the unsynced writes of $name lost leaves old or new', async (edit) => {
     const base = tools.make(options, edit.files);
     const writes = await record(tools, base, edit.apply);
-    for (const survivors of reorderings(writes)) {
-      await expectSurvived(tools, replay(base, survivors), edit.allowed);
-    }
+    for (const volume of volumesAfter(base, reorderings(writes)))
+      await expectSurvived(tools, volume, edit.allowed);
   });
 
   describe.each(RENAMES)('a rename $name', ({ files, from, to }) => {
@@ -40,14 +41,13 @@ describe.each([
 
     it('leaves one name at least after any write', async () => {
       const { base, writes } = await recorded();
-      for (const bytes of prefixes(base, writes)) await expectRenamed(tools, bytes, from, to);
+      for (const volume of volumesAfter(base, prefixes(writes))) await expectRenamed(tools, volume, from, to);
     });
 
     it('leaves one name at least with any of the unsynced writes lost', async () => {
       const { base, writes } = await recorded();
-      for (const survivors of reorderings(writes)) {
-        await expectRenamed(tools, replay(base, survivors), from, to);
-      }
+      for (const volume of volumesAfter(base, reorderings(writes)))
+        await expectRenamed(tools, volume, from, to);
     });
   });
 });

@@ -1,6 +1,15 @@
 import { afterAll, expect, vi } from 'vitest';
 import { FatTools, VOLUMES } from './medium/fat-tools.js';
-import { EDITS, expectRenamed, expectSurvived, OLD, prefixes, RENAMES, record } from './medium/power-cut.js';
+import {
+  EDITS,
+  expectRenamed,
+  expectSurvived,
+  OLD,
+  prefixes,
+  RENAMES,
+  record,
+  volumesAfter,
+} from './medium/power-cut.js';
 import { FAT_PROGRAMS, withPrograms } from './medium/with-programs.js';
 
 const { describe, it } = withPrograms(...FAT_PROGRAMS);
@@ -16,7 +25,8 @@ describe('a power cut on FAT16', () => {
     const base = tools.make(VOLUMES.fat16, edit.files);
     const writes = await record(tools, base, edit.apply);
     expect(writes.length).toBeGreaterThan(2);
-    for (const bytes of prefixes(base, writes)) await expectSurvived(tools, bytes, edit.allowed);
+    for (const volume of volumesAfter(base, prefixes(writes)))
+      await expectSurvived(tools, volume, edit.allowed);
   });
 
   it.each(RENAMES)(
@@ -25,7 +35,8 @@ describe('a power cut on FAT16', () => {
     async (rename) => {
       const base = tools.make(VOLUMES.fat16, rename.files);
       const writes = await record(tools, base, (volume) => volume.rename(rename.from, rename.to));
-      for (const bytes of prefixes(base, writes)) await expectRenamed(tools, bytes, rename.from, rename.to);
+      for (const volume of volumesAfter(base, prefixes(writes)))
+        await expectRenamed(tools, volume, rename.from, rename.to);
     },
   );
 });

@@ -58,8 +58,20 @@ export class FatTools {
 
   /** All files by path, as mtools copies them out. */
   extract(volume: Buffer): Map<string, Buffer> {
+    return this.#extractFrom(this.#store(volume));
+  }
+
+  /** As `extract`, after `fsck.vfat -a`. */
+  extractRepaired(volume: Buffer): Map<string, Buffer> {
+    const image = this.path('repaired.img');
+    copyFileSync(this.#store(volume), image);
+    spawnSync('fsck.vfat', ['-a', '-w', image], { env: utf8 });
+    return this.#extractFrom(image);
+  }
+
+  #extractFrom(image: string): Map<string, Buffer> {
     const folder = mkdtempSync(this.path('files-'));
-    execFileSync('mcopy', ['-s', '-n', '-i', this.#store(volume), '::/*', folder], {
+    execFileSync('mcopy', ['-s', '-n', '-i', image, '::/*', folder], {
       env: utf8,
       stdio: 'pipe',
     });
@@ -89,14 +101,6 @@ export class FatTools {
     return { isClean: status === 0, report: stdout.toString() };
   }
 
-  /** The volume after `fsck.vfat -a`. */
-  repair(volume: Buffer): Buffer {
-    const image = this.path('repaired.img');
-    copyFileSync(this.#store(volume), image);
-    spawnSync('fsck.vfat', ['-a', '-w', image], { env: utf8 });
-    return readFileSync(image);
-  }
-
   /** Writes only what differs from the volume that was judged before. */
   #store(volume: Buffer): string {
     const image = this.path('judged.img');
@@ -104,11 +108,12 @@ export class FatTools {
     if (this.#judged.length !== volume.length) this.#judged = Buffer.alloc(volume.length, 0xaa);
     for (let at = 0; at < volume.length; at += CHUNK) {
       const end = Math.min(at + CHUNK, volume.length);
-      if (this.#judged.compare(volume, at, end, at, end) !== 0) writeSync(file, volume, at, end - at, at);
+      if (this.#judged.compare(volume, at, end, at, end) === 0) continue;
+      writeSync(file, volume, at, end - at, at);
+      volume.copy(this.#judged, at, at, end);
     }
     ftruncateSync(file, volume.length);
     closeSync(file);
-    volume.copy(this.#judged);
     return image;
   }
 }

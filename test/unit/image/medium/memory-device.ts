@@ -35,10 +35,3 @@ export class MemoryDevice implements BlockDevice {
     return Promise.resolve();
   }
 }
-
-/** `base` after the first `count` of the writes. */
-export function replay(base: Buffer, writes: readonly RecordedWrite[]): Buffer {
-  const bytes = Buffer.from(base);
-  for (const write of writes) write.data.copy(bytes, write.offset);
-  return bytes;
-}

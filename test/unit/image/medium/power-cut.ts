@@ -5,7 +5,7 @@ import { FatVolume } from '../../../../src/image/fat/fat-volume.js';
 import { Keyfile } from '../../../../src/image/keyfile.js';
 import { withWifi } from '../../../../src/image/keyfile-profile.js';
 import type { FatTools } from './fat-tools.js';
-import { MemoryDevice, type RecordedWrite, replay } from './memory-device.js';
+import { MemoryDevice, type RecordedWrite } from './memory-device.js';
 
 export const OLD = Buffer.alloc(600, 'old ');
 const NEW = Buffer.alloc(1400, 'new ');
@@ -156,36 +156,51 @@ const LOSS =
 /** Judges the volume as it is, and as `fsck.vfat -a` leaves it where it has something to mend. */
 export async function expectSurvived(
   tools: FatTools,
-  bytes: Buffer,
+  volume: Buffer,
   allowed: Edit['allowed'],
 ): Promise<void> {
-  for (const state of await states(tools, bytes)) {
-    const files = tools.extract(state);
+  for await (const files of afterwards(tools, volume))
     for (const [path, contents] of Object.entries(allowed)) expect(contents).toContainEqual(files.get(path));
-  }
 }
 
-export async function expectRenamed(tools: FatTools, bytes: Buffer, from: string, to: string): Promise<void> {
-  for (const state of await states(tools, bytes)) {
-    const files = tools.extract(state);
+export async function expectRenamed(
+  tools: FatTools,
+  volume: Buffer,
+  from: string,
+  to: string,
+): Promise<void> {
+  for await (const files of afterwards(tools, volume)) {
     const found = [files.get(from), files.get(to)].filter((content) => content !== undefined);
     expect(found.length).toBeGreaterThan(0);
     for (const content of found) expect(content).toEqual(OLD);
   }
 }
 
-async function states(tools: FatTools, bytes: Buffer): Promise<Buffer[]> {
+async function* afterwards(tools: FatTools, volume: Buffer): AsyncGenerator<ReadonlyMap<string, Buffer>> {
   // The tools run synchronously; the test runner needs its turn.
   await turn();
-  const { isClean, report } = tools.check(bytes);
+  const { isClean, report } = tools.check(volume);
   expect(report).not.toMatch(LOSS);
-  return isClean ? [bytes] : [bytes, tools.repair(bytes)];
+  yield tools.extract(volume);
+  if (!isClean) yield tools.extractRepaired(volume);
 }
 
-/** The volume after each write in turn. */
-export function* prefixes(base: Buffer, writes: readonly RecordedWrite[]): Generator<Buffer> {
-  for (let count = 0; count <= writes.length; count++) yield replay(base, writes.slice(0, count));
+/** The volume with each choice of writes, one after the other in the same memory: a copy for each would take most of the time. */
+export function* volumesAfter(
+  base: Buffer,
+  choices: Iterable<readonly RecordedWrite[]>,
+): Generator<Buffer, void> {
+  const volume = Buffer.from(base);
+  for (const writes of choices) {
+    for (const { data, offset } of writes) data.copy(volume, offset);
+    yield volume;
+    for (const { data, offset } of writes) base.copy(volume, offset, offset, offset + data.length);
+  }
 }
+
+/** None of the writes, the first one, the first two, ... */
+export const prefixes = (writes: readonly RecordedWrite[]): RecordedWrite[][] =>
+  Array.from({ length: writes.length + 1 }, (_, count) => writes.slice(0, count));
 
 /** Up to each sync: all writes before it, and of its own epoch each one alone, or all but one. */
 export function reorderings(writes: readonly RecordedWrite[]): RecordedWrite[][] {
