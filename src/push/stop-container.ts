@@ -7,7 +7,7 @@ export interface StopOptions {
   readonly signal: AbortSignal;
 }
 
-/** Asking costs the device more than most apps need to end. */
+/** Asking costs the device more than most apps need to end. As long as it cannot be told, the next pause is twice as long. */
 const ASK_AFTER_MS = 50;
 
 /** Stop signals whose numbers are the same on every system; any other one is left to the grace. */
@@ -86,24 +86,26 @@ const whenToKill = (
   { graceMs, clock }: StopOptions,
   signal: AbortSignal,
 ): Promise<'kill'>[] => [
-  clock
-    .sleep(ASK_AFTER_MS, signal)
-    .then(() => isDeaf(engine, container, signal))
-    .then((deaf) => (deaf ? 'kill' : never())),
+  untilDeaf(engine, container, clock, signal),
   clock.sleep(graceMs, signal).then(() => 'kill'),
 ];
 
 const never = (): Promise<never> => new Promise(() => undefined);
 
-/** The main process is known neither to handle the stop signal nor to wait for it; as PID 1 it then ignores it. */
-async function isDeaf(
+/** Resolves when the main process is known neither to handle the stop signal nor to wait for it; as PID 1 it then ignores it. */
+async function untilDeaf(
   engine: Engine,
   { id, state, stopSignal }: Container,
+  clock: Clock,
   signal: AbortSignal,
-): Promise<boolean> {
+): Promise<'kill'> {
   const number = SIGNAL_NUMBERS[stopSignal];
-  if (number === undefined || state.pid === 0) return false;
-  return (await engine.listensTo(id, state.pid, number, signal)) === false;
+  if (number === undefined || state.pid === 0) return never();
+  for (let pauseMs = ASK_AFTER_MS; ; pauseMs *= 2) {
+    await clock.sleep(pauseMs, signal);
+    const listens = await engine.listensTo(id, state.pid, number, signal);
+    if (listens !== undefined) return listens ? never() : 'kill';
+  }
 }
 
 /** Not started again since `container` was looked at. */

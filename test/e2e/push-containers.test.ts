@@ -295,6 +295,7 @@ it('an app behind an init ends in its own time, though that init has no handler 
       'FROM busybox\nWORKDIR /usr/src/app\nCOPY . .\nENTRYPOINT ["./init", "--"]\nCMD ["sh", "main.sh"]\n',
     'main.sh': 'trap "sleep 0.25; echo ended well; exit 0" TERM\nwhile true; do sleep 0.05; done\n',
     'greeting.txt': 'hello',
+    '.resin-sync.yml': 'local_resinos:\n  stop-grace: 10s\n',
   });
   // Debian's is tini, linked statically: it waits for signals that it blocks.
   app.write('init', readFileSync('/usr/bin/docker-init'));

@@ -104,13 +104,14 @@ const toMount = (answer: AnswerFields): Mount => ({
 /**
  * `GET /containers/{id}/top?ps_args=-eo pid,caught,blocked,wchan:32`: the row of one process. An init such as tini has no handler and
  * waits for signals that it blocks; while it does, the kernel calls them neither caught nor blocked (kernel/signal.c, `do_sigtimedwait`).
+ * One that blocks a signal may wait for it otherwise, or start a program just now: musl blocks all of them meanwhile (src/process/fork.c).
  */
 export function toListening(answer: AnswerFields, pid: number, signalNumber: number): boolean | undefined {
   const row = answer.rows('Processes').find(([first]) => first === String(pid));
   const [, caught, blocked, place = '-'] = row ?? [];
-  const handled = [caught, blocked].map((mask) => inMask(mask, signalNumber));
-  if (handled.includes(true)) return true;
-  if (handled.includes(undefined) || !/^[a-z_]/.test(place)) return undefined;
+  if (inMask(caught, signalNumber) === true) return true;
+  if (inMask(caught, signalNumber) !== false || inMask(blocked, signalNumber) !== false) return undefined;
+  if (!/^[a-z_]/.test(place)) return undefined;
   return place.includes('sigtimedwait');
 }
 

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { restartContainer } from '../../../src/push/stop-container.js';
 import type { Container } from '../../../src/transport/engine.js';
@@ -37,6 +38,12 @@ function makeDeaf(): void {
   };
 }
 
+/** Lets time pass, and whoever woke up sleep again. */
+async function pass(ms: number): Promise<void> {
+  await clock.advance(ms);
+  await nextTurn();
+}
+
 const restart = (graceMs: number): Promise<void> =>
   restartContainer(engine, container, { graceMs, clock, signal });
 const kills = (): string[] => engine.calls.filter((call) => call.startsWith('killContainer'));
@@ -64,6 +71,35 @@ it('kills an app that has no handler for the signal long before the grace', asyn
   await restarting;
   expect(kills()).toEqual([`killContainer ${id} SIGKILL`]);
   expect(await runs()).toBe(true);
+});
+
+it('asks again whether the app has a handler as long as that cannot be told, ever more rarely', async () => {
+  makeDeaf();
+  const askedAtMs: number[] = [];
+  const answers = [undefined, undefined, false];
+  engine.listensTo = () => {
+    askedAtMs.push(clock.monotonicMs());
+    return Promise.resolve(answers.shift() as never);
+  };
+  const startMs = clock.monotonicMs();
+  const restarting = restart(10_000);
+  for (const pauseMs of [50, 100, 200]) await pass(pauseMs);
+  await restarting;
+  expect(askedAtMs.map((ms) => ms - startMs)).toEqual([50, 150, 350]);
+  expect(kills()).toEqual([`killContainer ${id} SIGKILL`]);
+});
+
+it('asks no more when the app is known to have a handler', async () => {
+  makeDeaf();
+  let asked = 0;
+  engine.listensTo = () => {
+    asked += 1;
+    return Promise.resolve(true as never);
+  };
+  const restarting = restart(1_000);
+  for (const pauseMs of [50, 100, 200, 400, 250]) await pass(pauseMs);
+  await restarting;
+  expect(asked).toBe(1);
 });
 
 it('kills an app after its grace, which may be less than the second that the engine counts in', async () => {
