@@ -241,12 +241,12 @@ async function createTicket(
   }
 }
 
-/** Somebody may have pruned what nobody uses. */
+/** Somebody may have pruned what nobody uses, or use it. */
 async function removeTicket(engine: Engine, { name }: Ticket, signal: AbortSignal): Promise<void> {
   try {
     await engine.removeVolume(name, signal);
   } catch (error) {
-    if (!(error instanceof EngineError) || error.status !== 404) throw error;
+    if (!(error instanceof EngineError) || ![404, 409].includes(error.status)) throw error;
   }
 }
 

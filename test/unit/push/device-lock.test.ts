@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ExitCode } from '../../../src/errors.js';
 import { lockApp, newNonce } from '../../../src/push/device-lock.js';
+import { EngineError } from '../../../src/transport/engine-error.js';
 import { connectionCut } from '../../../src/transport/connection-error.js';
 import { FakeEngine } from '../../contract/fake-engine.js';
 import { FakeClock } from './fake-clock.js';
@@ -169,6 +170,16 @@ describe('the lock on the device', () => {
     await lock[Symbol.asyncDispose]();
     expect(lock.lost.aborted).toBe(false);
     expect([...engine.volumes.keys()]).toEqual([]);
+  });
+
+  it('outlives that a volume in its way is in use by somebody', async () => {
+    const engine = new FakeEngine();
+    const clock = new FakeClock();
+    await engine.createVolume('rdt-lock.app.1', {});
+    const lock = await lockApp(request(engine, clock), never);
+    engine.failNext('removeVolume', new EngineError(409, 'remove rdt-lock.app.1: volume is in use'));
+    await lock[Symbol.asyncDispose]();
+    expect([...engine.volumes.keys()]).toEqual(['rdt-lock.app.1']);
   });
 
   it.each([0, 1])('of two who find volumes without labels lets exactly one in (%#)', async (ahead) => {
