@@ -30,7 +30,7 @@ const { outputFiles, metafile } = await build({
     js: "(function (require, __filename, __dirname) { const bundleUrl = require('node:url').pathToFileURL(__filename).href;",
   },
   footer: { js: '})' },
-  // Half as much to read at each start; names, which a stack shows, stay.
+  // A third less to read at each start; names, which a stack shows, stay.
   minifyWhitespace: true,
   minifySyntax: true,
   lineLimit: 160,

@@ -43,8 +43,8 @@ export interface Engine extends AsyncDisposable {
   killContainer(ref: string, signalName: string, signal?: AbortSignal): Promise<boolean>;
   /**
    * Whether the process `pid` of a running container has a handler for the signal of that number, or waits for signals, as the device's own
-   * `ps` sees it; undefined when that cannot be told (now: it is busy, or blocks the signal for a moment; or at all: the
-   * container ended, the device has no procps).
+   * `ps` sees it; undefined when that cannot be told (now, because the process is busy, or at all: the container ended, or
+   * the device has no procps).
    */
   listensTo(
     ref: string,

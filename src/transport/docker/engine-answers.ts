@@ -104,15 +104,17 @@ const toMount = (answer: AnswerFields): Mount => ({
 /**
  * `GET /containers/{id}/top?ps_args=-eo pid,caught,blocked,wchan:32`: the row of one process. An init such as tini has no handler and
  * waits for signals that it blocks; while it does, the kernel calls them neither caught nor blocked (kernel/signal.c, `do_sigtimedwait`).
- * One that blocks a signal may wait for it otherwise, or start a program just now: musl blocks all of them meanwhile (src/process/fork.c).
+ * One that blocks a signal waits for it otherwise, when it is asleep; one that is busy may just start a program, for which musl blocks all of
+ * them (src/process/fork.c).
  */
 export function toListening(answer: AnswerFields, pid: number, signalNumber: number): boolean | undefined {
   const row = answer.rows('Processes').find(([first]) => first === String(pid));
   const [, caught, blocked, place = '-'] = row ?? [];
-  if (inMask(caught, signalNumber) === true) return true;
-  if (inMask(caught, signalNumber) !== false || inMask(blocked, signalNumber) !== false) return undefined;
-  if (!/^[a-z_]/.test(place)) return undefined;
-  return place.includes('sigtimedwait');
+  const [handles, blocks] = [caught, blocked].map((mask) => inMask(mask, signalNumber));
+  if (handles === true) return true;
+  const isAsleep = /^[a-z_]/.test(place);
+  if (handles === undefined || blocks === undefined || !isAsleep) return undefined;
+  return blocks || place.includes('sigtimedwait');
 }
 
 /** Bit n-1 of a hexadecimal mask is signal n. */

@@ -171,8 +171,8 @@ describe('a process, by its row in the `ps` of the device,', () => {
   const none = '0000000000000000';
   it.each([
     ['with a handler listens', ['7', '0000000000004002', none, 'do_wait'], true],
-    ['that holds signals back may', ['7', none, '0000000000004000', 'ep_poll'], undefined],
-    ['that starts a program may', ['7', '0000000000010002', 'fffffffe7ffbfeff', 'do_wait'], undefined],
+    ['that holds signals back listens', ['7', none, '0000000000004000', 'ep_poll'], true],
+    ['that starts a program may', ['7', '0000000000010002', 'fffffffe7ffbfeff', '-'], undefined],
     ['that waits for signals listens', ['7', none, none, 'do_sigtimedwait.isra.0'], true],
     ['that waits for something else does not', ['7', none, none, 'do_wait'], false],
     ['with a handler for another signal does not', ['7', '0000000000010002', none, 'do_wait'], false],
