@@ -1,10 +1,10 @@
 import type { Readable } from 'node:stream';
 import { RdtError } from '../errors.js';
 import type { Container, Engine } from '../transport/engine.js';
-import { EngineError, isNotRunning } from '../transport/engine-error.js';
+import { isNotRunning } from '../transport/engine-error.js';
+import { hasEnded, isEnding } from './container-end.js';
 import { runScript, type ScriptResult } from './container-script.js';
 import { OTHER_BASE_STATUS, STAGE_SCRIPT, STALE_STATUS } from './stage-script.js';
-import { TimeLimit } from '../time-limit.js';
 
 export type StageMode = 'strict' | 'lenient';
 
@@ -41,9 +41,6 @@ export interface Stages {
 /** Exit codes above tell of a signal. */
 const SIGNALLED = 128;
 
-/** The engine books the end of an app within this time. */
-const ENDING_MS = 300;
-
 /** A program for each stage. */
 export class ExecStages implements Stages {
   readonly channel = 'script';
@@ -63,30 +60,15 @@ export class ExecStages implements Stages {
       if (result.kind === 'done') return result;
       // A script that was killed with its container, and one that could not be started in it any more, look like others that failed.
       const wasKilled = result.kind === 'failed' && result.status > SIGNALLED;
-      if (wasKilled || (await this.hasEnded(signal))) return { kind: 'lost', cause: result };
-      if (result.kind === 'no-shell' && (await this.isEnding(signal))) return { kind: 'lost', cause: result };
+      if (wasKilled || (await hasEnded(this.engine, this.container, signal)))
+        return { kind: 'lost', cause: result };
+      if (result.kind === 'no-shell' && (await isEnding(this.engine, this.container, signal)))
+        return { kind: 'lost', cause: result };
       return result.kind === 'failed' ? failureOf(result.status, result.errors) : result;
     } catch (error) {
       if (isNotRunning(error)) return { kind: 'lost', cause: error };
       throw error;
     }
-  }
-
-  /** The app may have gone before the engine takes note of it: then a shell that is there cannot be started either. */
-  private async isEnding(signal: AbortSignal): Promise<boolean> {
-    using soon = new TimeLimit(signal, ENDING_MS);
-    try {
-      await this.engine.waitContainer(this.container.id, 'next-exit', soon.signal);
-    } catch (error) {
-      signal.throwIfAborted();
-      if (!soon.signal.aborted && !(error instanceof EngineError)) throw error;
-    }
-    return await this.hasEnded(signal);
-  }
-
-  private async hasEnded(signal: AbortSignal): Promise<boolean> {
-    const now = (await this.engine.inspectContainer(this.container.id, signal))?.state;
-    return !now?.running || now.restarting || now.startedAt !== this.container.state.startedAt;
   }
 }
 

@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { RdtError } from '../errors.js';
 import type { Container } from '../transport/engine.js';
 import { EngineError } from '../transport/engine-error.js';
+import { isEnding } from './container-end.js';
 import { type Commit, type CommitOutcome, commit } from './commit.js';
 import { type LoopPlace, StageLoop, type StartedLoop } from './stage-loop.js';
 import { LostStage } from './stages.js';
@@ -22,6 +23,8 @@ export type WarmPlace = Pick<Commit, 'engine' | 'container' | 'destination' | 'c
 export class WarmChannel implements AsyncDisposable {
   private loop: StageLoop | undefined;
   private hasShell: boolean | undefined;
+  /** As it was when a shell could not be started in it. */
+  private container: Container;
   private isOver = false;
   private readonly closing = new AbortController();
   private readonly keeping: Promise<void>;
@@ -31,6 +34,7 @@ export class WarmChannel implements AsyncDisposable {
     private readonly place: LoopPlace,
     signal: AbortSignal,
   ) {
+    this.container = place.container;
     this.keeping = this.keepWarm(AbortSignal.any([signal, this.closing.signal]));
   }
 
@@ -99,7 +103,7 @@ export class WarmChannel implements AsyncDisposable {
   private async warmOnce(signal: AbortSignal): Promise<'served' | 'again' | 'never'> {
     try {
       const started = await StageLoop.start(this.place, signal);
-      return await this.goOn(started);
+      return await this.goOn(started, signal);
     } catch (error) {
       // A container that does not run, or a device that is away: commits find out for themselves, and say it.
       if (!(error instanceof RdtError)) throw error;
@@ -107,12 +111,13 @@ export class WarmChannel implements AsyncDisposable {
     }
   }
 
-  private async goOn(started: StartedLoop): Promise<'served' | 'again' | 'never'> {
+  private async goOn(started: StartedLoop, signal: AbortSignal): Promise<'served' | 'again' | 'never'> {
     switch (started.kind) {
       case 'ready':
         await this.serve(started.loop);
         return 'served';
       case 'no-shell':
+        if (await this.wasEnding(signal)) return 'again';
         this.hasShell = false;
         return 'never';
       case 'unfit':
@@ -120,6 +125,14 @@ export class WarmChannel implements AsyncDisposable {
       case 'ended':
         return 'again';
     }
+  }
+
+  /** A save restarts the app while the first shell is being started, say. */
+  private async wasEnding(signal: AbortSignal): Promise<boolean> {
+    const { engine } = this.place;
+    if (!(await isEnding(engine, this.container, signal))) return false;
+    this.container = (await engine.inspectContainer(this.container.id, signal)) ?? this.container;
+    return true;
   }
 
   private async serve(loop: StageLoop): Promise<void> {

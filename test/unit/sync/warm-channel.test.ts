@@ -89,6 +89,28 @@ describe('a warm channel', () => {
     expect(await folder.commit()).toMatchObject({ kind: 'needs-rebuild' });
   });
 
+  it.each([
+    ['restarted', async () => engine.restartContainer('app', 0)],
+    [
+      'restarted just after that',
+      async () => {
+        await Promise.resolve();
+        await engine.restartContainer('app', 0);
+      },
+    ],
+  ])('warms up when its shell could not be started because the app was %s', async (_, restart) => {
+    let restarted: Promise<void> | undefined;
+    shell = () => {
+      shell = playStages;
+      restarted = restart();
+      return undefined;
+    };
+    await untilWarm();
+    await restarted;
+    folder.write('a', 'x');
+    expect(await folder.commit()).toMatchObject({ channel: 'warm' });
+  });
+
   it('stays cold where the shell lacks a program, and a deletion is done by a script all the same', async () => {
     shell = () => UNFIT_STATUS;
     opened();
