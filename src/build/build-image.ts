@@ -18,7 +18,7 @@ export interface BuildImageRequest {
   readonly labels: Readonly<Record<string, string>>;
   readonly buildArgs?: Readonly<Record<string, string>>;
   readonly platform: NodeJS.Platform;
-  /** The context, where the link is worth it and it goes as a tar. */
+  /** The context, where the link is worth it and the engine takes it so. */
   readonly compress: boolean;
   readonly clock: Clock;
   /** For private base images. */
@@ -99,14 +99,15 @@ const kindsOf = (entries: readonly ContextEntry[]): BuiltImage['context'] =>
 
 /** Keeps the key only of a build that was answered: see `ContextKeys`. */
 async function withFiles(
-  { kept, source, tag }: BuildImageRequest,
+  request: BuildImageRequest,
   context: BuildContext,
   work: (files: ContextSource | undefined) => Promise<BuildOutcome>,
 ): Promise<BuildOutcome> {
+  const { kept, source, tag } = request;
   if (kept === undefined) return work(undefined);
   const target = JSON.stringify([kept.device, source, tag]);
   const key = await kept.keys.take(target);
-  const outcome = await work(context.files(key));
+  const outcome = await work(context.files(key, request));
   await kept.keys.keep(target, key);
   return outcome;
 }

@@ -2,7 +2,7 @@ import { printable } from '../discovery/printable.js';
 import { ExitCode, RdtError } from '../errors.js';
 import { nearestKey } from '../project/nearest-key.js';
 import { isPassingName } from '../push/labels.js';
-import type { ContainerChooser } from '../shell/find-container.js';
+import { type ContainerChooser, ambiguousId } from '../shell/find-container.js';
 import { isSupervisor } from '../shell/running-containers.js';
 import type { ContainerSummary, Engine } from '../transport/engine.js';
 
@@ -60,11 +60,14 @@ function named(
   { engine }: ChooseAppsDeps,
 ): ContainerSummary[] {
   const found = names.map((name) => {
-    const container =
-      containers.find((candidate) => candidate.name === name) ??
-      containers.find(({ id }) => name.length >= SHORTEST_ID && id.startsWith(name));
-    if (container === undefined) throw unknownApp(name, containers, engine);
-    return container;
+    const byName = containers.find((candidate) => candidate.name === name);
+    if (byName !== undefined) return byName;
+    const [byId, ...others] = containers.filter(
+      ({ id }) => name.length >= SHORTEST_ID && id.startsWith(name),
+    );
+    if (byId === undefined) throw unknownApp(name, containers, engine);
+    if (others.length > 0) throw ambiguousId(name, [byId, ...others], engine);
+    return byId;
   });
   return [...new Set(found)];
 }

@@ -1,5 +1,5 @@
 import type { Container, Engine } from '../transport/engine.js';
-import { EngineError } from '../transport/engine-error.js';
+import { EngineError, isAmbiguousId } from '../transport/engine-error.js';
 import { TimeLimit } from '../time-limit.js';
 
 /** Who stops a container often starts it again, or removes it, or puts another one in its place. */
@@ -22,7 +22,7 @@ export async function containerNamed(
     await untilRemoved(engine, container.id, signal);
     return await inspectNamed(engine, name, signal);
   } catch (error) {
-    if (error instanceof EngineError && SEVERAL_IDS.test(error.message)) return undefined;
+    if (isAmbiguousId(error)) return undefined;
     throw error;
   }
 }
@@ -45,9 +45,6 @@ async function untilRemoved(engine: Engine, id: string, signal: AbortSignal): Pr
     if (!isGone && (signal.aborted || !limit.signal.aborted)) throw error;
   }
 }
-
-/** The engine's words when no name is the same, and more than one id begins so. */
-const SEVERAL_IDS = /multiple IDs found with provided prefix/i;
 
 /** For `Engine.inspectImage`: a name without a tag may be the beginning of an id. */
 export const imageNamed = (app: string): string => `${app}:latest`;

@@ -1,6 +1,7 @@
 import { printable } from '../discovery/printable.js';
 import { ExitCode, RdtError } from '../errors.js';
 import { nearestKey } from '../project/nearest-key.js';
+import { isAmbiguousId } from '../transport/engine-error.js';
 import type { Container, ContainerSummary, Engine } from '../transport/engine.js';
 import { runningContainers } from './running-containers.js';
 
@@ -26,7 +27,7 @@ export async function namedContainer(
   ref: string,
   { engine, signal }: Pick<FindContainerDeps, 'engine' | 'signal'>,
 ): Promise<Container> {
-  const container = NO_NAMES.includes(ref) ? undefined : await engine.inspectContainer(ref, signal);
+  const container = NO_NAMES.includes(ref) ? undefined : await inspect(ref, engine, signal);
   if (container === undefined) throw await unknownContainer(ref, engine, signal);
   const { name, state } = container;
   if (state.running && !state.paused) return container;
@@ -35,6 +36,24 @@ export async function namedContainer(
     hint: state.paused ? 'Unpause it, or push it again.' : '`rdt push` starts it again.',
   });
 }
+
+async function inspect(ref: string, engine: Engine, signal: AbortSignal): Promise<Container | undefined> {
+  try {
+    return await engine.inspectContainer(ref, signal);
+  } catch (error) {
+    if (!isAmbiguousId(error)) throw error;
+    const all = await engine.listContainers({ all: true }, signal);
+    const meant = all.filter(({ id }) => id.startsWith(ref));
+    throw ambiguousId(ref, meant, engine);
+  }
+}
+
+/** `containers`: those whose ids begin with `ref`. */
+export const ambiguousId = (ref: string, containers: readonly ContainerSummary[], engine: Engine): RdtError =>
+  new RdtError(`${printable(ref)} is the beginning of several ids on ${engine.description}.`, {
+    exitCode: ExitCode.usage,
+    hint: `Name one of: ${containers.map(({ name }) => printable(name)).join(', ')}.`,
+  });
 
 /** The running container that the user chooses. Throws an `RdtError` when there is none, or nobody to ask. */
 export async function chosenContainer(deps: FindContainerDeps): Promise<Container> {

@@ -15,3 +15,7 @@ export class EngineError extends RdtError {
 
 /** Of what only a running container can do. */
 export const isNotRunning = (error: unknown): boolean => error instanceof EngineError && error.status === 409;
+
+/** No container has the name that was asked for, and more than one an id that begins so. */
+export const isAmbiguousId = (error: unknown): boolean =>
+  error instanceof EngineError && /multiple IDs found with provided prefix/i.test(error.message);

@@ -161,7 +161,7 @@ function filesOf(
     } as const;
   });
   const offered = { entries, read: (file: OfferedFile) => read(Buffer.from(files[file.path] ?? '')) };
-  return { key: randomUUID(), offer: () => Promise.resolve(offered) };
+  return { key: randomUUID(), level: undefined, offer: () => Promise.resolve(offered) };
 }
 
 function tarOf(files: Readonly<Record<string, string>>): Readable {

@@ -117,7 +117,7 @@ function before(
 ): ContextSource | undefined {
   if (files === undefined || act === undefined) return files;
   return {
-    key: files.key,
+    ...files,
     async offer(signal) {
       const offered = await files.offer(signal);
       return {

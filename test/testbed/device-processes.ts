@@ -20,9 +20,15 @@ import { thaw } from './thaw.js';
 
 const INIT_SCRIPT = fileURLToPath(new URL('device-init.sh', import.meta.url));
 const RUNC_SCRIPT = fileURLToPath(new URL('device-runc.sh', import.meta.url));
-/** What programs inside the device get; nothing of the tester's environment. */
+/** Folders of an engine of another version, `:` between them (README.md, "Another engine"). */
+const OTHER_ENGINE = process.env['RDT_TEST_ENGINE'];
+/** What programs inside the device get; nothing else of the tester's environment. */
 export const DEVICE_ENV = {
-  PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+  PATH: [
+    '/usr/local/sbin',
+    ...(OTHER_ENGINE === undefined ? [] : [OTHER_ENGINE]),
+    '/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+  ].join(':'),
   HOME: '/root',
 };
 /** Constant text: the log's path and the program's words come as arguments. */

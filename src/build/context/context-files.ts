@@ -1,4 +1,5 @@
 import type { ContextEntry } from './context-entry.js';
+import type { LevelChoice } from './level-choice.js';
 
 /** An entry of the context for a builder that compares it with what it got last time. Its path, and a link's target, are UTF-8. */
 export type OfferedEntry = ContextEntry & {
@@ -26,6 +27,8 @@ export interface ContextFiles {
 export interface ContextSource {
   /** What the builder keeps the files under; see `ContextKeys`. */
   readonly key: string;
+  /** How hard to compress what is sent, where the builder takes it so; undefined: not at all. */
+  readonly level: LevelChoice | undefined;
   /** Reads every file once. @throws RdtError when one can not be read; the signal's reason. */
   offer(signal: AbortSignal): Promise<ContextFiles>;
 }

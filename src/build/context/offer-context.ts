@@ -21,10 +21,10 @@ const ENTRIES_BETWEEN_BREATHS = 500;
 export function contextSource(
   source: string,
   entries: readonly ContextEntry[],
-  key: string,
+  { key, level }: Pick<ContextSource, 'key' | 'level'>,
 ): ContextSource | undefined {
   if (!entries.every(isUtf8)) return undefined;
-  return { key, offer: (signal) => offerContext(source, entries, signal) };
+  return { key, level, offer: (signal) => offerContext(source, entries, signal) };
 }
 
 /** A file that has gone since it was listed is left out. */

@@ -7,6 +7,7 @@ import type { Clock } from '../../runtime.js';
 import type { EmitBuildEvent } from '../build-event.js';
 import { type DockerIgnore, parseDockerIgnore } from '../docker-ignore.js';
 import { compressForLink } from './compress-for-link.js';
+import { LevelChoice } from './level-choice.js';
 import type { ContextEntry } from './context-entry.js';
 import type { ContextSource } from './context-files.js';
 import { isGone } from '../../system-error.js';
@@ -30,12 +31,12 @@ export interface BuildContext {
   readonly dockerfileText: string;
   readonly entries: readonly ContextEntry[];
   /** For a builder that keeps the files under this key; undefined when a name is not UTF-8. */
-  files(key: string): ContextSource | undefined;
+  files(key: string, options: LinkOptions): ContextSource | undefined;
   /** A fresh tar. Ends with an RdtError when a file can not be read whole. */
-  open(options: TarOptions, emit: EmitBuildEvent): Readable;
+  open(options: LinkOptions, emit: EmitBuildEvent): Readable;
 }
 
-interface TarOptions {
+interface LinkOptions {
   /** As far as the link is worth it. */
   readonly compress: boolean;
   readonly clock: Clock;
@@ -64,14 +65,18 @@ export async function openContext(
     dockerfile,
     dockerfileText,
     entries,
-    files: (key) => contextSource(source, entries, key),
-    open: ({ compress, clock }, emitSent) => {
+    files: (key, options) => contextSource(source, entries, { key, level: levelFor(options) }),
+    open: (options, emitSent) => {
       const plain = packContext(source, entries, emitSent);
-      const pieces = compress ? compressForLink(plain, () => clock.monotonicMs()) : plain;
+      const level = levelFor(options);
+      const pieces = level === undefined ? plain : compressForLink(plain, level);
       return Readable.from(pieces, { objectMode: true, highWaterMark: PIECES_AHEAD });
     },
   };
 }
+
+const levelFor = ({ compress, clock }: LinkOptions): LevelChoice | undefined =>
+  compress ? new LevelChoice(() => clock.monotonicMs()) : undefined;
 
 function pathInSource(source: string, dockerfile: string): string {
   const relative = path.relative(source, path.resolve(source, dockerfile));

@@ -9,7 +9,8 @@ const USING_CACHE = ' ---> Using cache\n';
 /** What the classic builder says in between the output of the steps. */
 const CHATTER = [
   /^ ---> (?:Running in )?[0-9a-f]*\n$/,
-  /^Removing intermediate container [0-9a-f]+\n$/,
+  // The second form is that of Docker 23 and later.
+  /^(?:Removing| ---> Removed) intermediate container [0-9a-f]+\n$/,
   /^Successfully tagged \S+\n$/,
 ];
 const BUILT = /^Successfully built [0-9a-f]+\n$/;

@@ -76,7 +76,8 @@ export class EngineImageBuilder implements ImageBuilder {
     const files = request.files.offer(whileOpen);
     // Whoever asks for the files hears of it; nobody does when there is no session.
     files.catch(() => undefined);
-    const offer = { key: request.files.key, dockerfile, credentials, files };
+    const { key, level } = request.files;
+    const offer = { key, level, dockerfile, credentials, files };
     try {
       using session = await BuildSession.open(this.http, offer, emit, signal);
       this.withoutSessions = session === undefined;

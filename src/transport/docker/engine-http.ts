@@ -220,8 +220,14 @@ const bodyHeaders = (body: EngineRequest['body']): Record<string, string | numbe
 const engineError = async (asked: EngineRequest, answer: EngineAnswer): Promise<EngineError> => {
   const text = await readText(answer.body);
   const fallback = `The engine answered ${asked.method} ${asked.path} with status ${answer.status}.`;
-  return new EngineError(answer.status, messageIn(text) ?? (text.trim().slice(0, 1_000) || fallback));
+  const message = messageIn(text) ?? (text.trim().slice(0, 1_000) || fallback);
+  return new EngineError(answer.status, message, DISK_IS_FULL.test(message) ? { hint: MAKE_ROOM } : {});
 };
+
+/** The kernel's words for ENOSPC, which each engine passes on. */
+const DISK_IS_FULL = /no space left on device/i;
+const MAKE_ROOM =
+  'The disk of the device is full. Make room on it ("docker system df" there tells what takes it), then try again.';
 
 /** Engines answer errors with `{"message": "..."}`; those before 1.24 (Docker 1.12) with the bare text. */
 const messageIn = (text: string): string | undefined => {

@@ -1,14 +1,17 @@
+import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import { type ClientHttp2Session, connect } from 'node:http2';
 import type { AddressInfo } from 'node:net';
-import type { Duplex } from 'node:stream';
+import { type Duplex, Readable } from 'node:stream';
+import { gunzipSync } from 'node:zlib';
 import Pbf from 'pbf';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { ContextFiles, OfferedEntry } from '../../../src/build/context/context-files.js';
+import { LevelChoice } from '../../../src/build/context/level-choice.js';
 import type { RegistryCredentials } from '../../../src/build/image-builder.js';
 import { EngineHttp } from '../../../src/transport/docker/engine-http.js';
 import { BuildSession } from '../../../src/transport/docker/session/build-session.js';
-import { grpcFrame, GrpcFrames } from '../../../src/transport/docker/session/grpc-frames.js';
+import { grpcFrame } from '../../../src/transport/docker/session/grpc-frames.js';
 import { TcpDialer } from '../../../src/transport/docker/tcp-dialer.js';
 
 const DIFF_COPY = '/moby.filesync.v1.FileSync/DiffCopy';
@@ -55,6 +58,7 @@ class AskingEngine {
   static async open(
     files: ContextFiles = FILES,
     credentials: RegistryCredentials = {},
+    level?: LevelChoice,
   ): Promise<AskingEngine> {
     let client: ClientHttp2Session | undefined;
     let greeting: IncomingHttpHeaders = {};
@@ -64,7 +68,8 @@ class AskingEngine {
       client = connect('http://session', { createConnection: () => socket });
       client.on('error', () => undefined);
     });
-    const offer = { key: 'k3y', dockerfile: 'Dockerfile', credentials, files: Promise.resolve(files) };
+    const context = Promise.resolve(files);
+    const offer = { key: 'k3y', dockerfile: 'Dockerfile', credentials, level, files: context };
     const session = await BuildSession.open(http, offer, () => undefined, undefined);
     if (session === undefined || client === undefined) throw new Error('no session');
     opened.push(() => client?.destroy());
@@ -79,19 +84,32 @@ class AskingEngine {
       { endStream: false },
     );
     for (const message of messages) stream.write(grpcFrame(Buffer.from(message, 'hex')));
-    const frames = new GrpcFrames();
-    const answers: Buffer[] = [];
-    stream.on('data', (piece: Buffer) => answers.push(...frames.push(piece)));
+    let encoding: unknown;
+    stream.on('response', (response) => (encoding = response['grpc-encoding']));
+    const pieces: Buffer[] = [];
+    stream.on('data', (piece: Buffer) => pieces.push(piece));
     const status = await new Promise<unknown>((resolve) => {
       stream.on('trailers', (trailers: IncomingHttpHeaders) => resolve(trailers['grpc-status']));
       stream.on('close', () => resolve(undefined));
     });
-    return { status, answers };
+    return { status, encoding, ...unframed(Buffer.concat(pieces)) };
   }
 
   diffCopy(dirName: string, ...messages: string[]) {
     return this.call(DIFF_COPY, { 'dir-name': dirName }, ...messages);
   }
+}
+
+/** The messages, and how many bytes they took on the way. */
+function unframed(bytes: Buffer): { answers: Buffer[]; travelled: number } {
+  const answers: Buffer[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    const end = at + 5 + bytes.readUInt32BE(at + 1);
+    const message = bytes.subarray(at + 5, end);
+    answers.push(bytes[at] === 1 ? gunzipSync(message) : message);
+    at = end;
+  }
+  return { answers, travelled: bytes.length };
 }
 
 /** An engine that hands every upgraded connection to `upgraded`. */
@@ -155,6 +173,35 @@ describe('a session with an engine', () => {
     expect(asking.session.failure).toBeUndefined();
   });
 
+  it.each([
+    ['compresses files for an engine that takes that', 'identity,deflate,gzip', true, 'gzip'],
+    ['does not for one that does not', 'identity', true, undefined],
+    ['does not when it shall not', 'gzip', false, undefined],
+  ])('%s', async (_what, takes, wanted, encoding) => {
+    const text = Buffer.from('all work and no play\n'.repeat(10_000));
+    const files = { entries: [{ ...file('x'), sizeBytes: text.length }], read: () => Readable.from([text]) };
+    const level = wanted ? new LevelChoice(() => performance.now()) : undefined;
+    const asking = await AskingEngine.open(files, {}, level);
+    const headers = { 'dir-name': 'context', 'grpc-accept-encoding': takes };
+    const answer = await asking.call(DIFF_COPY, headers, REQUEST_0, FINISHED);
+    expect(received(answer.answers).data.join('')).toBe(text.toString());
+    expect(answer).toMatchObject({ status: '0', encoding });
+    expect(answer.travelled < text.length / 10).toBe(encoding === 'gzip');
+  });
+
+  it('sends what does not get smaller as it is, also where it may be compressed', async () => {
+    const noise = randomBytes(100_000);
+    const files = {
+      entries: [{ ...file('x'), sizeBytes: noise.length }],
+      read: () => Readable.from([noise]),
+    };
+    const asking = await AskingEngine.open(files, {}, new LevelChoice(() => performance.now()));
+    const headers = { 'dir-name': 'context', 'grpc-accept-encoding': 'gzip' };
+    const { travelled, status } = await asking.call(DIFF_COPY, headers, REQUEST_0, FINISHED);
+    expect(status).toBe('0');
+    expect(travelled).toBeLessThan(noise.length + 200);
+  });
+
   it('has decided about .dockerignore itself', async () => {
     const asking = await AskingEngine.open();
     const headers = { 'dir-name': 'context', followpaths: '.dockerignore' };
@@ -184,7 +231,7 @@ describe('a session with an engine', () => {
     const asking = await AskingEngine.open();
     const health = await asking.call('/grpc.health.v1.Health/Check', {}, '');
     expect(health.answers.map((answer) => answer.toString('hex'))).toEqual(['0801']);
-    expect(await asking.call('/moby.buildkit.secrets.v1.Secrets/GetSecret', {}, '')).toEqual({
+    expect(await asking.call('/moby.buildkit.secrets.v1.Secrets/GetSecret', {}, '')).toMatchObject({
       status: '12',
       answers: [],
     });
@@ -221,7 +268,8 @@ describe('a session with an engine', () => {
 });
 
 describe('an engine that knows no sessions', () => {
-  const offer = { key: 'k', dockerfile: 'Dockerfile', credentials: {}, files: Promise.resolve(FILES) };
+  const files = Promise.resolve(FILES);
+  const offer = { key: 'k', dockerfile: 'Dockerfile', credentials: {}, level: undefined, files };
 
   it.each<[string, Parameters<typeof engine>[0]]>([
     ['refuses', undefined],

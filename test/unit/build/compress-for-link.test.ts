@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { compressForLink } from '../../../src/build/context/compress-for-link.js';
+import { LevelChoice } from '../../../src/build/context/level-choice.js';
 
 const PIECE_BYTES = 256 * 1024;
 /** What this machine needs to compress a piece, of the test's own time. */
@@ -25,7 +26,7 @@ async function send(megabytesPerSecond: number): Promise<boolean[]> {
     if (readings++ % 3 === 1) nowMs += COMPRESSING_MS;
     return nowMs;
   };
-  for await (const piece of compressForLink(source(), now)) {
+  for await (const piece of compressForLink(source(), new LevelChoice(now))) {
     sent.push(piece);
     const sendingMs = piece.length / (megabytesPerSecond * 1000);
     // A piece that is not compressed is made in no time; the link works on while another is compressed.

@@ -87,6 +87,16 @@ describe('the answer of the classic builder', () => {
     await expect(build(engine)).rejects.toMatchObject({ exitCode: 4 });
   });
 
+  it('is the same in the words of Docker 23 and later', async () => {
+    const newer = recorded('ok.classic')
+      .toString()
+      .replaceAll('"Removing intermediate', '" ---> Removed intermediate');
+    await using engine = await scriptedEngine((_request, response) => response.end(newer));
+    const { events } = await build(engine);
+    expect(newer).toContain(' ---> Removed intermediate container 29a6e8ad9db3\\n');
+    expect(told(events)).toEqual(told((await replay('ok.classic')).events));
+  });
+
   it('asks for the image’s id when the engine is too old to tell it', async () => {
     const old = recorded('ok.classic')
       .toString()
@@ -219,6 +229,7 @@ describe('a build request', () => {
 describe('an engine that takes no session', () => {
   const files = {
     key: 'k',
+    level: undefined,
     offer: () => Promise.resolve({ entries: [], read: () => Readable.from([]) }),
   };
   const refusing = () =>

@@ -18,8 +18,10 @@ async function listed(source: string) {
   return listContextFiles({ source, ignore, platform: process.platform }, () => undefined);
 }
 
+const UNDER = { key: 'key', level: undefined };
+
 const sourceOf = (source: string, entries: readonly ContextEntry[]): ContextSource => {
-  const found = contextSource(source, entries, 'key');
+  const found = contextSource(source, entries, UNDER);
   if (found === undefined) throw new Error('the context was not offered');
   return found;
 };
@@ -101,10 +103,10 @@ describe('the context as it is offered to a builder', () => {
     const raw = Buffer.from([0xff]);
     const named = temporaryFolder({});
     writeFileSync(Buffer.concat([Buffer.from(`${named}/`), raw]), '');
-    expect(contextSource(named, await listed(named), 'key')).toBeUndefined();
+    expect(contextSource(named, await listed(named), UNDER)).toBeUndefined();
     const linked = temporaryFolder({});
     symlinkSync(raw, path.join(linked, 'link'));
-    expect(contextSource(linked, await listed(linked), 'key')).toBeUndefined();
+    expect(contextSource(linked, await listed(linked), UNDER)).toBeUndefined();
   });
 
   it('is not read further when the signal is aborted', async () => {

@@ -52,3 +52,18 @@ it('says which name was near', async () => {
     hint: 'Did you mean web?\nThere are: db, web.',
   });
 });
+
+it('asks for more of an id that several have', async () => {
+  await using engine = new FakeEngine();
+  engine.addImage(IMAGE);
+  for (const name of ['web', 'db'])
+    await engine.createContainer(name, { Image: IMAGE, Labels: {}, HostConfig: {} });
+  const all = await engine.listContainers({ all: true });
+  engine.listContainers = () => Promise.resolve(all.map((one) => ({ ...one, id: `cafe${one.id}` })));
+  const deps = { engine, projectApp: () => Promise.resolve(undefined), chooser: undefined };
+  const wanted: WantedApps = { kind: 'named', names: ['cafe'] };
+  await expect(chooseApps(wanted, { ...deps, signal: new AbortController().signal })).rejects.toMatchObject({
+    exitCode: 2,
+    hint: 'Name one of: db, web.',
+  });
+});

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { chosenContainer, type ContainerChooser, namedContainer } from '../../../src/shell/find-container.js';
 import { findShell } from '../../../src/shell/find-shell.js';
+import { EngineError } from '../../../src/transport/engine-error.js';
 import { FakeEngine } from '../../contract/fake-engine.js';
 import { type FakeProgram, runUntilKilled } from '../../contract/fake-process.js';
 
@@ -65,6 +66,19 @@ describe('the containers to choose from', () => {
 });
 
 describe('a container by name', () => {
+  it('that is the beginning of several ids is an error with their names', async () => {
+    const engine = await engineWith(['web', 'api']);
+    engine.inspectContainer = () =>
+      Promise.reject(new EngineError(400, 'Multiple IDs found with provided prefix: fa'));
+    const all = await engine.listContainers({ all: true }, signal);
+    engine.listContainers = () => Promise.resolve(all.map((one) => ({ ...one, id: `fa${one.id}` })));
+    await expect(namedContainer('fa', { engine, signal })).rejects.toMatchObject({
+      exitCode: 2,
+      message: 'fa is the beginning of several ids on tcp://fake:2375.',
+      hint: expect.stringMatching(/^Name one of: (web, api|api, web)\.$/) as string,
+    });
+  });
+
   it('that does not exist is an error with the nearest name', async () => {
     const engine = await engineWith(['web', 'api']);
     await expect(namedContainer('wbe', { engine, signal })).rejects.toMatchObject({

@@ -54,6 +54,15 @@ describe('a request to the engine', () => {
     await using host = await ScriptedHost.answering(answer(status, body));
     await expect(ask(host)).rejects.toMatchObject({ name: 'EngineError', status, message });
   });
+
+  it('tells what to do about a full disk', async () => {
+    const words = 'mkdir /var/lib/docker/volumes/v: no space left on device';
+    await using host = await ScriptedHost.answering(answer(500, JSON.stringify({ message: words })));
+    await expect(ask(host)).rejects.toMatchObject({
+      message: words,
+      hint: expect.stringMatching(/^The disk of the device is full\. Make room/) as string,
+    });
+  });
 });
 
 describe('an upload', () => {

@@ -9,6 +9,7 @@ import {
 import type { Duplex } from 'node:stream';
 import type { EmitBuildEvent } from '../../../build/build-event.js';
 import type { ContextFiles, OfferedEntry } from '../../../build/context/context-files.js';
+import type { LevelChoice } from '../../../build/context/level-choice.js';
 import type { RegistryCredentials } from '../../../build/image-builder.js';
 import { RdtError } from '../../../errors.js';
 import type { EngineHttp } from '../engine-http.js';
@@ -30,6 +31,8 @@ const HANDSHAKE_MS = 5_000;
 interface SessionOffer {
   /** Under which the engine keeps the context. */
   readonly key: string;
+  /** How hard to compress files for this link; undefined: not at all. */
+  readonly level: LevelChoice | undefined;
   /** In the context, with forward slashes. */
   readonly dockerfile: string;
   readonly credentials: RegistryCredentials;
@@ -105,7 +108,7 @@ export class BuildSession implements Disposable {
     headers: IncomingHttpHeaders,
     followPaths: readonly string[],
   ): Promise<void> {
-    const call = new GrpcCall(stream);
+    const call = new GrpcCall(stream, this.offer.level !== undefined && takesGzip(headers));
     try {
       call.close(await this.serve(call, headers, followPaths));
     } catch (error) {
@@ -147,7 +150,7 @@ export class BuildSession implements Disposable {
     if (entries === undefined) return GrpcStatus.notFound;
     // The Dockerfile, which is a part of the context too, is not worth a word.
     const emit = name === 'context' ? this.emit : () => undefined;
-    await new DiffCopy(call, files, entries, emit).serve();
+    await new DiffCopy(call, files, entries, this.offer.level, emit).serve();
     return GrpcStatus.ok;
   }
 
@@ -192,6 +195,12 @@ async function connect(
     throw error;
   }
 }
+
+/** Docker since 23; 20.10 is linked without it. */
+const takesGzip = ({ 'grpc-accept-encoding': takes = '' }: IncomingHttpHeaders): boolean =>
+  String(takes)
+    .split(',')
+    .some((name) => name.trim() === 'gzip');
 
 /** All values of a header, which node:http2 would join with commas that may be part of them. */
 const valuesOf = (rawHeaders: readonly string[], name: string): string[] =>

@@ -1,7 +1,12 @@
+import { promisify } from 'node:util';
+import { constants, gzip } from 'node:zlib';
 import type { ContextFiles, OfferedEntry } from '../../../build/context/context-files.js';
 import type { EmitBuildEvent } from '../../../build/build-event.js';
+import type { LevelChoice } from '../../../build/context/level-choice.js';
 import { dataPacket, decodePacket, finishedPacket, type Packet, statPacket } from './fsutil-packets.js';
 import type { GrpcCall } from './grpc-call.js';
+
+const compress = promisify(gzip);
 
 /** Stats go in pieces of this size, so that thousands of them are few writes and no round trip. */
 const STATS_PER_WRITE = 500;
@@ -27,6 +32,8 @@ export class DiffCopy {
     private readonly call: GrpcCall,
     private readonly files: ContextFiles,
     private readonly entries: readonly OfferedEntry[],
+    /** How hard to compress for this link, where the engine takes it so; undefined: not at all. */
+    private readonly level: LevelChoice | undefined,
     private readonly emit: EmitBuildEvent,
   ) {
     this.open = new Map(entries.map((entry, index) => [index, entry]));
@@ -67,13 +74,24 @@ export class DiffCopy {
     this.open.delete(id);
     for await (const piece of this.files.read(file)) {
       for (let start = 0; start < piece.length; start += DATA_BYTES) {
-        await this.call.send(dataPacket(id, piece.subarray(start, start + DATA_BYTES)));
+        await this.sendData(dataPacket(id, piece.subarray(start, start + DATA_BYTES)));
       }
       this.sentBytes += piece.length;
       // What is asked for next is not known: that all has been sent is said at the end.
       if (this.sentBytes < this.askedBytes) this.tell();
     }
     await this.call.send(dataPacket(id));
+  }
+
+  private async sendData(packet: Uint8Array): Promise<void> {
+    const { call, level: choice } = this;
+    if (choice === undefined || !call.takesGzip) return call.send(packet);
+    const began = choice.now();
+    const packed =
+      choice.level === constants.Z_NO_COMPRESSION ? packet : await compress(packet, { level: choice.level });
+    const made = choice.now();
+    await (packed.length < packet.length ? call.sendGzip(packed) : call.send(packet));
+    choice.measured(packet.length, made - began, choice.now() - made);
   }
 
   private tell(): void {

@@ -20,14 +20,22 @@ export class GrpcCall {
   private wake: () => void = () => undefined;
   private status: number = GrpcStatus.ok;
 
-  constructor(private readonly stream: ServerHttp2Stream) {
+  /** `takesGzip`: messages may be compressed, each for itself. */
+  constructor(
+    private readonly stream: ServerHttp2Stream,
+    readonly takesGzip: boolean,
+  ) {
     stream.on('data', (piece: Buffer) => this.take(piece));
     stream.on('end', () => this.end(new CallClosed()));
     // Why a stream broke off makes no difference here; that it did shows in `close`.
     stream.on('error', () => undefined);
     stream.on('close', () => this.end(new CallClosed()));
     stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': String(this.status) }));
-    stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
+    const encoding = takesGzip ? { 'grpc-encoding': 'gzip' } : {};
+    stream.respond(
+      { ':status': 200, 'content-type': 'application/grpc', ...encoding },
+      { waitForTrailers: true },
+    );
   }
 
   /** All messages that have arrived since the last time; waits for at least one. @throws CallClosed when there will be none. */
@@ -42,8 +50,17 @@ export class GrpcCall {
 
   /** Several messages in one piece. Waits while the engine does not read. @throws CallClosed */
   async send(...messages: readonly Uint8Array[]): Promise<void> {
+    await this.write(Buffer.concat(messages.map((message) => grpcFrame(message))));
+  }
+
+  /** A message that was compressed, where the engine takes that. @throws CallClosed */
+  async sendGzip(message: Uint8Array): Promise<void> {
+    await this.write(grpcFrame(message, true));
+  }
+
+  private async write(bytes: Buffer): Promise<void> {
     if (this.stream.closed || this.stream.destroyed) throw new CallClosed();
-    if (this.stream.write(Buffer.concat(messages.map(grpcFrame)))) return;
+    if (this.stream.write(bytes)) return;
     try {
       await once(this.stream, 'drain', { signal: this.over.signal });
     } catch {

@@ -4,9 +4,10 @@ const PREFIX_BYTES = 5;
 /** What an engine says to us is a few hundred bytes long. */
 const LONGEST_MESSAGE_BYTES = 1024 * 1024;
 
-export function grpcFrame(message: Uint8Array): Buffer {
+/** `isGzip`: what the message is, by the call's `grpc-encoding`. */
+export function grpcFrame(message: Uint8Array, isGzip = false): Buffer {
   const frame = Buffer.allocUnsafe(PREFIX_BYTES + message.length);
-  frame.writeUInt8(0, 0);
+  frame.writeUInt8(isGzip ? 1 : 0, 0);
   frame.writeUInt32BE(message.length, 1);
   frame.set(message, PREFIX_BYTES);
   return frame;
