@@ -2,9 +2,10 @@ import { posix } from 'node:path';
 import { buildImage } from '../build/build-image.js';
 import { readToken } from '../sync/sync-container.js';
 import { type Tree, unknownEntry } from '../sync/tree.js';
-import type { Container, ContainerSpec, Engine } from '../transport/engine.js';
+import type { Container, ContainerSpec, Engine, Image } from '../transport/engine.js';
 import { imageNamed } from './container-named.js';
 import { containerSpec } from './container-spec.js';
+import { holdImage, releaseImage } from './held-image.js';
 import { labelsOf } from './labels.js';
 import { installSupervisor, type Supervision, superviseImage, supervised } from './process-supervisor.js';
 import type { HeldDeps, PushDeps, PushJob } from './push-job.js';
@@ -35,16 +36,33 @@ export async function buildStep(job: PushJob, deps: HeldDeps, remote: RemoteStat
     removeDiscarded(deps, appName),
     ...Array.from(old, (id) => id && removeSuperseded(engine, appName, id, lost)),
   ]);
+  await releaseImage(engine, appName, lost);
   return container;
 }
 
 async function buildAndReplace(job: PushJob, deps: HeldDeps, remote: RemoteState): Promise<Container> {
   try {
+    await holdImage(
+      deps.engine,
+      job.settings.appName,
+      await oldImage(deps.engine, remote, deps.signal),
+      deps.signal,
+    );
     const context = await buildAppImage(job, deps);
     return await replace(job, deps, remote, context);
   } catch (error) {
     throw await undoneAfter(error, () => undo(job, deps, remote));
   }
+}
+
+/** What the app runs from, or would. */
+async function oldImage(
+  engine: Engine,
+  { container, image }: RemoteState,
+  signal: AbortSignal,
+): Promise<Image | undefined> {
+  if (container === undefined || container.imageId === image?.id) return image;
+  return engine.inspectImage(container.imageId, signal);
 }
 
 /** Answers what the image was made of. */
@@ -159,6 +177,7 @@ async function undo(
   const { signal } = limit;
   const wasBegun = await rollBack({ engine, app, previous: remote.container, signal });
   await giveTagBack(engine, app, remote, signal);
+  await releaseImage(engine, app, signal);
   if (wasBegun) emit({ type: 'rolled-back', app, toPrevious: remote.container !== undefined });
 }
 
@@ -166,12 +185,14 @@ async function undo(
 async function giveTagBack(
   engine: Engine,
   app: string,
-  { container, image }: RemoteState,
+  remote: RemoteState,
   signal: AbortSignal,
 ): Promise<void> {
-  const oldId = container?.imageId ?? image?.id;
-  const named = await engine.inspectImage(imageNamed(app), signal);
-  if (oldId === undefined || named === undefined || named.id === oldId) return;
-  await engine.tagImage(oldId, app, 'latest', signal);
+  const [old, named] = await Promise.all([
+    oldImage(engine, remote, signal),
+    engine.inspectImage(imageNamed(app), signal),
+  ]);
+  if (old === undefined || named === undefined || named.id === old.id) return;
+  await engine.tagImage(old.id, app, 'latest', signal);
   await removeSuperseded(engine, app, named.id, signal);
 }

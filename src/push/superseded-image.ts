@@ -1,4 +1,5 @@
 import type { Engine } from '../transport/engine.js';
+import { heldName } from './held-image.js';
 import { isOurs } from './labels.js';
 
 /**
@@ -12,6 +13,7 @@ export async function removeSuperseded(
   signal: AbortSignal,
 ): Promise<void> {
   const image = await engine.inspectImage(imageId, signal);
-  if (image === undefined || image.tags.length > 0 || !isOurs(image, app)) return;
+  if (image === undefined || !isOurs(image, app)) return;
+  if (image.tags.some((tag) => tag !== heldName(app))) return;
   await engine.removeImage(imageId, signal);
 }

@@ -123,17 +123,19 @@ export class PushedApp implements Disposable {
     expect(await this.deployedTree()).toEqual(this.localTree());
   }
 
-  /** Whatever a push needs for itself and has to take away: containers, locks, images without a name. */
+  /** Whatever a push needs for itself and has to take away: containers, locks, images without a name or with its own. */
   async leftovers(): Promise<string[]> {
     const containers = await this.docker('ps', '--all', '--format', '{{.Names}}');
     const volumes = await this.docker('volume', 'ls', '--format', '{{.Name}}');
     const label = `label=io.resin.rdt.app=${this.name}`;
     const images = await this.docker('images', '--filter', 'dangling=true', '--filter', label, '--quiet');
+    const held = await this.docker('images', '--format', '{{.Repository}}:{{.Tag}}', this.name);
     const ofThisApp = (name: string): boolean =>
       name.startsWith(`${this.name}.rdt-`) || name.startsWith(`rdt-lock.${this.name}.`);
     return [
       ...`${containers}\n${volumes}`.split('\n').filter(ofThisApp),
       ...images.split('\n').filter(Boolean),
+      ...held.split('\n').filter((name) => name.startsWith(`${this.name}:rdt-`)),
     ];
   }
 

@@ -14,21 +14,16 @@ import {
 import { eventually } from './eventually.js';
 import { DEFAULT_ENGINE_SOCKET } from './virtual-device-options.js';
 import { devicePids, networkOf } from './host-network.js';
+import { otherEngine } from './other-engine.js';
 import { mustRun } from './program.js';
 import { TestbedError } from './testbed-error.js';
 import { thaw } from './thaw.js';
 
 const INIT_SCRIPT = fileURLToPath(new URL('device-init.sh', import.meta.url));
 const RUNC_SCRIPT = fileURLToPath(new URL('device-runc.sh', import.meta.url));
-/** Folders of an engine of another version, `:` between them (README.md, "Another engine"). */
-const OTHER_ENGINE = process.env['RDT_TEST_ENGINE'];
 /** What programs inside the device get; nothing else of the tester's environment. */
 export const DEVICE_ENV = {
-  PATH: [
-    '/usr/local/sbin',
-    ...(OTHER_ENGINE === undefined ? [] : [OTHER_ENGINE]),
-    '/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
-  ].join(':'),
+  PATH: ['/usr/local/sbin', ...otherEngine, '/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'].join(':'),
   HOME: '/root',
 };
 /** Constant text: the log's path and the program's words come as arguments. */

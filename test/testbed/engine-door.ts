@@ -1,9 +1,9 @@
-import { existsSync } from 'node:fs';
 import { request } from 'node:http';
 import { deviceFile } from './device-record.js';
 import { logTail, pidsOf } from './device-processes.js';
 import { engineDoor } from './device-services.js';
 import { eventually } from './eventually.js';
+import { dockerClient } from './other-engine.js';
 import { type ProgramOptions, type ProgramResult, runProgram } from './program.js';
 import { TestbedError } from './testbed-error.js';
 
@@ -36,14 +36,12 @@ export function runDocker(
   args: readonly string[],
   options: ProgramOptions = {},
 ): Promise<ProgramResult> {
-  // The distribution's client is of the engine's own version; another may be first in PATH.
-  const client = existsSync('/usr/bin/docker') ? '/usr/bin/docker' : 'docker';
   const env = {
     PATH: process.env['PATH'],
     HOME: deviceFile(name),
     DOCKER_CONFIG: deviceFile(name, 'docker-client'),
   };
-  return runProgram([client, '--host', `unix://${engineDoor(name)}`, ...args], { env, ...options });
+  return runProgram([dockerClient(), '--host', `unix://${engineDoor(name)}`, ...args], { env, ...options });
 }
 
 function engineLogTail(name: string): string {

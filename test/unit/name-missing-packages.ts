@@ -15,6 +15,8 @@ export function setup(): void {
     console.warn(
       'Some tests are skipped because no symbolic link can be made here. On Windows: turn on its developer mode\n',
     );
+  if (process.platform !== 'linux')
+    console.warn('Some tests of names and watches are skipped because they are about Linux\n');
   if (process.platform === 'win32')
     console.warn(
       'Some tests are skipped because Windows has no pipes in folders, no permission bits, and fewer characters for names\n',

@@ -1,13 +1,15 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, renameSync, rmSync, watch, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { DirectoryWatcher, type WatchFolder } from '../../../src/watch/directories/directory-watcher.js';
 import { openWithFallback } from '../../../src/watch/fallback-watcher.js';
 import { PollingWatcher } from '../../../src/watch/polling/polling-watcher.js';
 import type { OpenWatcher } from '../../../src/watch/watcher.js';
-import { sameTree } from './same-tree.js';
+import { holdsSame, sameTree } from './same-tree.js';
 import { withPrograms } from '../image/medium/with-programs.js';
 import { systemClock } from '../../../src/system-clock.js';
 import { directories, WatchedFolder } from './watched-folder.js';
@@ -17,11 +19,11 @@ describe('LocalFolder with many changes at once', () => {
     await using watched = await WatchedFolder.open({ 'README.md': '' });
     const git = gitIn(watched.source);
     git('init', '-q', '-b', 'one');
-    fill(watched, 2_000, 'one');
+    fill(watched.source, 2_000, 'one');
     git('add', '.');
     git('commit', '-q', '-m', 'one');
     git('checkout', '-q', '-b', 'two');
-    fill(watched, 2_000, 'two');
+    fill(watched.source, 2_000, 'two');
     git('commit', '-q', '-a', '-m', 'two');
     await settled(watched);
     for (const branch of ['one', 'two']) {
@@ -35,7 +37,7 @@ describe('LocalFolder with many changes at once', () => {
 
   it('finds 10,000 files deleted at once', async () => {
     await using watched = await WatchedFolder.open({ keep: '' });
-    fill(watched, 10_000, 'x');
+    fill(watched.source, 10_000, 'x');
     await settled(watched);
     rmSync(watched.path('many'), { recursive: true });
     const tree = await settled(watched);
@@ -44,7 +46,7 @@ describe('LocalFolder with many changes at once', () => {
 
   it('reads no file again because the folder that it is in was renamed', async () => {
     await using watched = await WatchedFolder.open();
-    fill(watched, 500, 'x');
+    fill(watched.source, 500, 'x');
     // Files that were younger than two seconds when they were read are read again, as in git.
     await sleep(2_100);
     watched.write('.gitignore', '');
@@ -78,6 +80,23 @@ describe('LocalFolder with many changes at once', () => {
   });
 });
 
+// Other systems have other watches, which are not counted by folder.
+describe.skipIf(process.platform !== 'linux')('LocalFolder with 100,000 files', () => {
+  it('is in step within the watches that kernels before 5.11 grant', async () => {
+    const before = mkdtempSync(join(tmpdir(), 'rdt-large-'));
+    fill(before, 100_000, 'x');
+    const openWatcher: OpenWatcher = (options) =>
+      Promise.resolve(new DirectoryWatcher(options, atMost(OLD_LIMIT)));
+    await using watched = await WatchedFolder.open({ keep: '' }, { openWatcher, from: before });
+    expect(watched.folder.watching).toBe('inotify');
+    expect((await watched.tree()).size).toBe(100_000 + 2_000 + 2);
+    watched.write('many/d1999/f99999', 'edited');
+    rmSync(watched.path('many/d0'), { recursive: true });
+    expect(holdsSame(await settled(watched), await watched.walked())).toBe(true);
+    expect(watched.warnings).toEqual([]);
+  }, 60_000);
+});
+
 describe('LocalFolder with more folders than the system watches', () => {
   it.each(['ENOSPC', 'EMFILE'])('goes on by polling, and says how to raise the limit (%s)', async (code) => {
     const openWatcher: OpenWatcher = (options) =>
@@ -102,6 +121,18 @@ describe('LocalFolder with more folders than the system watches', () => {
   });
 });
 
+/** `fs.inotify.max_user_watches` where the kernel does not go by the memory yet. */
+const OLD_LIMIT = 8_192;
+
+/** The system's own watches, as long as there are so many at most. */
+function atMost(count: number): WatchFolder {
+  const refuse = only(count, 'ENOSPC');
+  return (path, listener) => {
+    refuse(path, listener);
+    return watch(path, listener);
+  };
+}
+
 /** The first `count` folders are watched, the others fail as they do at the system's limit. */
 function only(count: number, code: string): WatchFolder {
   let given = 0;
@@ -111,11 +142,11 @@ function only(count: number, code: string): WatchFolder {
   };
 }
 
-function fill(watched: WatchedFolder, count: number, content: string): void {
+function fill(source: string, count: number, content: string): void {
   for (let file = 0; file < count; file++) {
-    const folder = `many/d${Math.floor(file / 50)}`;
-    if (file % 50 === 0) mkdirSync(watched.path(folder), { recursive: true });
-    writeFileSync(watched.path(`${folder}/f${file}`), `${content} ${file}`);
+    const folder = join(source, `many/d${Math.floor(file / 50)}`);
+    if (file % 50 === 0) mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, `f${file}`), `${content} ${file}`);
   }
 }
 

@@ -39,18 +39,16 @@ export class WatchedFolder implements AsyncDisposable {
       ignore = ['.git', 'node_modules/'],
       openWatcher = directories,
       clock = systemClock,
+      from = mkdtempSync(join(tmpdir(), 'rdt-watched-')),
     }: {
       ignore?: readonly string[];
       openWatcher?: OpenWatcher;
       clock?: Clock;
+      /** A folder that was made before; it is removed in the end. */
+      from?: string;
     } = {},
   ): Promise<WatchedFolder> {
-    const watched = new WatchedFolder(
-      mkdtempSync(join(tmpdir(), 'rdt-watched-')),
-      ignore,
-      openWatcher,
-      clock,
-    );
+    const watched = new WatchedFolder(from, ignore, openWatcher, clock);
     for (const [path, content] of Object.entries(files)) watched.write(path, content);
     watched.folder = await watched.openFolder();
     return watched;
