@@ -102,13 +102,32 @@ export class HttpEngine implements Engine {
 
   async statPath(container: string, path: string, signal?: AbortSignal): Promise<PathStat | undefined> {
     const asked = this.lookUp(`/containers/${inPath(container)}/archive`, signal);
-    const answer = await this.calls.unless404({ ...asked, method: 'HEAD', query: { path } });
+    const asking = this.calls.unless404({ ...asked, method: 'HEAD', query: { path } });
+    const answer = await asking.catch(async (error: unknown) => {
+      throw await this.reasonOf(error, container, path, signal);
+    });
     if (answer === undefined) return undefined;
     await drain(answer.body);
     const header = answer.headers['x-docker-container-path-stat'];
     if (typeof header !== 'string')
       throw new EngineError(answer.status, `No state of ${path} in the answer.`);
     return toPathStat(header);
+  }
+
+  /** Why a state is refused: a `HEAD` has no room for words, and what refuses it refuses the archive too. */
+  private async reasonOf(
+    error: unknown,
+    container: string,
+    path: string,
+    signal: AbortSignal | undefined,
+  ): Promise<unknown> {
+    if (!(error instanceof EngineError)) return error;
+    try {
+      (await this.getArchive(container, path, signal))?.destroy();
+      return error;
+    } catch (reason) {
+      return reason;
+    }
   }
 
   async getArchive(container: string, path: string, signal?: AbortSignal): Promise<Readable | undefined> {

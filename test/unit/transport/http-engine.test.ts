@@ -198,3 +198,25 @@ describe('a change without an answer', () => {
     await expect(engine.removeContainer('app', { removeAnonymousVolumes: true })).resolves.toBeUndefined();
   });
 });
+
+describe('the state of a path that is refused', () => {
+  it('is refused with the words of the engine, which a HEAD has no room for', async () => {
+    const reason = '{"message":"mkdir /mount: no space left on device"}';
+    await using host = await ScriptedHost.answering(answer(500, ''), answer(500, reason));
+    await using engine = engineOf(host);
+    await expect(engine.statPath('app', '/src')).rejects.toMatchObject({
+      message: 'mkdir /mount: no space left on device',
+      hint: expect.stringContaining('Make room') as string,
+    });
+    expect(host.received.match(/(HEAD|GET) \S+/g)).toEqual([
+      'HEAD /v1.41/containers/app/archive?path=%2Fsrc',
+      'GET /v1.41/containers/app/archive?path=%2Fsrc',
+    ]);
+  });
+
+  it('is refused as it was when the engine has nothing to add', async () => {
+    await using host = await ScriptedHost.answering(answer(500, ''), answer(200, 'tar'));
+    await using engine = engineOf(host);
+    await expect(engine.statPath('app', '/src')).rejects.toMatchObject({ status: 500 });
+  });
+});
