@@ -1,8 +1,10 @@
+import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { processorSeconds, residentMegabytes } from '../test/testbed/process-use.js';
 import { LINK_PROFILES, VirtualDevice } from '../test/testbed/virtual-device.js';
 import { BenchProject, mergedFolder, POLITE } from './push-rig.js';
@@ -215,9 +217,18 @@ async function ready({ device, address, rounds }: Bench): Promise<Row[]> {
   console.log(
     `rdt watches ${project.size.files} files after ${median(startedMs).toFixed(0)} ms with ${median(megabytes).toFixed(0)} MB; idle it takes ${(100 * idle).toFixed(2)} % of a processor`,
   );
+  const aloneMs = Array.from({ length: rounds }, () => watchAlone(project.folder));
+  console.log(
+    `the folder alone, without the command and the device, is watched after ${median(aloneMs).toFixed(0)} ms`,
+  );
   rmSync(state, { recursive: true, force: true });
   await device.docker('rm', '-f', project.app);
   return [];
+}
+
+function watchAlone(folder: string): number {
+  const script = fileURLToPath(new URL('watch-alone.ts', import.meta.url));
+  return Number(execFileSync(process.execPath, ['--import', 'tsx', script, folder], { encoding: 'utf8' }));
 }
 
 async function readableAfter(lanes: Lanes, method: Method, write: () => ExpectedBytes[]): Promise<number> {
