@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { encode, type Answer } from 'dns-packet';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -92,6 +93,10 @@ async function secondCable(namespace: string, address: string, otherEnd: string)
       await mustRun(['ip', 'link', 'delete', link]);
     },
   });
+  // What a run left that was killed.
+  for (const link of ['find-x', 'find-y']) {
+    if (existsSync(`/sys/class/net/${link}`)) await mustRun(['ip', 'link', 'delete', link]);
+  }
   await mustRun(['ip', 'link', 'add', 'find-x', 'type', 'veth', 'peer', 'name', 'eth1', 'netns', namespace]);
   open.push(remove('find-x'));
   await mustRun(['ip', '-n', namespace, 'address', 'add', address, 'dev', 'eth1']);

@@ -39,6 +39,17 @@ describe('building an image', () => {
     expect(events.slice(-2).map(({ type }) => type)).toEqual(['built', 'ended']);
   });
 
+  it.each(['Dockerfile', '.dockerignore'])('says what is wrong with a %s that is a folder', async (name) => {
+    const { build } = project({
+      [`${name}/x`]: '',
+      ...(name === 'Dockerfile' ? {} : { Dockerfile: 'FROM a\n' }),
+    });
+    await expect(build()).rejects.toMatchObject({
+      message: `Cannot read ${name} (no file).`,
+      hint: 'It has to be a file, and yours to read.',
+    });
+  });
+
   it('leaves out what .dockerignore names, but never the Dockerfile nor .dockerignore', async () => {
     const { build, sent } = project({
       Dockerfile: 'FROM a\n',
