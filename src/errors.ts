@@ -21,7 +21,7 @@ export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 
 export interface RdtErrorOptions {
   /** What the user can do about it: one or more full sentences or command lines. */
-  hint?: string;
+  hint?: string | undefined;
   exitCode?: ExitCode;
   cause?: unknown;
 }

@@ -36,18 +36,13 @@ export async function buildStep(job: PushJob, deps: HeldDeps, remote: RemoteStat
     removeDiscarded(deps, appName),
     ...Array.from(old, (id) => id && removeSuperseded(engine, appName, id, lost)),
   ]);
-  await releaseImage(engine, appName, lost);
+  await releaseImage(deps, appName, lost);
   return container;
 }
 
 async function buildAndReplace(job: PushJob, deps: HeldDeps, remote: RemoteState): Promise<Container> {
   try {
-    await holdImage(
-      deps.engine,
-      job.settings.appName,
-      await oldImage(deps.engine, remote, deps.signal),
-      deps.signal,
-    );
+    await holdImage(deps, job.settings.appName, await oldImage(deps.engine, remote, deps.signal));
     const context = await buildAppImage(job, deps);
     return await replace(job, deps, remote, context);
   } catch (error) {
@@ -177,8 +172,8 @@ async function undo(
   const { signal } = limit;
   const wasBegun = await rollBack({ engine, app, previous: remote.container, signal });
   await giveTagBack(engine, app, remote, signal);
-  await releaseImage(engine, app, signal);
   if (wasBegun) emit({ type: 'rolled-back', app, toPrevious: remote.container !== undefined });
+  await releaseImage({ engine, emit }, app, signal);
 }
 
 /** The name goes back to the image that the old container was made from; the new one goes, when nothing else holds it. */

@@ -107,7 +107,7 @@ export async function installSupervisor(
     throw new RdtError(
       `the supervisor for restart: process could not be put into the container: ${error.message}`,
       {
-        hint: 'Use --restart container, none or signal:<name>.',
+        hint: error.hint ?? 'Use --restart container, none or signal:<name>.',
         cause: error,
       },
     );

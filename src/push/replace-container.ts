@@ -61,6 +61,7 @@ async function createNext({ engine, app, spec, lost }: Replacement): Promise<str
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;
     throw new RdtError(`the new container of ${app} could not be created: ${error.message}`, {
+      hint: error.hint,
       exitCode: ExitCode.appFailed,
       cause: error,
     });
@@ -81,6 +82,7 @@ async function switchOver(replacement: Replacement, next: Container): Promise<vo
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;
     throw new RdtError(`${app} could not be started: ${error.message}`, {
+      hint: error.hint,
       exitCode: ExitCode.appFailed,
       cause: error,
     });

@@ -44,13 +44,14 @@ export async function undoneAfter(reason: unknown, undo: () => Promise<void>): P
     return reason;
   } catch (error) {
     const cause = new AggregateError([reason, error]);
+    const first = reason instanceof RdtError ? reason.hint : undefined;
+    const hint = first === undefined ? NEXT_PUSH : `${first}\n${NEXT_PUSH}`;
     if (reason instanceof RdtError && reason.exitCode === ExitCode.unreachable) {
-      const hint = [reason.hint, NEXT_PUSH].filter((part) => part !== undefined).join('\n');
       return new RdtError(reason.message, { hint, exitCode: reason.exitCode, cause });
     }
     const message = `${messageOf(reason)}; and what was begun could not be taken back: ${messageOf(error)}`;
     const exitCode = reason instanceof RdtError ? reason.exitCode : ExitCode.failure;
-    return new RdtError(message, { hint: NEXT_PUSH, exitCode, cause });
+    return new RdtError(message, { hint, exitCode, cause });
   }
 }
 

@@ -52,7 +52,10 @@ async function inspect(ref: string, engine: Engine, signal: AbortSignal): Promis
 export const ambiguousId = (ref: string, containers: readonly ContainerSummary[], engine: Engine): RdtError =>
   new RdtError(`${printable(ref)} is the beginning of several ids on ${engine.description}.`, {
     exitCode: ExitCode.usage,
-    hint: `Name one of: ${containers.map(({ name }) => printable(name)).join(', ')}.`,
+    hint:
+      containers.length === 0
+        ? undefined
+        : `Name one of: ${containers.map(({ name }) => printable(name)).join(', ')}.`,
   });
 
 /** The running container that the user chooses. Throws an `RdtError` when there is none, or nobody to ask. */

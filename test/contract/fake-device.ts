@@ -17,6 +17,8 @@ export class FakeDevice {
   readonly volumes = new Map<string, Volume>();
   /** Every call in order, such as `putArchive app /usr/src/app`. */
   readonly calls: string[] = [];
+  /** As containerd's image store does: a build that takes the last name of an image takes the image, also when a container is made from it. */
+  forgetsNameless = false;
   private readonly failures = new Map<Method, Error>();
   /** What ends the streams that are open when the cable is pulled. */
   protected readonly onCut = new Set<(error: Error) => void>();
@@ -39,8 +41,11 @@ export class FakeDevice {
       cmd?: string[];
     } = {},
   ): FakeImage {
-    for (const other of this.images.values())
+    for (const other of this.images.values()) {
+      const hadIt = other.tags.includes(withTag(tag));
       other.tags = other.tags.filter((known) => known !== withTag(tag));
+      if (hadIt && other.tags.length === 0 && this.forgetsNameless) this.images.delete(other.id);
+    }
     const image: FakeImage = {
       id: `sha256:${randomUUID()}`,
       tags: [withTag(tag)],

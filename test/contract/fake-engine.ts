@@ -38,8 +38,6 @@ const SIGNAL_NUMBERS: Readonly<Record<string, number>> = {
  */
 export class FakeEngine extends FakeDevice implements Engine {
   readonly description = FAKE_DESCRIPTION;
-  /** As containerd's image store does: an image goes with its last name, also when a container is made from it. */
-  forgetsNameless = false;
   private timestamps = 0;
 
   async ping(signal?: AbortSignal): Promise<void> {
@@ -229,12 +227,7 @@ export class FakeEngine extends FakeDevice implements Engine {
     const image = this.findImage(ref);
     if (image === undefined) throw new EngineError(404, `No such image: ${ref}`);
     const name = `${repository}:${tag}`;
-    for (const other of this.images.values()) {
-      const hadIt = other.tags.includes(name);
-      other.tags = other.tags.filter((known) => known !== name);
-      const isNameless = hadIt && other.tags.length === 0 && other !== image;
-      if (isNameless && this.forgetsNameless) this.images.delete(other.id);
-    }
+    for (const other of this.images.values()) other.tags = other.tags.filter((known) => known !== name);
     image.tags.push(name);
   }
 

@@ -28,7 +28,7 @@ const NO_SPACE =
   /rdt: the container refused the sync to \/usr\/src\/app: .*no space left on device\n.*make room on it/i;
 /** Of a disk that has no block left for one more folder. */
 const NO_LOCK =
-  /^rdt: create rdt-lock\.full\.\d+: .*no space left on device\n.*The disk of the device is full\. Make room on it .*\n$/i;
+  /^rdt: create rdt-lock\.full\.\d+: .*no space left on device\n.*The disk of the device is probably full\. Make room on it .*\n$/i;
 
 it('a sync that does not fit says so, leaves every old file, and the app runs on', async () => {
   app.write('greeting.txt', 'new');

@@ -125,7 +125,7 @@ describe('an engine on TCP', () => {
   });
 });
 
-/** The beginning of one large file: engines since 23 refuse at once what is no tar. */
+/** The beginning of one large file: engine 28 refuses at once what is no tar. */
 const endless = (): Readable => {
   const header = encodeTarHeader({
     type: 'file',

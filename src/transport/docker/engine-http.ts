@@ -221,13 +221,14 @@ const engineError = async (asked: EngineRequest, answer: EngineAnswer): Promise<
   const text = await readText(answer.body);
   const fallback = `The engine answered ${asked.method} ${asked.path} with status ${answer.status}.`;
   const message = messageIn(text) ?? (text.trim().slice(0, 1_000) || fallback);
-  return new EngineError(answer.status, message, DISK_IS_FULL.test(message) ? { hint: MAKE_ROOM } : {});
+  return new EngineError(answer.status, message, saysDiskIsFull(message) ? { hint: MAKE_ROOM } : {});
 };
 
-/** The kernel's words for ENOSPC, which each engine passes on. */
-const DISK_IS_FULL = /no space left on device/i;
+/** The kernel's words for ENOSPC, which each engine passes on. Old engines that have leaked control groups say so of them as well. */
+const saysDiskIsFull = (message: string): boolean =>
+  /no space left on device/i.test(message) && !message.includes('/sys/fs/cgroup');
 const MAKE_ROOM =
-  'The disk of the device is full. Make room on it ("docker system df" there tells what takes it), then try again.';
+  'The disk of the device is probably full. Make room on it ("docker system df" there tells what takes it), then try again.';
 
 /** Engines answer errors with `{"message": "..."}`; those before 1.24 (Docker 1.12) with the bare text. */
 const messageIn = (text: string): string | undefined => {

@@ -100,16 +100,19 @@ class AskingEngine {
   }
 }
 
-/** The messages, and how many bytes they took on the way. */
-function unframed(bytes: Buffer): { answers: Buffer[]; travelled: number } {
+/** The messages, how many of them were compressed, and how many bytes all took on the way. */
+function unframed(bytes: Buffer): { answers: Buffer[]; packed: number; travelled: number } {
   const answers: Buffer[] = [];
+  let packed = 0;
   for (let at = 0; at < bytes.length; ) {
     const end = at + 5 + bytes.readUInt32BE(at + 1);
     const message = bytes.subarray(at + 5, end);
-    answers.push(bytes[at] === 1 ? gunzipSync(message) : message);
+    const isPacked = bytes[at] === 1;
+    answers.push(isPacked ? gunzipSync(message) : message);
+    packed += Number(isPacked);
     at = end;
   }
-  return { answers, travelled: bytes.length };
+  return { answers, packed, travelled: bytes.length };
 }
 
 /** An engine that hands every upgraded connection to `upgraded`. */
@@ -189,17 +192,39 @@ describe('a session with an engine', () => {
     expect(answer.travelled < text.length / 10).toBe(encoding === 'gzip');
   });
 
-  it('sends what does not get smaller as it is, also where it may be compressed', async () => {
-    const noise = randomBytes(100_000);
+  it.each([
+    ['what does not get smaller', randomBytes(100_000).toString('latin1')],
+    ['what is small', 'a'.repeat(500)],
+  ])('sends %s as it is, also where it may be compressed', async (_what, content) => {
+    const bytes = Buffer.from(content, 'latin1');
     const files = {
-      entries: [{ ...file('x'), sizeBytes: noise.length }],
-      read: () => Readable.from([noise]),
+      entries: [{ ...file('x'), sizeBytes: bytes.length }],
+      read: () => Readable.from([bytes]),
     };
     const asking = await AskingEngine.open(files, {}, new LevelChoice(() => performance.now()));
     const headers = { 'dir-name': 'context', 'grpc-accept-encoding': 'gzip' };
-    const { travelled, status } = await asking.call(DIFF_COPY, headers, REQUEST_0, FINISHED);
-    expect(status).toBe('0');
-    expect(travelled).toBeLessThan(noise.length + 200);
+    const { packed, answers, status } = await asking.call(DIFF_COPY, headers, REQUEST_0, FINISHED);
+    expect({ packed, status }).toEqual({ packed: 0, status: '0' });
+    expect(Buffer.concat(answers).length).toBeGreaterThan(bytes.length);
+  });
+
+  it('ends compressing on a link that is quicker without', async () => {
+    const piece = Buffer.from('all work and no play\n'.repeat(50_000));
+    const files = {
+      entries: [{ ...file('x'), sizeBytes: piece.length * 16 }],
+      read: () => Readable.from(Array.from({ length: 16 }, () => piece)),
+    };
+    let readings = 0;
+    let nowMs = 0;
+    // Compressing takes a second each time; the link, and what is not compressed, none.
+    const now = (): number => (readings++ % 3 === 1 && choice.level > 0 ? (nowMs += 1_000) : nowMs);
+    const choice = new LevelChoice(now);
+    const asking = await AskingEngine.open(files, {}, choice);
+    const headers = { 'dir-name': 'context', 'grpc-accept-encoding': 'gzip' };
+    const { packed, answers } = await asking.call(DIFF_COPY, headers, REQUEST_0, FINISHED);
+    expect(packed).toBeGreaterThan(0);
+    expect(packed).toBeLessThan(answers.length / 2);
+    expect(Buffer.concat(answers).length).toBeGreaterThan(piece.length * 16);
   });
 
   it('has decided about .dockerignore itself', async () => {

@@ -87,7 +87,7 @@ describe('the answer of the classic builder', () => {
     await expect(build(engine)).rejects.toMatchObject({ exitCode: 4 });
   });
 
-  it('is the same in the words of Docker 23 and later', async () => {
+  it('is the same in the words of newer engines', async () => {
     const newer = recorded('ok.classic')
       .toString()
       .replaceAll('"Removing intermediate', '" ---> Removed intermediate');

@@ -1,49 +1,129 @@
-import { expect, it } from 'vitest';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { ImageBuilder } from '../../../src/build/image-builder.js';
+import { ExitCode } from '../../../src/errors.js';
+import { defaultSettings, resolveSettings } from '../../../src/project/settings.js';
+import { containerSpec } from '../../../src/push/container-spec.js';
 import { holdImage, releaseImage } from '../../../src/push/held-image.js';
 import { labelsOf } from '../../../src/push/labels.js';
+import type { PushEvent } from '../../../src/push/push-event.js';
+import { EngineError } from '../../../src/transport/engine-error.js';
 import { FakeEngine } from '../../contract/fake-engine.js';
+import { runUntilKilled } from '../../contract/fake-process.js';
+import { MemoryDeployments } from '../watch/watched-loop.js';
+import { onePush } from './one-push.js';
 
-const signal = new AbortController().signal;
+const APP = 'app';
+const OURS = { labels: labelsOf(APP), cmd: ['main'] };
+const HELD = 'app:rdt-previous';
 
-/** An engine that has `app:latest` with these labels, and `next:latest`, which will get its name. */
-async function withImages(labels: Readonly<Record<string, string>>) {
-  const engine = new FakeEngine();
+let engine: FakeEngine;
+let events: PushEvent[];
+
+beforeEach(() => {
+  // What runs as `broken` ends at once.
+  engine = new FakeEngine(({ argv, killed }) => (argv[0] === 'main' ? runUntilKilled(killed) : 7));
   engine.forgetsNameless = true;
-  engine.addImage('app:latest', { labels });
-  engine.addImage('next:latest');
-  const old = await engine.inspectImage('app:latest');
-  if (old === undefined) throw new Error('the image was just added');
-  return { engine, old };
-}
+  events = [];
+});
+afterEach(() => engine[Symbol.asyncDispose]());
 
-it('is there when its name has gone to another one, and can have it back', async () => {
-  const { engine, old } = await withImages(labelsOf('app'));
-  await holdImage(engine, 'app', old, signal);
-  await engine.tagImage('next:latest', 'app', 'latest');
-  await engine.tagImage(old.id, 'app', 'latest');
-  await releaseImage(engine, 'app', signal);
-  expect(await engine.inspectImage(old.id)).toMatchObject({ tags: ['app:latest'] });
+const imageId = async (name: string): Promise<string | undefined> => (await engine.inspectImage(name))?.id;
+
+describe('the image that an app runs from', () => {
+  let source: string;
+  let oldId: string | undefined;
+
+  beforeEach(async () => {
+    source = mkdtempSync(join(tmpdir(), 'rdt-held-'));
+    writeFileSync(join(source, 'Dockerfile'), 'FROM busybox\n');
+    engine.addImage(APP, OURS);
+    await engine.startContainer(await engine.createContainer(APP, containerSpec(settings())));
+    oldId = await imageId(APP);
+  });
+  afterEach(() => rmSync(source, { recursive: true, force: true }));
+
+  const settings = () => resolveSettings({}, { appName: APP }, defaultSettings, { source });
+
+  /** Builds an image with this command, which takes the app's name. */
+  const building = (command: string): ImageBuilder => ({
+    build: () => {
+      const { id } = engine.addImage(APP, { ...OURS, cmd: [command] });
+      return Promise.resolve({ type: 'built', imageId: id, builder: 'buildkit' });
+    },
+  });
+
+  const built = (builder: ImageBuilder) => {
+    const store = new MemoryDeployments();
+    const emit = (event: PushEvent) => void events.push(event);
+    return onePush({ settings: settings(), engine, store, builder, forceBuild: true, emit });
+  };
+
+  it('has its name again when the new app fails, on an engine that forgets images without one', async () => {
+    await expect(built(building('broken'))).rejects.toMatchObject({
+      exitCode: ExitCode.appFailed,
+      message: expect.not.stringContaining('could not be taken back') as string,
+    });
+    expect(await imageId(APP)).toBe(oldId);
+    expect(await imageId(HELD)).toBeUndefined();
+    expect(await engine.inspectContainer(APP)).toMatchObject({ imageId: oldId, state: { running: true } });
+  });
+
+  it('has its name again when the build fails', async () => {
+    const failing: ImageBuilder = { build: () => Promise.reject(new Error('no luck')) };
+    await expect(built(failing)).rejects.toThrow('no luck');
+    expect(await imageId(APP)).toBe(oldId);
+    expect(await imageId(HELD)).toBeUndefined();
+  });
+
+  it('is gone when the new app runs', async () => {
+    expect(await built(building('main'))).toBe('build');
+    expect(await imageId(APP)).not.toBe(oldId);
+    expect(await imageId(oldId ?? '')).toBeUndefined();
+    expect(await imageId(HELD)).toBeUndefined();
+  });
+
+  it('may be gone before it is held: the build needs it no more', async () => {
+    engine.failNext('tagImage', new EngineError(404, 'No such image'));
+    expect(await built(building('main'))).toBe('build');
+  });
+
+  it('that cannot be let go is a warning: the new app runs', async () => {
+    const remove = engine.removeImage.bind(engine);
+    engine.removeImage = (ref, signal) =>
+      ref === HELD ? Promise.reject(new EngineError(500, 'disk trouble')) : remove(ref, signal);
+    // It has another name, so that it is not removed as superseded.
+    await engine.tagImage(APP, APP, 'kept');
+    expect(await built(building('main'))).toBe('build');
+    const message = `the image ${HELD} could not be removed: disk trouble`;
+    expect(events).toContainEqual({ type: 'warning', message });
+  });
 });
 
-it('goes when it is let go and nothing needs it', async () => {
-  const { engine, old } = await withImages(labelsOf('app'));
-  await holdImage(engine, 'app', old, signal);
-  await engine.tagImage('next:latest', 'app', 'latest');
-  await releaseImage(engine, 'app', signal);
-  expect(await engine.inspectImage(old.id)).toBeUndefined();
-});
+describe('the second name', () => {
+  const signal = new AbortController().signal;
+  const deps = () => ({ engine, signal, lost: signal, emit: (event: PushEvent) => void events.push(event) });
 
-it('stays while a container is made from it', async () => {
-  const { engine, old } = await withImages(labelsOf('app'));
-  await engine.createContainer('app', { Image: old.id, Labels: {}, HostConfig: {} });
-  await holdImage(engine, 'app', old, signal);
-  await engine.tagImage('next:latest', 'app', 'latest');
-  await releaseImage(engine, 'app', signal);
-  expect(await engine.inspectImage(old.id)).toBeDefined();
-});
+  it.each([OURS.labels, {}])('of somebody else’s image stays theirs', async (labels) => {
+    const theirs = engine.addImage(HELD);
+    engine.addImage(APP, { labels });
+    await holdImage(deps(), APP, await engine.inspectImage(APP));
+    await releaseImage(deps(), APP, signal);
+    expect(await engine.inspectImage(HELD)).toMatchObject({ id: theirs.id, tags: [HELD] });
+  });
 
-it('is not held when somebody else made it, so that letting go cannot remove it', async () => {
-  const { engine, old } = await withImages({});
-  await holdImage(engine, 'app', old, signal);
-  expect(await engine.inspectImage('app:rdt-previous')).toBeUndefined();
+  it('is not given to somebody else’s image', async () => {
+    engine.addImage(APP);
+    await holdImage(deps(), APP, await engine.inspectImage(APP));
+    expect(await engine.inspectImage(HELD)).toBeUndefined();
+  });
+
+  it('stays while a container is made from the image', async () => {
+    const { id } = engine.addImage(HELD, OURS);
+    await engine.createContainer('other', { Image: id, Labels: {}, HostConfig: {} });
+    await releaseImage(deps(), APP, signal);
+    expect(await engine.inspectImage(id)).toBeDefined();
+  });
 });

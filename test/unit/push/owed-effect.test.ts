@@ -6,17 +6,13 @@ import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { defaultSettings, resolveSettings } from '../../../src/project/settings.js';
 import { containerSpec } from '../../../src/push/container-spec.js';
-import { push } from '../../../src/push/push.js';
 import type { PushResult } from '../../../src/push/push-event.js';
-import type { PushDeps, PushJob } from '../../../src/push/push-job.js';
-import { readTriggers } from '../../../src/sync/build-triggers.js';
 import { LIST_SCRIPT } from '../../../src/sync/container-script.js';
-import { systemClock } from '../../../src/system-clock.js';
 import { connectionCut } from '../../../src/transport/connection-error.js';
 import { FakeEngine } from '../../contract/fake-engine.js';
-import { FakeImageBuilder } from '../../contract/fake-image-builder.js';
 import { type FakeProcess, runUntilKilled } from '../../contract/fake-process.js';
 import { MemoryDeployments } from '../watch/watched-loop.js';
+import { onePush } from './one-push.js';
 
 const APP = 'app';
 const LABELS = { 'io.resin.rdt.app': APP };
@@ -70,40 +66,7 @@ async function list({ files, stdin, stdout }: FakeProcess): Promise<number> {
 /** One `rdt push` of its own. */
 async function pushed(): Promise<PushResult['action']> {
   interrupt = new AbortController();
-  const job: PushJob = {
-    settings: settings(),
-    savedTriggers: await readTriggers(source, []),
-    triggersGiven: false,
-    forceBuild: false,
-    dryRun: false,
-    force: false,
-    verify: false,
-    compress: true,
-    save: () => Promise.resolve(),
-  };
-  const deps: PushDeps = {
-    device: {
-      name: 'fake',
-      address: '10.0.0.5',
-      addresses: [],
-      kind: 'development',
-      engine: undefined,
-      sshPort: 1,
-    },
-    engine,
-    builder: () => Promise.resolve(new FakeImageBuilder()),
-    login: { hasAny: () => Promise.resolve(false), credentialsFor: () => Promise.resolve({}) },
-    contextKeys: { take: () => Promise.resolve('key'), keep: () => Promise.resolve() },
-    readSupervisor: () => Promise.reject(new Error('no app of these tests has one')),
-    store,
-    clock: systemClock,
-    env: {},
-    platform: 'linux',
-    holder: 'tester',
-    emit: () => undefined,
-    signal: interrupt.signal,
-  };
-  return (await push(job, deps)).action;
+  return onePush({ settings: settings(), engine, store, signal: interrupt.signal });
 }
 
 const calls = (method: string): number => engine.calls.filter((call) => call.startsWith(method)).length;

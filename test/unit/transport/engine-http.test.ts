@@ -60,8 +60,14 @@ describe('a request to the engine', () => {
     await using host = await ScriptedHost.answering(answer(500, JSON.stringify({ message: words })));
     await expect(ask(host)).rejects.toMatchObject({
       message: words,
-      hint: expect.stringMatching(/^The disk of the device is full\. Make room/) as string,
+      hint: expect.stringMatching(/^The disk of the device is probably full\. Make room/) as string,
     });
+  });
+
+  it('does not take leaked control groups for a full disk', async () => {
+    const words = 'mkdir /sys/fs/cgroup/memory/docker/x: no space left on device';
+    await using host = await ScriptedHost.answering(answer(500, JSON.stringify({ message: words })));
+    await expect(ask(host)).rejects.toMatchObject({ message: words, hint: undefined });
   });
 });
 

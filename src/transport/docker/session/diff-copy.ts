@@ -8,6 +8,9 @@ import type { GrpcCall } from './grpc-call.js';
 
 const compress = promisify(gzip);
 
+/** Gzip adds 18 bytes to each message, and each is packed in a thread of its own. */
+const WORTH_PACKING_BYTES = 1024;
+
 /** Stats go in pieces of this size, so that thousands of them are few writes and no round trip. */
 const STATS_PER_WRITE = 500;
 
@@ -85,7 +88,8 @@ export class DiffCopy {
 
   private async sendData(packet: Uint8Array): Promise<void> {
     const { call, level: choice } = this;
-    if (choice === undefined || !call.takesGzip) return call.send(packet);
+    if (choice === undefined || !call.takesGzip || packet.length < WORTH_PACKING_BYTES)
+      return call.send(packet);
     const began = choice.now();
     const packed =
       choice.level === constants.Z_NO_COMPRESSION ? packet : await compress(packet, { level: choice.level });

@@ -1,0 +1,66 @@
+import type { ImageBuilder } from '../../../src/build/image-builder.js';
+import type { PushSettings } from '../../../src/project/settings.js';
+import { push } from '../../../src/push/push.js';
+import type { PushEvent, PushResult } from '../../../src/push/push-event.js';
+import type { PushDeps, PushJob } from '../../../src/push/push-job.js';
+import { readTriggers } from '../../../src/sync/build-triggers.js';
+import type { DeploymentStore } from '../../../src/sync/deployment.js';
+import { systemClock } from '../../../src/system-clock.js';
+import type { FakeEngine } from '../../contract/fake-engine.js';
+import { FakeImageBuilder } from '../../contract/fake-image-builder.js';
+
+export interface OnePush {
+  readonly settings: PushSettings;
+  readonly engine: FakeEngine;
+  readonly store: DeploymentStore;
+  readonly signal?: AbortSignal;
+  readonly builder?: ImageBuilder;
+  readonly forceBuild?: boolean;
+  readonly emit?: (event: PushEvent) => void;
+}
+
+/** One `rdt push` of its own, to an engine in memory. */
+export async function onePush({
+  settings,
+  engine,
+  store,
+  signal = new AbortController().signal,
+  builder = new FakeImageBuilder(),
+  forceBuild = false,
+  emit = () => undefined,
+}: OnePush): Promise<PushResult['action']> {
+  const job: PushJob = {
+    settings,
+    savedTriggers: await readTriggers(settings.source, []),
+    triggersGiven: false,
+    forceBuild,
+    dryRun: false,
+    force: false,
+    verify: false,
+    compress: true,
+    save: () => Promise.resolve(),
+  };
+  const deps: PushDeps = {
+    device: {
+      name: 'fake',
+      address: '10.0.0.5',
+      addresses: [],
+      kind: 'development',
+      engine: undefined,
+      sshPort: 1,
+    },
+    engine,
+    builder: () => Promise.resolve(builder),
+    login: { hasAny: () => Promise.resolve(false), credentialsFor: () => Promise.resolve({}) },
+    contextKeys: { take: () => Promise.resolve('key'), keep: () => Promise.resolve() },
+    readSupervisor: () => Promise.reject(new Error('no app of these tests has one')),
+    store,
+    clock: systemClock,
+    env: {},
+    platform: 'linux',
+    holder: 'tester',
+    emit,
+    signal,
+  };
+  return (await push(job, deps)).action;
+}
