@@ -7,6 +7,9 @@ import type { HeldDeps } from './push-job.js';
 export const heldName = (app: string): string => `${app}:${HELD_TAG}`;
 const HELD_TAG = 'rdt-previous';
 
+export const isHeld = (image: Image | undefined, app: string): boolean =>
+  image?.tags.includes(heldName(app)) === true;
+
 /**
  * Keeps the image that the app runs from, until its own name has gone to a new one for good. containerd's image store (that of Docker 29)
  * forgets an image when a build gives its last name away, also one that a container runs from, and then there is none to go back to.
@@ -32,7 +35,7 @@ export async function holdImage(
 
 /**
  * Takes the second name away, and the image with it when that was its last one. While a container is made from such an image it keeps
- * the name, until the next build. What the app runs is not touched, so a failure is a warning.
+ * the name, until the next build. What a killed push has left is released by the next one. What the app runs is not touched, so a failure is a warning.
  */
 export async function releaseImage(
   { engine, emit }: Pick<HeldDeps, 'engine' | 'emit'>,

@@ -9,6 +9,7 @@ import { buildStep } from './build-step.js';
 import { AFTERMATH_MS, containerNamed } from './container-named.js';
 import type { Decision } from './decision.js';
 import { unlessLocked } from './device-lock.js';
+import { isHeld, releaseImage } from './held-image.js';
 import { runHook } from './hooks.js';
 import { isOwing } from './owed-effect.js';
 import type { PushResult } from './push-event.js';
@@ -104,8 +105,9 @@ async function decideAndPlan(
 type CarriedOut = Pick<PushResult, 'action' | 'containerId' | 'exitCode'>;
 
 async function carryOut(job: PushJob, lock: AppLock, prepared: Prepared): Promise<CarriedOut> {
-  const { container, unfinished } = prepared.remote;
-  if (container?.state.running === true && !unfinished && isUpToDate(prepared)) {
+  const { container, unfinished, image } = prepared.remote;
+  const isFinished = !unfinished && !isHeld(image, job.settings.appName);
+  if (container?.state.running === true && isFinished && isUpToDate(prepared)) {
     return { action: 'none', containerId: container.id };
   }
   const { deps, remote } = await lock.take();
@@ -122,8 +124,11 @@ async function stillTrue(
   prepared: Prepared,
   now: RemoteState,
 ): Promise<Prepared> {
+  const { appName } = job.settings;
+  // By a push that was killed: whoever builds has the lock.
+  if (isHeld(now.image, appName)) await releaseImage(deps, appName, deps.lost);
   if (!now.unfinished && isSameRemote(now, prepared.remote)) return prepared;
-  if (now.unfinished) await takeBackUnfinished(deps, job.settings.appName);
+  if (now.unfinished) await takeBackUnfinished(deps, appName);
   return planAgain(job, deps, prepared, now.unfinished ? await readRemote(job, deps) : now);
 }
 

@@ -85,6 +85,19 @@ describe('the image that an app runs from', () => {
     expect(await imageId(HELD)).toBeUndefined();
   });
 
+  it('is let go by the next push when the one that held it was killed, also when there is nothing to do', async () => {
+    const store = new MemoryDeployments();
+    const again = () => onePush({ settings: settings(), engine, store });
+    await again();
+    expect(await again()).toBe('none');
+    await engine.tagImage(APP, APP, 'rdt-previous');
+    expect(await again()).toBe('none');
+    expect(await engine.inspectImage(APP)).toMatchObject({ id: oldId, tags: ['app:latest'] });
+    const asked = engine.calls.length;
+    expect(await again()).toBe('none');
+    expect(engine.calls.slice(asked).filter((call) => call.startsWith('removeImage'))).toEqual([]);
+  });
+
   it('may be gone before it is held: the build needs it no more', async () => {
     engine.failNext('tagImage', new EngineError(404, 'No such image'));
     expect(await built(building('main'))).toBe('build');
