@@ -9,7 +9,7 @@ const USING_CACHE = ' ---> Using cache\n';
 /** What the classic builder says in between the output of the steps. */
 const CHATTER = [
   /^ ---> (?:Running in )?[0-9a-f]*\n$/,
-  // The second form is that of newer engines (moby#46270, in 26 and 28).
+  // The second form is that of newer engines (moby#46270; seen with 28).
   /^(?:Removing| ---> Removed) intermediate container [0-9a-f]+\n$/,
   /^Successfully tagged \S+\n$/,
 ];

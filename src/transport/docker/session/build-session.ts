@@ -196,7 +196,7 @@ async function connect(
   }
 }
 
-/** Newer engines say so (26 and 28 were seen to); 20.10 is linked without it. */
+/** Newer engines say so (28 was seen to, 26 has it linked); 20.10 is linked without it. */
 const takesGzip = ({ 'grpc-accept-encoding': takes = '' }: IncomingHttpHeaders): boolean =>
   String(takes)
     .split(',')
