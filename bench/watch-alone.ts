@@ -1,7 +1,7 @@
 import { rulesOfSource } from '../src/sync/local-state.js';
 import { systemClock } from '../src/system-clock.js';
-import { DirectoryWatcher } from '../src/watch/directories/directory-watcher.js';
 import { LocalFolder } from '../src/watch/local-folder.js';
+import { watcherFor } from '../src/wiring/watcher.js';
 
 /**
  * usage: watch-alone.ts FOLDER      prints after how many ms the folder is watched and known, counted as in SYNC.md, section 5:
@@ -15,7 +15,7 @@ const folder = await LocalFolder.open(
     source,
     platform,
     clock: systemClock,
-    openWatcher: (options) => Promise.resolve(new DirectoryWatcher(options)),
+    openWatcher: watcherFor({ platform, clock: systemClock }, false),
     rules: () => rulesOfSource({ source, ignore: [], skipGitignore: false, platform }),
     warn: (message) => console.error(message),
   },

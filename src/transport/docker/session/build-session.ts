@@ -150,7 +150,8 @@ export class BuildSession implements Disposable {
     if (entries === undefined) return GrpcStatus.notFound;
     // The Dockerfile, which is a part of the context too, is not worth a word.
     const emit = name === 'context' ? this.emit : () => undefined;
-    await new DiffCopy(call, files, entries, this.offer.level, emit).serve();
+    const level = call.takesGzip ? this.offer.level : undefined;
+    await new DiffCopy(call, files, entries, level, emit).serve();
     return GrpcStatus.ok;
   }
 

@@ -8,7 +8,7 @@ import type { GrpcCall } from './grpc-call.js';
 
 const compress = promisify(gzip);
 
-/** Gzip adds 18 bytes to each message, and each is packed in a thread of its own. */
+/** Gzip adds 18 bytes to each message, and each is a task for Node's thread pool. */
 const WORTH_PACKING_BYTES = 1024;
 
 /** Stats go in pieces of this size, so that thousands of them are few writes and no round trip. */
@@ -35,7 +35,7 @@ export class DiffCopy {
     private readonly call: GrpcCall,
     private readonly files: ContextFiles,
     private readonly entries: readonly OfferedEntry[],
-    /** How hard to compress for this link, where the engine takes it so; undefined: not at all. */
+    /** How hard to compress for this link; undefined: not at all. */
     private readonly level: LevelChoice | undefined,
     private readonly emit: EmitBuildEvent,
   ) {
@@ -88,8 +88,7 @@ export class DiffCopy {
 
   private async sendData(packet: Uint8Array): Promise<void> {
     const { call, level: choice } = this;
-    if (choice === undefined || !call.takesGzip || packet.length < WORTH_PACKING_BYTES)
-      return call.send(packet);
+    if (choice === undefined || packet.length < WORTH_PACKING_BYTES) return call.send(packet);
     const began = choice.now();
     const packed =
       choice.level === constants.Z_NO_COMPRESSION ? packet : await compress(packet, { level: choice.level });
