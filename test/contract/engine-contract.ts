@@ -219,6 +219,16 @@ export const engineContract = (name: string, open: () => Promise<EngineSubject>)
         await engine.removeContainer(app, { removeAnonymousVolumes: true });
       });
 
+      it('is gone when any of several removals at once has ended', async () => {
+        await engine.createContainer(app, spec());
+        await engine.startContainer(app);
+        const removal = async () => {
+          await engine.removeContainer(app, { removeAnonymousVolumes: true });
+          expect(await engine.inspectContainer(app)).toBeUndefined();
+        };
+        await Promise.all([removal(), removal(), removal()]);
+      });
+
       it('lists by label, running ones or all', async () => {
         await engine.createContainer(app, spec());
         const label = `${LABEL}=${app}`;

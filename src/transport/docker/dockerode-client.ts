@@ -36,7 +36,13 @@ export class DockerodeClient {
     signal: Signal,
   ): Promise<void> {
     const query = { force: true, v: options.removeAnonymousVolumes, ...abortable(signal) };
-    await unlessStatus([404], this.docker.getContainer(ref).remove(query));
+    const container = this.docker.getContainer(ref);
+    try {
+      await unlessStatus([404], container.remove(query));
+    } catch (error) {
+      if (!isUnderWay(error)) throw error;
+      await unlessStatus([404], untilRemoved(container, signal));
+    }
   }
 
   async tagImage(ref: string, repository: string, tag: string, signal: Signal): Promise<void> {
@@ -47,6 +53,16 @@ export class DockerodeClient {
     return unlessStatus([404, 409], this.docker.getImage(ref).remove({ force: false, ...abortable(signal) }));
   }
 }
+
+/** An engine goes on with a removal whose connection was cut: the next one meets it. */
+const isUnderWay = (error: unknown): boolean =>
+  error instanceof EngineError && error.status === 409 && error.message.includes('already in progress');
+
+const untilRemoved = async (container: Docker.Container, signal: Signal): Promise<void> => {
+  const waited = container.wait({ condition: 'removed', ...abortable(signal) });
+  const { Error: failure } = (await waited) as { Error?: { Message: string } | null };
+  if (failure) throw new EngineError(500, failure.Message);
+};
 
 /** False when the engine answered with one of these. */
 const unlessStatus = async (statuses: readonly number[], done: Promise<unknown>): Promise<boolean> => {
