@@ -21,7 +21,7 @@ import { WatchSession } from './watch-session.js';
 
 const FIRST_PAUSE_MS = 250;
 /** A device that is back is found so much later at most, with the patience for one try. */
-const LONGEST_PAUSE_MS = 1_000;
+const LONGEST_PAUSE_MS = 500;
 const PATIENCE_MS = 1_000;
 const GLANCE_MS = 1_000;
 

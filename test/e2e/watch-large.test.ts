@@ -142,16 +142,21 @@ it(`keeps its memory over ${BATCHES} batches`, { timeout: 60_000 + BATCHES * 2_0
   expect(residentMegabytes(pidOf(app)) - before).toBeLessThan(25);
 });
 
-it('needs hardly any processor while nothing happens', async () => {
+it('needs less than 0.5 % of a processor while nothing happens', async () => {
   await using app = new WatchedApp(device, 'idle', FILES);
   writeMany(app, 1_000, 'x');
   await app.watch();
-  // What a start leaves to do, such as the collection of its garbage, is no idleness.
-  await delay(8_000);
-  const before = processorSeconds(pidOf(app));
-  await delay(20_000);
-  // 0.3 % on a machine of its own; beside another test, the same work takes longer.
-  expect((processorSeconds(pidOf(app)) - before) / 20).toBeLessThan(0.0075);
+  const shares: number[] = [];
+  // A start leaves garbage to collect for half a minute, and another test on the same processors makes the same work take longer.
+  while (Math.min(...shares) >= 0.005 && shares.length < 5) shares.push(await processorShare(pidOf(app)));
+  expect(Math.min(...shares), shares.join()).toBeLessThan(0.005);
 });
+
+/** Of one processor, in 20 s. */
+async function processorShare(pid: number): Promise<number> {
+  const before = processorSeconds(pid);
+  await delay(20_000);
+  return (processorSeconds(pid) - before) / 20;
+}
 
 const pidOf = (app: WatchedApp): number => app.process.child.pid ?? 0;

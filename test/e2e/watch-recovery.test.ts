@@ -133,7 +133,8 @@ it('is back within 2 s after the network is', async () => {
   await device.plug();
   const pluggedMs = performance.now();
   await app.untilEvent(({ type }) => type === 'device-back', { withinMs: 10_000 });
-  expect(performance.now() - pluggedMs).toBeLessThan(3_000);
+  // The longest pause, an attempt that began too early, and the complete push that follows.
+  expect(performance.now() - pluggedMs).toBeLessThan(2_500);
 });
 
 it('ends at Ctrl-C while the device is away', async () => {
