@@ -7,7 +7,7 @@ const REQUEST = 'r';
 /**
  * Tells the supervisor of a container to restart the app, by a process that it keeps in the container: to start one takes longer than all
  * the rest. The engine's own `kill` would be no way, because an engine does not start an app again that crashes after it was sent a
- * signal (moby, daemon/kill.go: `ExitOnNext`).
+ * signal, unless the container names its stop signal (moby, daemon/kill.go: `ExitOnNext`).
  */
 export class AppRestarter implements Disposable {
   private messenger: Messenger | undefined;

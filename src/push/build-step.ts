@@ -2,12 +2,13 @@ import { posix } from 'node:path';
 import { buildImage } from '../build/build-image.js';
 import { readToken } from '../sync/sync-container.js';
 import { type Tree, unknownEntry } from '../sync/tree.js';
-import type { Container, ContainerSpec, Engine, Image } from '../transport/engine.js';
+import { RdtError } from '../errors.js';
+import type { Container, ContainerSpec, Engine, Image, ImageDetails } from '../transport/engine.js';
 import { imageNamed } from './container-named.js';
 import { containerSpec } from './container-spec.js';
 import { holdImage, releaseImage } from './held-image.js';
 import { labelsOf } from './labels.js';
-import { installSupervisor, type Supervision, superviseImage, supervised } from './process-supervisor.js';
+import { installSupervisor, supervised, supervisorFor } from './process-supervisor.js';
 import type { HeldDeps, PushDeps, PushJob } from './push-job.js';
 import { planPushSync, type RemoteState, startScan } from './push-state.js';
 import { replaceContainer } from './replace-container.js';
@@ -78,19 +79,22 @@ async function buildAppImage({ settings, compress }: PushJob, deps: PushDeps): P
 
 async function replace(job: PushJob, deps: HeldDeps, remote: RemoteState, context: Tree): Promise<Container> {
   const { engine, clock, signal, lost, emit } = deps;
-  const { appName, stopGraceMs } = job.settings;
-  const supervision = await supervisionFor(job, deps);
+  const { appName, stopGraceMs, afterSync } = job.settings;
+  const [image, supervisor] = await Promise.all([
+    builtImage(engine, appName, signal),
+    afterSync.kind === 'process' ? supervisorFor(engine, deps.readSupervisor, signal) : undefined,
+  ]);
   return replaceContainer({
     engine,
     app: appName,
-    spec: specFor(job, remote.container, supervision),
+    spec: specFor(job, remote.container, image),
     previous: remote.container,
     graceMs: stopGraceMs,
     clock,
     signal,
     lost,
     prepare: async (next) => {
-      if (supervision !== undefined) await installSupervisor(engine, next.id, supervision, signal);
+      if (supervisor !== undefined) await installSupervisor(engine, next.id, supervisor, signal);
       await fillBlindContainer(job, deps, next);
     },
     started: (next) => {
@@ -100,22 +104,22 @@ async function replace(job: PushJob, deps: HeldDeps, remote: RemoteState, contex
   });
 }
 
-function supervisionFor(
-  { settings }: PushJob,
-  { engine, readSupervisor, signal }: HeldDeps,
-): Promise<Supervision | undefined> {
-  if (settings.afterSync.kind !== 'process') return Promise.resolve(undefined);
-  return superviseImage(settings.appName, engine, readSupervisor, signal);
+async function builtImage(engine: Engine, app: string, signal: AbortSignal): Promise<ImageDetails> {
+  const image = await engine.inspectImage(imageNamed(app), signal);
+  if (image === undefined)
+    throw new RdtError(`the image ${app} was removed by somebody else while it was built`);
+  return image;
 }
 
-/** Volumes that the image asked for are handed on from container to container: what the app keeps there is its data. */
-function specFor(
-  { settings }: PushJob,
-  previous: Container | undefined,
-  supervision: Supervision | undefined,
-): ContainerSpec {
-  const plain = containerSpec(settings);
-  const spec = supervision === undefined ? plain : supervised(plain, supervision, settings.stopGraceMs);
+/**
+ * Volumes that the image asked for are handed on from container to container: what the app keeps there is its data. The stop signal is the
+ * image's, and said nevertheless: an engine that is not told one takes every signal for the wish to end, and does not start an app again
+ * that crashes after it was sent SIGHUP (moby, daemon/kill.go, `ExitOnNext`).
+ */
+function specFor({ settings }: PushJob, previous: Container | undefined, image: ImageDetails): ContainerSpec {
+  const plain = { ...containerSpec(settings), StopSignal: image.stopSignal };
+  const isSupervised = settings.afterSync.kind === 'process';
+  const spec = isSupervised ? supervised(plain, image, settings.stopGraceMs) : plain;
   const taken = new Set(settings.volumes.map(({ target }) => posix.resolve(target)));
   const inherited = (previous?.mounts ?? [])
     .filter(({ volumeName }) => volumeName !== undefined && /^[0-9a-f]{64}$/.test(volumeName))

@@ -3,7 +3,6 @@ import { pack } from 'tar-stream';
 import { ExitCode, RdtError } from '../errors.js';
 import type { ContainerSpec, Engine, ImageDetails } from '../transport/engine.js';
 import { EngineError } from '../transport/engine-error.js';
-import { imageNamed } from './container-named.js';
 import { signalNumber } from './signal-number.js';
 
 /** Processors that the package has a supervisor for (supervisor/README.md). */
@@ -11,12 +10,6 @@ export type Processor = 'amd64' | '386' | 'arm' | 'arm64';
 
 /** The program for a processor: a static executable of a few kB. */
 export type ReadSupervisor = (processor: Processor) => Promise<Buffer>;
-
-/** What `restart: process` needs to know before a container is created. */
-export interface Supervision {
-  readonly program: Buffer;
-  readonly image: ImageDetails;
-}
 
 /** On the container; its value tells the supervisor's version and the grace that it was started with, in milliseconds: `1/500`. */
 export const SUPERVISOR_LABEL = 'io.resin.rdt.supervisor';
@@ -34,29 +27,23 @@ export const supervisorLabel = (graceMs: number): Readonly<Record<string, string
 });
 
 /**
- * Looks at the image that was just built and at the device. The program is chosen for the device's kernel: it is static, so it runs below
- * whatever the image holds, and images built elsewhere often name a wrong processor.
- * @throws RdtError when there is no supervisor for the device, or the image is gone.
+ * The program for the device's kernel: it is static, so it runs below whatever the image holds, and images built elsewhere often name a
+ * wrong processor.
+ * @throws RdtError when there is no supervisor for the device.
  */
-export async function superviseImage(
-  app: string,
+export async function supervisorFor(
   engine: Engine,
   read: ReadSupervisor,
   signal: AbortSignal,
-): Promise<Supervision> {
-  const [image, { architecture }] = await Promise.all([
-    engine.inspectImage(imageNamed(app), signal),
-    engine.info(signal),
-  ]);
-  if (image === undefined)
-    throw new RdtError(`the image ${app} was removed by somebody else while it was built`);
+): Promise<Buffer> {
+  const { architecture } = await engine.info(signal);
   const processor = processorOf(architecture);
   if (processor === undefined) {
     throw new RdtError(`restart: process is not possible on this device: its processor is ${architecture}`, {
       hint: 'rdt has a supervisor for x86_64, i386, ARM and AArch64. Use --restart container, none or signal:<name>.',
     });
   }
-  return { image, program: await read(processor) };
+  return read(processor);
 }
 
 /** By the name that `uname -m` has for it, or the one that Go has. */
@@ -73,7 +60,7 @@ export function processorOf(machine: string): Processor | undefined {
  */
 export function supervised(
   spec: ContainerSpec,
-  { image }: Supervision,
+  image: ImageDetails,
   graceMs: number,
 ): ContainerSpec & { readonly Entrypoint: readonly string[]; readonly Cmd: readonly string[] } {
   const Cmd = spec.Cmd ?? image.command;
@@ -92,7 +79,7 @@ export function supervised(
 export async function installSupervisor(
   engine: Engine,
   containerId: string,
-  { program }: Supervision,
+  program: Buffer,
   signal: AbortSignal,
 ): Promise<void> {
   const tar = pack();

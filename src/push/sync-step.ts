@@ -60,10 +60,9 @@ export async function runRulesAndTakeEffect(
   rules: readonly OnChangeRule[],
 ): Promise<'synced' | 'started'> {
   if (rules.length === 0) return takeEffect(job, deps, container);
-  const { running, restarting } = container.state;
-  if (!running || restarting) await deps.engine.startContainer(container.id, deps.lost);
+  if (isDown(container)) await startNow(deps, container);
   await runRules(rules, deps, container);
-  const state = { ...container.state, running: true };
+  const state = { ...container.state, running: true, restarting: false };
   return takeEffect(job, deps, { ...container, state });
 }
 
@@ -166,22 +165,32 @@ export async function takeEffect(
   const { engine, signal, lost } = deps;
   signal.throwIfAborted();
   const { afterSync } = job.settings;
-  if (!container.state.running) {
-    await engine.startContainer(container.id, lost);
-    return 'started';
-  }
+  if (isDown(container)) return startNow(deps, container);
   switch (afterSync.kind) {
     case 'none':
       return 'synced';
-    case 'signal':
-      await engine.killContainer(container.id, afterSync.signal, lost);
-      return 'synced';
+    case 'signal': {
+      const now = await inspect(engine, container.id, lost);
+      if (isDown(now)) return startNow(deps, now);
+      const isSent = await engine.killContainer(container.id, afterSync.signal, lost);
+      return isSent ? 'synced' : startNow(deps, now);
+    }
     case 'container':
       await restartContainer(engine, container, stopOptions(job, deps));
       return 'synced';
     case 'process':
       return restartApp(job, deps, container);
   }
+}
+
+/** It does not run, or waits for the engine to start it again. */
+const isDown = ({ state }: Container): boolean => !state.running || state.restarting;
+
+/** The engine lets an app that crashes wait longer and longer; only a restart ends that. */
+async function startNow({ engine, lost }: HeldDeps, { id, state }: Container): Promise<'started'> {
+  if (state.restarting) await engine.restartContainer(id, 0, lost);
+  else await engine.startContainer(id, lost);
+  return 'started';
 }
 
 /** Where the supervisor cannot be told, the container is restarted: it does not run, or waits to be restarted by the engine. */

@@ -222,6 +222,8 @@ export interface ContainerSpec {
   readonly Labels: Readonly<Record<string, string>>;
   readonly Tty?: boolean;
   readonly OpenStdin?: boolean;
+  /** The image's, when it is not given. */
+  readonly StopSignal?: string;
   readonly ExposedPorts?: Readonly<Record<string, object>>;
   readonly HostConfig: {
     readonly Privileged?: boolean;

@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { Readable } from 'node:stream';
 import { buffer, text } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
 import { extract, pack } from 'tar-stream';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { eventually } from '../testbed/eventually.js';
 import type { ContainerSpec, Engine, ExecOptions, LogEntries } from '../../src/transport/engine.js';
 
 /** What the suite needs: an engine that has `busybox:latest` (a shell, cat, sleep). */
@@ -22,6 +24,7 @@ export const SCRIPTS = {
   ignoreInput: 'exit 4',
   waitForEof: 'cat >/dev/null; echo eof >/tmp/eof',
   exit5: 'exit 5',
+  exit6AtHangUp: 'trap "exit 6" HUP; echo ready; while :; do sleep 0.05; done',
 } as const;
 
 const ONCE = { follow: false, timestamps: false } as const;
@@ -137,7 +140,12 @@ export const engineContract = (name: string, open: () => Promise<EngineSubject>)
       it('tells what it made of a spec', async () => {
         const id = await engine.createContainer(
           app,
-          spec({ Env: ['A=1'], Tty: true, HostConfig: { Binds: ['contract-data:/data', '/tmp:/host:ro'] } }),
+          spec({
+            Env: ['A=1'],
+            Tty: true,
+            StopSignal: 'SIGQUIT',
+            HostConfig: { Binds: ['contract-data:/data', '/tmp:/host:ro'] },
+          }),
         );
         const container = await engine.inspectContainer(app);
         const image = await engine.inspectImage(IMAGE);
@@ -147,7 +155,7 @@ export const engineContract = (name: string, open: () => Promise<EngineSubject>)
           imageId: image?.id,
           tty: true,
           user: '',
-          stopSignal: 'SIGTERM',
+          stopSignal: 'SIGQUIT',
         });
         expect(container?.env).toContain('A=1');
         expect(container?.labels).toEqual({ [LABEL]: app });
@@ -285,6 +293,27 @@ export const engineContract = (name: string, open: () => Promise<EngineSubject>)
         await engine.inspectContainer(app);
         await engine.startContainer(app);
         expect(await exit).toBe(5);
+      });
+
+      it.each([
+        ['is not started again after any signal when it names no stop signal', undefined, 0],
+        ['is started again after every signal but its stop signal', 'SIGTERM', 1],
+      ])('%s', async (_what, StopSignal, restarts) => {
+        const HostConfig = { RestartPolicy: { Name: 'always' } };
+        const stopSignal = StopSignal === undefined ? {} : { StopSignal };
+        await engine.createContainer(app, spec({ Cmd: sh('exit6AtHangUp'), HostConfig, ...stopSignal }));
+        await engine.startContainer(app);
+        const { stdout } = await engine.logs(app, { follow: true, timestamps: false });
+        await once(stdout, 'data');
+        const exit = engine.waitContainer(app, 'next-exit');
+        await engine.inspectContainer(app);
+        await engine.killContainer(app, 'SIGHUP');
+        expect(await exit).toBe(6);
+        const settled = async () => {
+          const { running, restarting, restartCount } = (await engine.inspectContainer(app))?.state ?? {};
+          return running === restarts > 0 && !restarting ? restartCount : undefined;
+        };
+        expect(await eventually(settled, { what: 'a decision', withinMs: 20_000 })).toBe(restarts);
       });
 
       it('waits for the removal of one that does not run', async () => {

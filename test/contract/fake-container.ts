@@ -145,7 +145,7 @@ export class FakeContainer {
         finishedAt: this.finishedAt,
         restartCount: this.restartCount,
       },
-      stopSignal: 'SIGTERM',
+      stopSignal: spec.StopSignal ?? 'SIGTERM',
       user: image.user,
       workingDir: image.workingDir,
       env: spec.Env ?? [],

@@ -139,7 +139,9 @@ export class FakeEngine extends FakeDevice implements Engine {
     await this.enter('killContainer', [ref, signalName], signal);
     const container = this.container(ref);
     if (!container.running) return false;
-    await container.kill(SIGNAL_NUMBERS[signalName] ?? 0, { final: true });
+    const { StopSignal = signalName } = container.spec;
+    const final = [StopSignal, 'SIGKILL'].includes(signalName);
+    await container.kill(SIGNAL_NUMBERS[signalName] ?? 0, { final });
     return true;
   }
 

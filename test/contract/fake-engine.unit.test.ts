@@ -25,6 +25,11 @@ const scripts: Readonly<Record<string, FakeProgram>> = {
   },
   [SCRIPTS.ignoreInput]: () => 4,
   [SCRIPTS.exit5]: () => 5,
+  [SCRIPTS.exit6AtHangUp]: async ({ stdout, killed }) => {
+    stdout.write('ready\n');
+    await runUntilKilled(killed);
+    return 6;
+  },
   [SCRIPTS.waitForEof]: async ({ killed, files }) => {
     await runUntilKilled(killed);
     files.write('/tmp/eof', 'eof\n');

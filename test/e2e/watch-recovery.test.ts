@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../testbed/eventually.js';
 import { VirtualDevice } from '../testbed/virtual-device.js';
 import { LOOP } from './pushed-app.js';
@@ -43,6 +43,43 @@ it('syncs into an app that the engine starts again and again, and frees it at on
   await app.untilEvent(({ type, text }) => type === 'output' && text === 'version 2');
   expect(app.ofType('app-exited').length).toBeLessThan(4);
 });
+
+describe.each(['none', 'signal:HUP'])('with --restart %s, an app that crashes by itself', (how) => {
+  const name = how.replace(':', '-').toLowerCase();
+  const CRASHING = `echo "version $(cat version)"
+trap 'echo got HUP' HUP
+trap exit TERM
+while ! grep -q crashes version; do sleep 0.1; done
+exit 7
+`;
+
+  it('is started by the save that mends it, however long the engine would have it wait', async () => {
+    await using app = new WatchedApp(device, name, { ...FILES, 'main.sh': CRASHING });
+    await app.watch('--restart', how);
+    app.write('version', '1 crashes\n');
+    await eventually(async () => (await restartsOf(app)) >= 7, {
+      what: 'the seventh new start',
+      withinMs: 60_000,
+    });
+    app.write('version', '2\n');
+    // The engine waits for 12.8 s.
+    await app.untilEvent(({ type, text }) => type === 'output' && text === 'version 2', { withinMs: 8_000 });
+    await app.untilInStep();
+    expect(app.ofType('batch').at(-1)).toMatchObject({ batch: { effect: 'started' } });
+  });
+
+  it('is started again by the engine after a save, too', async () => {
+    await using app = new WatchedApp(device, `${name}-save`, { ...FILES, 'main.sh': CRASHING });
+    await app.watch('--restart', how);
+    await app.andThen('batch', () => app.write('version', '2\n'));
+    const pid = await app.docker('inspect', '--format', '{{.State.Pid}}', app.name);
+    await device.run(['kill', '-KILL', pid.trim()]);
+    await eventually(async () => (await restartsOf(app)) === 1, { what: 'a new start', withinMs: 20_000 });
+  });
+});
+
+const restartsOf = async (app: WatchedApp): Promise<number> =>
+  Number(await app.docker('inspect', '--format', '{{.RestartCount}}', app.name));
 
 it.each([
   ['removed', (app: WatchedApp) => app.docker('rm', '--force', app.name)],

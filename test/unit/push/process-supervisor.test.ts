@@ -12,7 +12,7 @@ import {
   installSupervisor,
   type Processor,
   processorOf,
-  superviseImage,
+  supervisorFor,
   supervised,
 } from '../../../src/push/process-supervisor.js';
 import { EngineError } from '../../../src/transport/engine-error.js';
@@ -37,8 +37,7 @@ const settings = (given: GivenSettings = {}): PushSettings =>
   });
 
 const commandOf = (image: Partial<ImageDetails>, given: GivenSettings = {}): readonly string[] => {
-  const supervision = { program: PROGRAM, image: { ...IMAGE, ...image } };
-  const { Entrypoint, Cmd } = supervised(containerSpec(settings(given)), supervision, 500);
+  const { Entrypoint, Cmd } = supervised(containerSpec(settings(given)), { ...IMAGE, ...image }, 500);
   return [...Entrypoint, ...Cmd];
 };
 
@@ -90,11 +89,7 @@ describe('a supervised container runs', () => {
   });
 
   it('with everything else that the settings say', () => {
-    const { Entrypoint, Cmd, ...rest } = supervised(
-      containerSpec(settings()),
-      { program: PROGRAM, image: IMAGE },
-      500,
-    );
+    const { Entrypoint, Cmd, ...rest } = supervised(containerSpec(settings()), IMAGE, 500);
     const { Labels, ...plain }: ContainerSpec = containerSpec(settings());
     expect(rest).toEqual({ ...plain, Labels });
     expect([Entrypoint.length, Cmd.length]).toEqual([4, 2]);
@@ -158,22 +153,18 @@ describe('the program is chosen', () => {
 
   it('for the device, whatever the laptop and the image are', async () => {
     const engine = new DeviceWith('armv6l');
-    engine.addImage('app', { entrypoint: ['/entry'], cmd: ['main'] });
     const asked: Processor[] = [];
     const read = (processor: Processor) => {
       asked.push(processor);
       return Promise.resolve(PROGRAM);
     };
-    const { image, program } = await superviseImage('app', engine, read, signal);
+    expect(await supervisorFor(engine, read, signal)).toBe(PROGRAM);
     expect(asked).toEqual(['arm']);
-    expect(program).toBe(PROGRAM);
-    expect(image).toMatchObject({ entrypoint: ['/entry'], command: ['main'] });
   });
 
   it('and a device without one is named with what it is', async () => {
     const engine = new DeviceWith('riscv64');
-    engine.addImage('app');
-    const trying = superviseImage('app', engine, () => Promise.resolve(PROGRAM), signal);
+    const trying = supervisorFor(engine, () => Promise.resolve(PROGRAM), signal);
     await expect(trying).rejects.toMatchObject({
       message: 'restart: process is not possible on this device: its processor is riscv64',
       hint: expect.stringContaining('--restart container') as string,
@@ -190,7 +181,7 @@ describe('the supervisor', () => {
 
   it('is put into the root of the container, for everybody to execute', async () => {
     const { engine, id } = await created();
-    await installSupervisor(engine, id, { program: PROGRAM, image: IMAGE }, signal);
+    await installSupervisor(engine, id, PROGRAM, signal);
     expect(await engine.statPath(id, '/.rdt/init')).toMatchObject({
       sizeBytes: PROGRAM.length,
       goMode: 0o755,
@@ -202,7 +193,7 @@ describe('the supervisor', () => {
   it('that the engine does not take is an error that says what it is', async () => {
     const { engine, id } = await created();
     engine.failNext('putArchive', new EngineError(500, 'rootfs is marked read-only'));
-    const trying = installSupervisor(engine, id, { program: PROGRAM, image: IMAGE }, signal);
+    const trying = installSupervisor(engine, id, PROGRAM, signal);
     await expect(trying).rejects.toThrow(
       'the supervisor for restart: process could not be put into the container: rootfs is marked read-only',
     );
