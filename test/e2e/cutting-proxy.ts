@@ -5,6 +5,8 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 export class CuttingProxy implements AsyncDisposable {
   /** What has gone to the port. */
   sentBytes = 0;
+  /** Made so far. */
+  connections = 0;
   private readonly sockets = new Set<Socket>();
   private isUnanswered: (request: string) => boolean = () => false;
 
@@ -42,6 +44,7 @@ export class CuttingProxy implements AsyncDisposable {
   }
 
   private join(client: Socket, device: Socket): void {
+    this.connections += 1;
     client.on('data', (piece: Buffer) => {
       this.sentBytes += piece.length;
       if (this.isUnanswered(piece.toString('latin1'))) device.unpipe(client).resume();

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { VirtualDevice } from '../testbed/virtual-device.js';
 import { type AppState, HELLO, PushedApp } from './pushed-app.js';
+import { WatchedApp } from './watched-app.js';
 
 let device: VirtualDevice;
 let app: PushedApp;
@@ -86,4 +87,25 @@ it('all of it is healed by a push when there is room again', async () => {
   await app.push();
   await app.expectInStep();
   expect(await app.exec('cat', 'greeting.txt')).toBe('new');
+});
+
+it('a watch brings what did not fit as soon as there is room, all of it, and nothing of it before', async () => {
+  await using watched = new WatchedApp(device, 'watched', {
+    ...HELLO,
+    '.dockerignore': 'large\n',
+    'greeting.txt': 'old',
+    'doomed.txt': 'old',
+  });
+  await watched.watch();
+  await device.fillDisk({ leaveBytes: 3 << 20 });
+  const failed = await watched.andThen('batch-failed', () => {
+    watched.write('large', randomBytes(8 << 20));
+    watched.write('greeting.txt', 'new');
+    watched.remove('doomed.txt');
+  });
+  expect(failed['message']).toMatch(/no space left on device/);
+  expect(await watched.exec('cat', 'greeting.txt', 'doomed.txt')).toBe('oldold');
+  await device.freeDisk();
+  await watched.untilInStep(60_000);
+  expect((await watched.stop()).exitCode).toBe(0);
 });

@@ -61,13 +61,14 @@ it(`is in step after ${STEPS} random steps while connections, containers, apps a
   await app.watch('--force');
   const random = randomFrom(SEED);
   const folder = new RandomFolder(app.folder, random, wholeText);
-  const faults = faultsOf(app, proxy);
+  let faults: Fault[] = [];
   let fault = Promise.resolve();
   for (let step = 1; step <= STEPS; step++) {
     folder.step();
     if (step % STEPS_BETWEEN_FAULTS === 0) {
       await fault;
-      fault = pick(faults, random)();
+      if (faults.length === 0) faults = shuffled(faultsOf(app, proxy), random);
+      fault = faults.pop()?.() ?? Promise.resolve();
     }
     await delay(random(LONGEST_PAUSE_MS));
   }
@@ -84,11 +85,13 @@ const tornIn = (events: readonly WatchedEvent[]): WatchedEvent[][] =>
     type === 'output' && String(text).startsWith('TORN') ? [events.slice(Math.max(0, at - 10), at + 5)] : [],
   );
 
+type Fault = () => Promise<void>;
+
 /**
- * Each resolves when it is over. Reboots are rarer than the rest: they take seconds. A pause is not among them: an engine 20.10 that pauses
- * a container just when a program is started in it never unpauses it again.
+ * What may happen, as many as fit into the default steps. Each resolves when it is over. A pause is not among them: an engine 20.10 that
+ * pauses a container just when a program is started in it never unpauses it again.
  */
-function faultsOf(app: WatchedApp, proxy: CuttingProxy): readonly (() => Promise<void>)[] {
+function faultsOf(app: WatchedApp, proxy: CuttingProxy): readonly Fault[] {
   const cut = (): Promise<void> => {
     proxy.cut();
     return Promise.resolve();
@@ -96,20 +99,23 @@ function faultsOf(app: WatchedApp, proxy: CuttingProxy): readonly (() => Promise
   const docker = async (...args: string[]): Promise<void> => {
     await device.docker(...args, app.name);
   };
+  const crash = async (): Promise<void> => {
+    const { stdout } = await device.docker('inspect', '--format', '{{.State.Pid}}', app.name);
+    // 0 while it does not run.
+    if (Number(stdout) > 0) await device.run(['kill', '-KILL', stdout.trim()]);
+  };
   return [
     cut,
     cut,
-    cut,
+    crash,
     () => docker('restart', '--time', '0'),
-    () => docker('kill', '--signal', 'KILL'),
     () => docker('kill', '--signal', 'KILL'),
     () => device.restartEngine(),
     () => device.reboot({ powerCut: true }),
   ];
 }
 
-function pick<T>(items: readonly T[], random: (below: number) => number): T {
-  const item = items[random(items.length)];
-  if (item === undefined) throw new Error('nothing to pick from');
-  return item;
+function shuffled<T>(items: readonly T[], random: (below: number) => number): T[] {
+  const left = [...items];
+  return items.flatMap(() => left.splice(random(left.length), 1));
 }
