@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { mustRun } from '../testbed/program.js';
 import { processorSeconds, residentMegabytes } from '../testbed/process-use.js';
 import { VirtualDevice } from '../testbed/virtual-device.js';
+import { CuttingProxy } from './cutting-proxy.js';
 import { LOOP } from './pushed-app.js';
 import { WatchedApp } from './watched-app.js';
 
@@ -14,6 +15,8 @@ const FILES = {
   Dockerfile: 'FROM busybox\nWORKDIR /usr/src/app\nCOPY main.sh .\nCMD ["sh", "main.sh"]\n',
   'main.sh': LOOP,
 };
+/** An app whose processes stay the same. */
+const QUIET = { ...FILES, 'main.sh': 'trap "exit 0" TERM\nsleep 1000 & wait\n' };
 /** `RDT_WATCH_BATCHES=10000` for a long run. */
 const BATCHES = Number(process.env['RDT_WATCH_BATCHES'] ?? 150);
 
@@ -140,6 +143,18 @@ it(`keeps its memory over ${BATCHES} batches`, { timeout: 60_000 + BATCHES * 2_0
   const before = residentMegabytes(pidOf(app));
   await save(BATCHES);
   expect(residentMegabytes(pidOf(app)) - before).toBeLessThan(25);
+});
+
+it('needs no connection and no program in the container for a save but those that it has', async () => {
+  await using proxy = await CuttingProxy.open(device.address, device.enginePort);
+  await using app = new WatchedApp(device, 'kept', QUIET, `tcp://127.0.0.1:${proxy.port}`);
+  await app.watch('--restart', 'none');
+  await app.andThen('batch', () => app.write('saved.txt', 'first'));
+  const processes = async () => (await app.docker('top', app.name, '-o', 'pid')).split('\n').sort();
+  const before = { connections: proxy.connections, processes: await processes() };
+  for (let save = 0; save < 20; save++)
+    await app.andThen('batch', () => app.write('saved.txt', String(save)));
+  expect({ connections: proxy.connections, processes: await processes() }).toEqual(before);
 });
 
 it('needs less than 0.5 % of a processor while nothing happens', async () => {
