@@ -93,13 +93,14 @@ export class ScriptStage implements CommitStage {
     this.holdsLinks = uploads.length <= MOST_MOVES && !uploads.some((path) => path.includes('\n'));
   }
 
+  /** The list of what goes comes first: without it the archive is not whole, or somebody has taken it away while it came. */
   async open(): Promise<void> {
     const { marksState, deletions } = this.options;
     if (marksState) await this.tar.entry({ name: STATE_LINK, type: 'symlink', linkname: DIRTY });
     await this.tar.entry({ name: STAGE, type: 'directory', mode: 0o700 });
     await this.tar.entry({ name: this.folder, type: 'directory', mode: 0o700 });
     const [folders, others] = partition(deletions, ({ kind }) => kind === 'directory');
-    await this.list('remove', others.map(nulEnded));
+    await this.list('remove', others.map(nulEnded), 'always');
     await this.list('rmdir', folders.map(nulEnded));
   }
 

@@ -1,14 +1,49 @@
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { RdtError } from '../errors.js';
 import type { Engine } from '../transport/engine.js';
+import { isNotRunning } from '../transport/engine-error.js';
 
 /** A script's last line: without it the output is not whole, whatever the engine says (SYNC.md, section 8, rule 9). */
 const END_MARK = /(?:^|\n)rdt:(\d+)\n?$/;
 
+/** How often a stage that is at work is asked for, ten times a second where the container's `sleep` can do that. */
+const MOST_LOOKS = 300;
+
+/**
+ * `settle <folder>` waits for a stage (stage-script.ts) that is putting things in place there, because its laptop has gone: what is found,
+ * or done, before its end may not last. It tells by `settled=late` that there was one. `owner <pid>` is what a stage says of itself: its
+ * number and when it began (field 22 of `/proc/<pid>/stat`), for a container that was killed leaves it behind, and its number may be another program's by now.
+ */
+export const SETTLE = `
+owner() {
+  if read -r stat <"/proc/$1/stat"; then
+    set -- $stat
+    echo "$1 \${22}"
+  fi
+}
+settle() {
+  looks=${MOST_LOOKS}
+  settled=
+  for busy in "$1"/.rdt-stage/*/owner; do
+    while [ $looks -gt 0 ] && read -r pid began <"$busy" && [ "$(owner "$pid")" = "$pid $began" ]; do
+      settled=late
+      looks=$((looks - 1))
+      sleep 0.1 || sleep 1
+    done 2>/dev/null
+  done
+}
+`;
+
+const SETTLE_SCRIPT = `${SETTLE}
+settle "$1"
+echo "rdt:0"
+`;
+
 /** A program for the words that come NUL-separated to a script, 200 at a time, in the folder `$1`; one that is not there holds nothing. */
-const listing = (program: string): string => `
+const listing = (program: string): string => `${SETTLE}
+settle "$1"
 (
   cd "$1" 2>/dev/null || exit 0
   xargs -0 -n 200 sh -c '${program}    exit 0
@@ -46,6 +81,20 @@ export const LIST_ODD_SCRIPT = listing(`
       elif [ -f "$path" ] && sum=$(sha256sum <"$path"); then echo "\${sum%% *}  ./$number"; fi
     done
 `);
+
+/** Waits for what an earlier script of ours still does in the folder. One that cannot be waited for, in a container that has ended or has no shell, does nothing. */
+export async function untilSettled(
+  engine: Engine,
+  container: string,
+  folder: string,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await runScript(engine, container, SETTLE_SCRIPT, [folder], Readable.from([]), signal);
+  } catch (error) {
+    if (!isNotRunning(error)) throw error;
+  }
+}
 
 export type ScriptResult =
   | { readonly kind: 'done'; readonly output: string }

@@ -1,4 +1,5 @@
 import { PART_BYTES } from './blocks.js';
+import { SETTLE } from './container-script.js';
 
 /** Exit codes of the stage besides those of the programs in it. */
 export const STALE_STATUS = 64;
@@ -42,7 +43,8 @@ const RMDIR = `${OURS}
  *
  * Each of the files that the archive moves is the old one or the new one at any moment, and never missing. What it needs waits in
  * `.rdt-stage/<id>`. Whoever syncs next takes `.rdt-stage` away first, and so stops a stage that goes on although its laptop has gone:
- * whatever that one still wanted to move is not there any more.
+ * whatever that one still wanted to move is not there any more, nor, where its archive was still arriving, the first file of it. One that
+ * puts things in place already is waited for; whoever plans anew has done that before (\`LIST_SCRIPT\`), and is sent back when one began since then.
  *
  * All that the archive itself has is in there, too. Before anything is put in place, links that the app has put in the place of
  * folders of ours are taken away: they lead to what is not ours.
@@ -50,16 +52,25 @@ const RMDIR = `${OURS}
  * A file is patched in a copy. An app that wrote into it since our last sync has left another size, or another time; a `stat` without
  * fractions of a second tells only what another second has left.
  */
-const STAGE = `
+const STAGE = `${SETTLE}
 stage() (
   set -e
   [ -d "$1" ] || mkdir -p "$1"
   cd "$1"
   if [ -n "$4" ] && [ "$(readlink .rdt-state)" != "$4" ]; then exit ${STALE_STATUS}; fi
-  if [ -e .rdt-stage ] || [ -L .rdt-stage ]; then rm -rf .rdt-stage; fi
+  if [ -d .rdt-stage ]; then
+    settle .
+    # At once, whatever is in it.
+    rm -rf .rdt-gone
+    mv .rdt-stage .rdt-gone 2>/dev/null || [ ! -e .rdt-stage ]
+    rm -rf .rdt-gone
+    if [ -n "$settled" ]; then exit ${STALE_STATUS}; fi
+  elif [ -e .rdt-stage ] || [ -L .rdt-stage ]; then rm -f .rdt-stage
+  fi
   tar -xf -
   staged=.rdt-stage/$5
-  if [ ! -f "$staged/moves" ]; then echo "the archive was cut short" >&2; exit 1; fi
+  if [ ! -f "$staged/remove" ] || [ ! -f "$staged/moves" ]; then echo "the archive was cut short" >&2; exit 1; fi
+  owner "$$" >"$staged/owner" 2>/dev/null
   arrived "$5"
   if [ -s "$staged/remove" ] || [ -s "$staged/rmdir" ]; then
     # A folder that stays is no failure below; a program that is missing is one, and nothing has moved yet.

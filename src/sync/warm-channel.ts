@@ -4,6 +4,7 @@ import { RdtError } from '../errors.js';
 import type { Container } from '../transport/engine.js';
 import { EngineError } from '../transport/engine-error.js';
 import { isEnding } from './container-end.js';
+import { untilSettled } from './container-script.js';
 import { type Commit, type CommitOutcome, commit } from './commit.js';
 import { type LoopPlace, StageLoop, type StartedLoop } from './stage-loop.js';
 import { LostStage } from './stages.js';
@@ -78,6 +79,7 @@ export class WarmChannel implements AsyncDisposable {
     } catch (error) {
       // What was to be moved out of the way may have gone already; then only a comparison tells what is left to do.
       if (!(error instanceof LostStage) || request.plan.obstacles.length > 0) throw error;
+      await untilSettled(request.engine, request.container.id, request.destination, request.signal);
       return commit(known);
     }
   }

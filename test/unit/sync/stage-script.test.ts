@@ -1,11 +1,13 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { newPackedFiles, packCommit } from '../../../src/sync/commit-archive.js';
-import { STAGE_SCRIPT } from '../../../src/sync/stage-script.js';
+import { LIST_SCRIPT, SETTLE } from '../../../src/sync/container-script.js';
+import { STAGE_SCRIPT, STALE_STATUS } from '../../../src/sync/stage-script.js';
 import type { Deletion } from '../../../src/sync/sync-plan.js';
 
 const TOKEN = 'v1.new';
@@ -34,8 +36,25 @@ async function deleting(deletions: readonly Deletion[]): Promise<string> {
     },
     newPackedFiles(),
   );
-  const argv = ['-c', STAGE_SCRIPT, 'sh', folder, TOKEN, 'lenient', '', id];
-  return spawnSync('sh', argv, { input: await buffer(tar), encoding: 'utf8' }).stdout;
+  return run(STAGE_SCRIPT, [TOKEN, 'lenient', '', id], await buffer(tar));
+}
+
+const run = (script: string, args: readonly string[], input: Buffer | string): string =>
+  spawnSync('sh', ['-c', script, 'sh', folder, ...args], { input, encoding: 'utf8' }).stdout;
+
+/** A stage of somebody who has gone: it has put all in its place when it lets go of its folder. */
+async function straggler(): Promise<void> {
+  const script = `${SETTLE}
+    cd "$1"
+    mkdir -p .rdt-stage/old
+    owner $$ >.rdt-stage/old/owner
+    echo begun
+    sleep 1
+    : >late
+    rm -r .rdt-stage
+  `;
+  const child = spawn('sh', ['-c', script, 'sh', folder], { stdio: ['ignore', 'pipe', 'inherit'] });
+  await once(child.stdout, 'data');
 }
 
 /** Its tools are those of a container: macOS has others. */
@@ -63,4 +82,39 @@ describe.runIf(process.platform === 'linux')('a file that is to be deleted', () 
     expect(existsSync(join(folder, 'cache', 'of-the-app'))).toBe(true);
     expect(existsSync(join(folder, 'z'))).toBe(false);
   });
+});
+
+describe.runIf(process.platform === 'linux')(
+  'a stage that is still at work, although its laptop has gone',
+  () => {
+    it('is waited for by whoever asks what the folder holds', async () => {
+      await straggler();
+      expect(run(LIST_SCRIPT, [], './late\0')).toMatch(/^s .* \.\/late$/m);
+    });
+
+    it('is waited for by the next one, which sends back whoever has planned meanwhile', async () => {
+      await straggler();
+      expect(await deleting([{ path: 'late', kind: 'file' }])).toBe(`rdt:${STALE_STATUS}\n`);
+      expect(existsSync(join(folder, 'late'))).toBe(true);
+      expect(await deleting([{ path: 'late', kind: 'file' }])).toBe('rdt:0\n');
+    });
+
+    it('is none when another process has its number by now', async () => {
+      mkdirSync(join(folder, '.rdt-stage', 'old'), { recursive: true });
+      writeFileSync(join(folder, '.rdt-stage', 'old', 'owner'), `${process.pid} 1\n`);
+      expect(await deleting([])).toBe('rdt:0\n');
+      expect(existsSync(join(folder, '.rdt-stage'))).toBe(false);
+    });
+  },
+);
+
+it('nothing is put in place from an archive whose beginning was taken away while it came', () => {
+  const stage = join(folder, '.rdt-stage', 'abcd');
+  mkdirSync(stage, { recursive: true });
+  writeFileSync(join(stage, 'moves'), '0 ./file\n');
+  writeFileSync(join(stage, '0'), 'x');
+  const tar = spawnSync('tar', ['-cf', '-', '-C', folder, '.rdt-stage']).stdout;
+  rmSync(join(folder, '.rdt-stage'), { recursive: true });
+  expect(run(STAGE_SCRIPT, [TOKEN, 'lenient', '', 'abcd'], tar)).toBe('rdt:1\n');
+  expect(existsSync(join(folder, 'file'))).toBe(false);
 });
