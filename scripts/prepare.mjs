@@ -5,40 +5,9 @@ import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { missingPackages, offeredOf } from './debian-packages.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-
-/** Debian package -> a file of it that shows it is installed. */
-const DEBIAN_PACKAGES = {
-  'docker.io': '/usr/sbin/dockerd',
-  'openssh-server': '/usr/sbin/sshd',
-  'openssh-client': '/usr/bin/ssh',
-  'avahi-daemon': '/usr/sbin/avahi-daemon',
-  rsync: '/usr/bin/rsync',
-  'busybox-static': '/bin/busybox',
-  iproute2: '/usr/sbin/ip',
-  iptables: '/usr/sbin/iptables',
-  gcc: '/usr/bin/gcc',
-  'libc6-dev': '/usr/include/stdio.h',
-  tmux: '/usr/bin/tmux',
-  procps: '/usr/bin/ps',
-  mtools: '/usr/bin/mtools',
-  dosfstools: '/usr/sbin/fsck.vfat',
-  fdisk: '/usr/sbin/sfdisk',
-  e2fsprogs: '/usr/sbin/mke2fs',
-  'xz-utils': '/usr/bin/xz',
-  zstd: '/usr/bin/zstd',
-  bzip2: '/usr/bin/bzip2',
-  zip: '/usr/bin/zip',
-  'bmap-tools': '/usr/bin/bmaptool',
-  'python3-gi': '/usr/lib/python3/dist-packages/gi/__init__.py',
-  // Its library lies in a folder named for the architecture.
-  'gir1.2-nm-1.0': '/usr/share/doc/gir1.2-nm-1.0/copyright',
-  openssl: '/usr/bin/openssl',
-  'inotify-tools': '/usr/bin/inotifywait',
-  'dropbear-bin': '/usr/sbin/dropbear',
-  systemd: '/lib/systemd/systemd-journald',
-};
 
 const needsDevice = process.argv.includes('--device');
 if (needsDevice) requireDeviceHost();
@@ -69,14 +38,17 @@ function requireDeviceHost() {
 }
 
 function installDebianPackages() {
-  const missing = Object.entries(DEBIAN_PACKAGES).filter(([, file]) => !existsSync(file));
+  const missing = missingPackages(existsSync);
   if (missing.length === 0) return;
-  const names = missing.map(([name]) => name);
-  console.error(`installing Debian packages: ${names.join(' ')}`);
+  console.error(`installing Debian packages: ${missing.join(' ')}`);
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   run('apt-get', ['update', '-q'], '/', env);
+  const names = offeredOf(missing, isOffered);
   run('apt-get', ['install', '-y', '-q', '--no-install-recommends', ...names], '/', env);
 }
+
+/** It prints a line for each version that can be had, and nothing for a name that only other packages know. */
+const isOffered = (name) => spawnSync('apt-cache', ['madison', name]).stdout?.length > 0;
 
 function whatIsLacking() {
   if (process.platform !== 'linux') return `it needs Linux, and this is ${process.platform}`;
