@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
 import { RdtError } from '../errors.js';
@@ -106,15 +107,20 @@ function ignoreFileIn(options: ListOptions, directory: string, names: readonly s
 
 function namesIn(options: ListOptions, directory: string): string[] {
   const names = reading(options.source, directory, (absolute) => readdirSync(absolute)) ?? [];
-  names.sort();
-  if (!names.some(isOdd)) return names;
-  for (const name of names.filter(isOdd))
-    options.warn(`${join(directory, name)} has a name that is not valid UTF-8; it is not synced`);
-  return names.filter((name) => !isOdd(name));
+  return (names.some(mayBeInvalid) ? validNamesIn(options, directory) : names).sort();
 }
 
-/** Invalid UTF-8 is decoded with replacement characters, which then name no file. */
-const isOdd = (name: string): boolean => name.includes('\uFFFD');
+/** Invalid UTF-8 is decoded with replacement characters; the name then is none that the file system knows. */
+const mayBeInvalid = (name: string): boolean => name.includes('\uFFFD');
+
+/** The replacement character may as well be in the name itself: the bytes tell. */
+function validNamesIn(options: ListOptions, directory: string): string[] {
+  const read = (absolute: string): Buffer[] => readdirSync(absolute, { encoding: 'buffer' });
+  const names = reading(options.source, directory, read) ?? [];
+  for (const name of names.filter((bytes) => !isUtf8(bytes)))
+    options.warn(`${join(directory, name.toString())} has a name that is not valid UTF-8; it is not synced`);
+  return names.filter((bytes) => isUtf8(bytes)).map((bytes) => bytes.toString());
+}
 
 function statOf(options: ListOptions, path: string): Stats | undefined {
   return reading(options.source, path, (absolute) => lstatSync(absolute));

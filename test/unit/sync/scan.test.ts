@@ -93,3 +93,27 @@ it('gives what comes from Windows the modes that a build gives it', async () => 
   const modes = listed.paths.map((path, at) => [path, modeAt(listed.numbers, at)]);
   expect(modes).toEqual(built.map(({ path, mode }) => [path, mode]));
 });
+
+it('lists a name with a replacement character in it, which is a name like any other', async () => {
+  mkdirSync(join(source, 'lib\uFFFD'));
+  writeFileSync(join(source, 'lib\uFFFD/what\uFFFD'), 'x');
+  const warnings: string[] = [];
+  const listed = await listTree({ ...options(), warn: (message) => warnings.push(message) });
+  expect(listed.paths).toEqual(['lib\uFFFD', 'lib\uFFFD/what\uFFFD']);
+  expect(warnings).toEqual([]);
+});
+
+// Elsewhere no such name can be given.
+it.skipIf(process.platform !== 'linux')(
+  'leaves out names that are not UTF-8, and says so of each',
+  async () => {
+    const twins = [0xfe, 0xff].map((byte) => Buffer.concat([Buffer.from(`${source}/b`), Buffer.of(byte)]));
+    for (const name of [...twins, join(source, 'b\uFFFD'), join(source, 'a'), join(source, 'c')])
+      writeFileSync(name, 'x');
+    const warnings: string[] = [];
+    const listed = await listTree({ ...options(), warn: (message) => warnings.push(message) });
+    expect(listed.paths).toEqual(['a', 'b\uFFFD', 'c']);
+    const warning = 'b\uFFFD has a name that is not valid UTF-8; it is not synced';
+    expect(warnings).toEqual([warning, warning]);
+  },
+);
