@@ -116,8 +116,11 @@ function doneLine({ action, app, exitCode, durationMs }: PushResult, style: Styl
   return `${style.green(app)} ${what} in ${formatDuration(durationMs)}`;
 }
 
+/** A push syncs when nothing calls for a build, and what calls for one are the triggers or what the device lacks. */
+const syncReasonLine = (app: string): string => `syncing ${app}: no build trigger changed`;
+
 function planText({ app, decision, context, sync, effect }: PushPlan): string {
-  const lines = [decision.action === 'build' ? buildLine(app, decision.reasons) : `syncing ${app}`];
+  const lines = [decision.action === 'build' ? buildLine(app, decision.reasons) : syncReasonLine(app)];
   lines.push(...planLines(context, sync), `app: ${effect}`);
   return `${lines.join('\n')}\n`;
 }

@@ -63,7 +63,7 @@ describe('the letters of the options', () => {
     app.write('web/notes.tmp', 'still ignored');
     app.write('web/new.txt', 'new');
     const again = await app.rdt.run(['push', device.address, '-s', 'web', '--dry-run'], { cwd: app.folder });
-    expect(again.stdout).toBe('syncing letters\n  send   new.txt\napp: restart\n');
+    expect(again.stdout).toBe('syncing letters: no build trigger changed\n  send   new.txt\napp: restart\n');
   });
 });
 

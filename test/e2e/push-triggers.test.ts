@@ -98,7 +98,9 @@ describe('--dry-run', () => {
     app.remove('doomed.txt');
     app.write('.resin-sync.yml', `${file}before: touch ran\nafter: touch ran\n`);
     const { stdout } = await app.push('--dry-run');
-    expect(stdout).toBe('syncing triggers\n  send   new file.txt\n  delete doomed.txt\napp: restart\n');
+    expect(stdout).toBe(
+      'syncing triggers: no build trigger changed\n  send   new file.txt\n  delete doomed.txt\napp: restart\n',
+    );
     expect(await app.state()).toEqual(before);
     expect((await app.deployedTree()).has('doomed.txt')).toBe(true);
     expect(() => statSync(app.path('ran'))).toThrow('ENOENT');
