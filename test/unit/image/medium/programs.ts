@@ -34,7 +34,7 @@ export function missingPackages(): string[] {
   return [...new Set(missingPrograms(programs).map((program) => PACKAGES[program]))].sort();
 }
 
-/** A path, or a name to be found in PATH or beside it (Debian keeps file system tools from users' PATH). */
+/** A path, or a name to be found in PATH or beside it, as vitest.config.ts has it for the tests. */
 function isInstalled(program: string): boolean {
   if (program.includes('/')) return existsSync(program);
   const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/sbin'];
