@@ -1,4 +1,4 @@
-import { copyFileSync, cpSync, existsSync, mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { cached, compiled } from './compiled.js';
 import { mustRun, runProgram } from './program.js';
@@ -129,7 +129,8 @@ async function fillGnuRoot(root: string): Promise<void> {
   writeFileSync(join(root, 'etc/passwd'), 'root:x:0:0:root:/root:/bin/sh\n');
   for (const name of GNU_PROGRAMS) {
     const program = (await mustRun(['sh', '-c', 'command -v "$1"', 'sh', name])).trim();
-    cpSync(program, join(root, 'bin', name), { dereference: true });
+    // Follows links, as cpSync does not any more in Node 22 and 24.
+    copyFileSync(program, join(root, 'bin', name));
     await copyLibraries(program, root);
   }
 }
@@ -137,7 +138,7 @@ async function fillGnuRoot(root: string): Promise<void> {
 async function copyLibraries(program: string, root: string): Promise<void> {
   for (const library of await librariesOf(program)) {
     mkdirSync(join(root, dirname(library)), { recursive: true });
-    cpSync(library, join(root, library), { dereference: true });
+    copyFileSync(library, join(root, library));
   }
 }
 
