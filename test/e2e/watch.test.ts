@@ -78,16 +78,43 @@ it('does not look at what is ignored', async () => {
   expect((await app.deployedTree()).has('build/out.js')).toBe(false);
 });
 
-it.each([
-  ['none', 'none'],
-  ['signal:TERM', 'signalled'],
-  ['process', 'restarted-process'],
-] as const)('takes effect as --restart %s says', async (restart, effect) => {
-  await using app = new WatchedApp(device, `restart-${effect}`, FILES);
-  await app.watch('--restart', restart);
+it('lets the app run on as it is with --restart none', async () => {
+  await using app = new WatchedApp(device, 'restart-none', FILES);
+  await app.watch('--restart', 'none');
+  const before = await runOf(app);
   const { batch } = await app.andThen('batch', () => app.write('version', '2\n'));
-  expect(batch).toMatchObject({ effect });
+  expect(batch).toMatchObject({ files: 1, effect: 'none' });
   await app.expectInStep();
+  expect(await runOf(app)).toEqual(before);
+});
+
+it('sends the app the signal of --restart signal:HUP, and nothing else', async () => {
+  const listens = `trap 'echo "heard HUP"' HUP\n${FILES['main.sh']}`;
+  await using app = new WatchedApp(device, 'restart-signal', { ...FILES, 'main.sh': listens });
+  await app.watch('--restart', 'signal:HUP');
+  const before = await runOf(app);
+  const { batch } = await app.andThen('batch', () => app.write('version', '2\n'));
+  expect(batch).toMatchObject({ files: 1, effect: 'signalled' });
+  await app.untilEvent(({ type, text }) => type === 'output' && text === 'heard HUP');
+  await app.expectInStep();
+  expect(await runOf(app)).toEqual(before);
+});
+
+it('starts the app anew in the same container with --restart process', async () => {
+  await using app = new WatchedApp(device, 'restart-process', FILES);
+  await app.watch('--restart', 'process');
+  const before = await runOf(app);
+  const { batch } = await app.andThen('batch', () => app.write('version', '2\n'));
+  expect(batch).toMatchObject({ files: 1, effect: 'restarted-process' });
+  await app.untilEvent(({ type, text }) => type === 'output' && text === 'version 2');
+  await app.expectInStep();
+  expect(await runOf(app)).toEqual(before);
+});
+
+/** Another one after each start of the container. */
+const runOf = async (app: WatchedApp) => ({
+  ...(await app.state()),
+  pid: await app.inspect('{{.State.Pid}}'),
 });
 
 it('keeps an app without a shell in step, and says so when only a build can', async () => {
