@@ -117,6 +117,31 @@ const runOf = async (app: WatchedApp) => ({
   pid: await app.inspect('{{.State.Pid}}'),
 });
 
+const OTHER_GRACE = 'local_resinos:\n  app-name: grace-other\n  stop-grace: 4s\n';
+it.each([
+  ['not for long', 'short', {}, { atLeastMs: 200, belowMs: 3_000 }],
+  [
+    'as long as stop-grace says',
+    'other',
+    { '.resin-sync.yml': OTHER_GRACE },
+    { atLeastMs: 4_000, belowMs: 10_000 },
+  ],
+] as const)('waits %s for an app that will not end', async (_, name, project, { atLeastMs, belowMs }) => {
+  const stubborn =
+    'trap "echo asked to end" TERM\necho "version $(cat version)"\nwhile true; do sleep 0.1; done\n';
+  await using app = new WatchedApp(device, `grace-${name}`, { ...FILES, ...project, 'main.sh': stubborn });
+  await app.watch();
+  const before = await runOf(app);
+  const { batch } = await app.andThen('batch', () => app.write('version', '2\n'));
+  expect(batch).toMatchObject({ effect: 'restarted', durationMs: expect.any(Number) as number });
+  const { durationMs } = batch as { durationMs: number };
+  expect(durationMs).toBeGreaterThanOrEqual(atLeastMs);
+  expect(durationMs).toBeLessThan(belowMs);
+  expect((await runOf(app)).pid).not.toBe(before.pid);
+  await app.untilEvent(({ type, text }) => type === 'output' && text === 'asked to end');
+  await app.untilEvent(({ type, text }) => type === 'output' && text === 'version 2');
+});
+
 it('keeps an app without a shell in step, and says so when only a build can', async () => {
   const dockerfile = 'FROM scratch-app\nWORKDIR /usr/src/app\nCOPY . .\n';
   await using app = new WatchedApp(device, 'shell-less', {
