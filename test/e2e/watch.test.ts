@@ -191,7 +191,7 @@ it('watches by polling as well', async () => {
 
 it('tells in plain lines what it does', async () => {
   await using app = new WatchedApp(device, 'plain', FILES);
-  const rdt = app.rdt.start(['push', device.address, '--app-name', 'plain', '--watch', '--timing'], {
+  const rdt = app.rdt.start(['push', device.address, '--app-name', 'plain', '-w', '--timing'], {
     cwd: app.folder,
   });
   await rdt.until(/watching \(inotify\); Ctrl-C ends, and plain runs on/);
