@@ -47,6 +47,66 @@ it.each(['.dockerignore', 'Dockerfile'])('builds anew when %s changes', async (p
   await app.untilInStep();
 });
 
+/** Whatever the engine takes: rdt knows what none of these lines means. */
+const UNUSUAL: Readonly<Record<string, readonly string[]>> = {
+  'of two stages': [
+    'FROM busybox AS made',
+    'RUN echo made >/made',
+    'FROM busybox',
+    'WORKDIR /usr/src/app',
+    'COPY --from=made /made /made',
+    'COPY . .',
+  ],
+  'with a variable in FROM': ['ARG BASE=busybox', 'FROM ${BASE}:latest', 'WORKDIR /usr/src/app', 'COPY . .'],
+  'with ADD': ['FROM busybox', 'ADD version /opt/', 'ADD . /usr/src/app/', 'WORKDIR /usr/src/app'],
+  'for a platform': ['FROM --platform=$BUILDPLATFORM busybox', 'WORKDIR /usr/src/app', 'COPY . .'],
+  'with patterns, lists and owners': [
+    'FROM busybox',
+    'WORKDIR /usr/src',
+    'WORKDIR app',
+    'COPY --chown=7:7 ["Docker*", "package*.json", "main.sh", "./"]',
+    'COPY [".", "."]',
+  ],
+  'with an escape of its own': [
+    '# escape=`',
+    'from busybox',
+    'env dir=/usr/src/app',
+    'workdir $dir',
+    'run echo a `',
+    '  # between',
+    '  b',
+    'Copy . ${dir}',
+  ],
+  'with a stage that hands down': [
+    'FROM busybox AS parent',
+    'ONBUILD COPY . /usr/src/app',
+    'FROM parent',
+    'WORKDIR /usr/src/app',
+  ],
+};
+
+it.each(Object.entries(UNUSUAL))(
+  'keeps an app with a Dockerfile %s in step, and builds it anew when that changes',
+  async (kind, lines) => {
+    const dockerfile = (...more: string[]): string =>
+      [...lines, ...more, 'CMD ["sh", "main.sh"]', ''].join('\n');
+    const name = kind.toLowerCase().replaceAll(/\W+/g, '-');
+    await using app = new WatchedApp(device, name, { ...FILES, Dockerfile: dockerfile() });
+    await app.watch();
+    const { batch } = await app.andThen('batch', () => app.write('version', '2\n'));
+    expect(batch).toMatchObject({ files: 1, effect: 'restarted' });
+    await app.untilEvent(({ type, text }) => type === 'output' && text === 'version 2');
+    await app.expectInStep();
+    const { decision } = await app.andThen('decision', () =>
+      app.write('Dockerfile', dockerfile('RUN echo changed >/changed')),
+    );
+    expect(decision).toEqual({ action: 'build', reasons: ['Dockerfile changed'] });
+    await app.andThen('done', () => undefined);
+    expect(await app.exec('cat', '/changed')).toBe('changed');
+    await app.untilInStep();
+  },
+);
+
 it('ends a build for a newer change of a trigger, and builds what is newest', async () => {
   await using app = new WatchedApp(device, 'newer', { ...FILES, Dockerfile: dockerfile('sleep 3') });
   await app.watch();
