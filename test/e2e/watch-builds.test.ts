@@ -107,16 +107,34 @@ it.each(Object.entries(UNUSUAL))(
   },
 );
 
-it('ends a build for a newer change of a trigger, and builds what is newest', async () => {
-  await using app = new WatchedApp(device, 'newer', { ...FILES, Dockerfile: dockerfile('sleep 3') });
+it('ends a build for a newer change of a trigger, on the device too, and builds what is newest once', async () => {
+  const files = { ...FILES, Dockerfile: dockerfile('sleep "$(cat package.json)"'), 'package.json': '0\n' };
+  await using app = new WatchedApp(device, 'newer', files);
   await app.watch();
-  await app.andThen('decision', () => app.write('package.json', '{"version":2}\n'));
-  await app.andThen('build-restarted', () => app.write('package.json', '{"version":3}\n'));
+  const after = app.events.length;
+  app.write('package.json', '301\n');
+  await eventually(() => pidOf('sleep 301'), { what: 'the step of the build', withinMs: 60_000 });
+  await app.andThen('build-restarted', () => app.write('package.json', '1\n'));
   await app.andThen('done', () => undefined);
   await app.untilInStep();
+  expect(await app.exec('cat', 'package.json')).toBe('1');
+  await eventually(async () => (await pidOf('sleep 301')) === undefined, {
+    what: 'the end of the step that nobody waits for',
+    withinMs: 15_000,
+  });
   await app.stop();
+  const said = app.events
+    .slice(after)
+    .filter(({ type }) => ['decision', 'build-restarted', 'done'].includes(type));
+  expect(said.map(({ type }) => type)).toEqual(['decision', 'build-restarted', 'decision', 'done']);
   expect(await app.leftovers()).toEqual([]);
 });
+
+/** Of the process on the device whose command line is exactly this. */
+async function pidOf(command: string): Promise<string | undefined> {
+  const { stdout } = await device.run(['pgrep', '--exact', '--full', command]);
+  return stdout.trim() || undefined;
+}
 
 it('keeps changes until the build has ended, and says that they wait', async () => {
   await using app = new WatchedApp(device, 'waiting', { ...FILES, Dockerfile: dockerfile('sleep 2') });
