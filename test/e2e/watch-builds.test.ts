@@ -37,6 +37,26 @@ it('builds anew in the background when a trigger changes, says why, and goes on 
   await app.expectInStep();
 });
 
+it('lets the old app run on until the image is built, and shows its lines meanwhile', async () => {
+  const ticks = 'n=0\nwhile true; do echo "tick $((n += 1))"; sleep 0.1; done\n';
+  await using app = new WatchedApp(device, 'ticks', { ...FILES, 'main.sh': `trap "exit 0" TERM\n${ticks}` });
+  await app.watch();
+  const before = await app.state();
+  app.write('Dockerfile', dockerfile('sleep 302 || true'));
+  const step = await eventually(() => pidOf('sleep 302'), {
+    what: 'the step of the build',
+    withinMs: 60_000,
+  });
+  for (let tick = 0; tick < 10; tick++) await app.andThen('output', () => undefined);
+  expect(await app.state()).toEqual(before);
+  await app.andThen('done', () => device.run(['kill', step]));
+  expect((await app.state()).id).not.toBe(before.id);
+  const isBuilt = ({ event }: WatchedEvent): boolean => (event as WatchedEvent | undefined)?.type === 'built';
+  const untilBuilt = app.events.slice(0, app.events.findLastIndex(isBuilt));
+  const lines = untilBuilt.filter(({ type }) => type === 'output').map(({ text }) => text);
+  expect(lines).toEqual(lines.map((_, index) => `tick ${index + 1}`));
+});
+
 it.each(['.dockerignore', 'Dockerfile'])('builds anew when %s changes', async (path) => {
   await using app = new WatchedApp(device, `build-${path.replace('.', '').toLowerCase()}`, FILES);
   await app.watch();
@@ -161,14 +181,15 @@ it('takes away what went from the folder while the image was made of it', async 
 
 it('goes on with the old app when a build fails, syncs into it, and builds again until it succeeds', async () => {
   await using app = new WatchedApp(device, 'broken', FILES);
-  await app.watch();
+  await app.watch('--restart', 'none');
   const before = await app.state();
   const failed = await app.andThen('build-failed', () => app.write('Dockerfile', dockerfile('exit 3')));
-  expect(failed).toMatchObject({ again: false, oldAppRuns: true });
-  expect((await app.state()).id).toBe(before.id);
+  const message = 'Dockerfile:4: RUN exit 3 failed with exit code 3';
+  expect(failed).toMatchObject({ message, again: false, oldAppRuns: true });
   await app.andThen('batch', () => app.write('version', '2\n'));
   await app.untilEvent(({ type, again }) => type === 'build-failed' && again === true);
   await app.untilInStep();
+  expect(await app.state()).toEqual({ ...before, running: true });
   await app.andThen('done', () => app.write('Dockerfile', dockerfile('echo good')));
   expect((await app.state()).id).not.toBe(before.id);
   await app.untilInStep();
