@@ -1,12 +1,19 @@
 import { expect, it } from 'vitest';
-import { type WatchScene, watchLines } from '../../../src/ui/watch-lines.js';
+import type { PushEvent } from '../../../src/push/push-event.js';
+import { type WatchLine, type WatchScene, watchLines } from '../../../src/ui/watch-lines.js';
 import type { WatchEvent } from '../../../src/watch/watch-event.js';
 
 const scene: WatchScene = { timing: false, isWatching: true, hasOutput: false };
 
-function text(event: WatchEvent, given: Partial<WatchScene> = {}): string {
+const text = (event: WatchEvent, given: Partial<WatchScene> = {}): string =>
+  linesOf(event, given)
+    .map((line) => line.text)
+    .join('\n');
+
+function linesOf(event: PushEvent | WatchEvent, given: Partial<WatchScene> = {}): readonly WatchLine[] {
   const lines = watchLines(event, { ...scene, ...given });
-  return 'type' in lines ? `as a push: ${lines.type}` : lines.map((line) => line.text).join('\n');
+  if ('type' in lines) throw new Error(`it is shown as a push shows it: ${lines.type}`);
+  return lines;
 }
 
 const batch = {
@@ -25,8 +32,8 @@ it.each([
     { ...batch, files: 0, deleted: 2, effect: 'restarted-process' },
     '2 deleted -> process restarted in 142 ms',
   ],
-] as const)('says what became of a batch in one line', (summary, line) => {
-  expect(text({ type: 'batch', batch: summary })).toBe(line);
+] as const)('says what became of a batch in one dim line', (summary, line) => {
+  expect(linesOf({ type: 'batch', batch: summary })).toEqual([{ text: line, weight: 'dim' }]);
 });
 
 it('gives the parts of a batch only where they are asked for', () => {
@@ -81,4 +88,64 @@ it('shows a first push as one without a watch, and says less of those in the bac
   const event = { type: 'done', result: done } as const;
   expect(watchLines(event, { ...scene, isWatching: false })).toBe(event);
   expect(watchLines(event, scene)).toEqual([]);
+});
+
+const reasons = ['package.json changed', 'Dockerfile changed'];
+
+it.each<readonly [string, PushEvent | WatchEvent]>([
+  ['watching (inotify); Ctrl-C ends, and a runs on', { type: 'watching', app: 'a', how: 'inotify' }],
+  [
+    'building a anew in the background: package.json changed; Dockerfile changed',
+    { type: 'decision', app: 'a', decision: { action: 'build', reasons } },
+  ],
+  ['a change waits for the build', { type: 'changes-wait' }],
+  ['package.json changed; Dockerfile changed: the build starts again', { type: 'build-restarted', reasons }],
+  ['.resin-sync.yml changed', { type: 'project-changed' }],
+  ['the device is back after 3.4 s', { type: 'device-back', afterMs: 3_400 }],
+  ['a was removed: it is built again', { type: 'app-changed', app: 'a', what: 'removed' }],
+  [
+    'a was replaced by somebody else: it is compared with the folder',
+    { type: 'app-changed', app: 'a', what: 'replaced' },
+  ],
+  ['a was restarted by somebody else', { type: 'app-changed', app: 'a', what: 'restarted' }],
+  ['a is paused: changes wait until it goes on', { type: 'app-changed', app: 'a', what: 'paused' }],
+  ['a goes on', { type: 'app-changed', app: 'a', what: 'resumed' }],
+])('says "%s", dimly', (line, event) => {
+  expect(linesOf(event)).toEqual([{ text: line, weight: 'dim' }]);
+});
+
+it('says in yellow that the device is lost, that a batch failed, and that the project file is wrong', () => {
+  const hint = 'why';
+  expect([
+    ...linesOf({ type: 'device-lost', reason: 'The device does not answer.' }),
+    ...linesOf({ type: 'batch-failed', message: 'no space left', hint }),
+    ...linesOf({ type: 'project-refused', message: 'it is no YAML', hint }),
+  ]).toEqual([
+    { text: 'The device does not answer. Trying again (Ctrl-C ends).', weight: 'yellow' },
+    { text: 'no space left; nothing is lost, the next change tries again', weight: 'yellow' },
+    { text: '  why', weight: 'dim' },
+    { text: 'it is no YAML; what it said before holds on', weight: 'yellow' },
+    { text: '  why', weight: 'dim' },
+  ]);
+});
+
+it('says in red why a build failed', () => {
+  const failed = { message: 'Dockerfile:2: no', hint: 'why', again: false, oldAppRuns: true };
+  expect(linesOf({ type: 'build-failed', ...failed }).map(({ weight }) => weight)).toEqual([
+    'red',
+    'dim',
+    'dim',
+  ]);
+});
+
+it('says in yellow that an app has failed, and dimly that one has ended', () => {
+  const exited = { type: 'app-exited', app: 'a', restarts: true, lastLines: [] } as const;
+  expect([1, 0].map((exitCode) => linesOf({ ...exited, exitCode }))).toEqual([
+    [{ text: 'a ended with exit code 1; the engine starts it again', weight: 'yellow' }],
+    [{ text: 'a ended with exit code 0; the engine starts it again', weight: 'dim' }],
+  ]);
+});
+
+it('says nothing of a push in the background that only syncs', () => {
+  expect(linesOf({ type: 'decision', app: 'a', decision: { action: 'sync' } })).toEqual([]);
 });
