@@ -241,6 +241,31 @@ describe('a batch', () => {
     expect(after.get('main.py')).not.toEqual(before.get('main.py'));
   });
 
+  it('is one for an atomic save of JetBrains, however long it takes, and has the file alone', async () => {
+    const clock = new FakeClock();
+    await using watched = await WatchedFolder.open({ a: 'old', b: '1' }, { clock });
+    const before = await watched.tree();
+    const path = (name: string): string => watched.path(name);
+    const steps = [
+      [60, () => watched.write('a___jb_tmp___', 'newer')],
+      [15, () => renameSync(path('a'), path('a___jb_old___'))],
+      [15, () => renameSync(path('a___jb_tmp___'), path('a'))],
+      [10, () => unlinkSync(path('a___jb_old___'))],
+    ] as const;
+    const trees: LocalTree[] = [];
+    const next = watched.next().then((tree) => trees.push(tree));
+    for (const [pauseMs, step] of steps) {
+      expect(trees).toEqual([]);
+      step();
+      // Nothing is heard of a file that is left out, but it can be: the kernel has told of it already.
+      for (let turn = 0; turn < 10; turn++) await nextTurn();
+      for (let ms = 0; ms < pauseMs; ms += 5) await Promise.race([clock.advance(5), next]);
+    }
+    await next;
+    expect(trees.map((tree) => differingPaths(tree, before))).toEqual([['a']]);
+    expect(trees[0]?.get('a')).toMatchObject({ sizeBytes: 5 });
+  });
+
   it('is one, as long as git holds its lock', async () => {
     await using watched = await WatchedFolder.open({ '.git/HEAD': '', a: '1', b: '1' });
     await watched.tree();
