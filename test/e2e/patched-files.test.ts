@@ -1,5 +1,15 @@
+import { spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { chmodSync, closeSync, ftruncateSync, openSync, truncateSync, writeSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  ftruncateSync,
+  openSync,
+  readFileSync,
+  truncateSync,
+  writeSync,
+} from 'node:fs';
+import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { RdtError } from '../../src/errors.js';
 import { eventually } from '../testbed/eventually.js';
@@ -34,6 +44,19 @@ async function sentBytes(rig: ChannelRig): Promise<number> {
   return outcome.packed.contentBytes;
 }
 
+const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
+
+/** Reads the file again and again, as it is found under its name, and says what it read. The last time when all has arrived. */
+const READER = `
+exec 2>&1
+while true; do
+  if [ -e /stop ]; then last=yes; fi
+  said=$(sha256sum /usr/src/app/large)
+  echo "\${said%% *}"
+  if [ "$last" ]; then exit; fi
+done
+`;
+
 describe.each(['busybox', 'gnu'])('a change of a large file in %s', (image) => {
   let rig: ChannelRig;
   const content = randomBytes(12 * MEGABYTE);
@@ -51,6 +74,33 @@ describe.each(['busybox', 'gnu'])('a change of a large file in %s', (image) => {
     edit(rig, 'large', 0, randomBytes(1));
     edit(rig, 'large', content.length - 1, randomBytes(1));
     expect(await sentBytes(rig)).toBeLessThanOrEqual(8 << 10);
+  });
+
+  it('never shows half of it, nor none, to a reader in the container', { timeout: 240_000 }, async () => {
+    const reader = spawn('docker', [
+      '-H',
+      `unix://${device.engineDoor}`,
+      'exec',
+      rig.name,
+      'sh',
+      '-c',
+      READER,
+    ]);
+    const reads = createInterface({ input: reader.stdout })[Symbol.asyncIterator]();
+    const generations = [sha256(readFileSync(rig.folder.path('large')))];
+    const seen: unknown[] = [(await reads.next()).value];
+    for (let generation = 1; generation <= 20; generation++) {
+      for (let part = 0; part < 12; part++) edit(rig, 'large', part * MEGABYTE, Buffer.from(`${generation}`));
+      generations.push(sha256(readFileSync(rig.folder.path('large'))));
+      const outcome = await rig.folder.commit();
+      expect(outcome).toMatchObject({ packed: { contentBytes: 12 * (4 << 10) } });
+      seen.push((await reads.next()).value);
+    }
+    await rig.exec('sh', '-c', ': >/stop');
+    for await (const read of { [Symbol.asyncIterator]: () => reads }) seen.push(read);
+    expect(seen.filter((read) => !generations.includes(String(read)))).toEqual([]);
+    expect(seen.at(-1)).toBe(generations.at(-1));
+    await rig.folder.expectInStep();
   });
 
   it('is right for any changes at any places', async () => {
