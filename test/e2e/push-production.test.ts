@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { mustRun } from '../testbed/program.js';
 import { VirtualDevice } from '../testbed/virtual-device.js';
 import { HELLO, PushedApp } from './pushed-app.js';
 
@@ -91,6 +92,36 @@ describe('a production device', () => {
     await app.forgetLock();
     await app.push(...withKey());
     await app.expectInStep();
+  });
+});
+
+describe('without --identity', () => {
+  async function pushAnEdit(edit: string, env: Record<string, string> = {}): Promise<void> {
+    app.write('greeting.txt', edit);
+    const args = ['push', device.address, '--app-name', 'produced', '--skip-logs'];
+    const { exitCode, stderr } = await app.rdt.run(args, { cwd: app.folder, env });
+    expect(exitCode, stderr).toBe(0);
+    await app.expectInStep();
+  }
+
+  it('a key in ~/.ssh is used', async () => {
+    const folder = join(app.rdt.home, '.ssh');
+    mkdirSync(folder);
+    copyFileSync(device.testerKeyFile, join(folder, 'id_ed25519'));
+    await pushAnEdit('by the key in the home');
+    rmSync(folder, { recursive: true });
+  });
+
+  it('a key that an agent holds is used', async () => {
+    const socket = join(app.rdt.home, 'agent');
+    const started = await mustRun(['ssh-agent', '-a', socket]);
+    const env = { ...process.env, SSH_AUTH_SOCK: socket, SSH_AGENT_PID: /PID=(\d+)/.exec(started)?.[1] };
+    try {
+      await mustRun(['ssh-add', '-q', device.testerKeyFile], { env });
+      await pushAnEdit('by the key of the agent', { SSH_AUTH_SOCK: socket });
+    } finally {
+      await mustRun(['ssh-agent', '-k'], { env });
+    }
   });
 });
 
