@@ -125,6 +125,24 @@ describe('without --identity', () => {
   });
 });
 
+describe('any Docker host with ssh', () => {
+  it('is found on the usual port 22, which its entry in known_hosts does not name', async () => {
+    await device.killSsh();
+    await device.startSsh({ port: 22 });
+    try {
+      using other = new PushedApp(device, 'produced-22', HELLO);
+      await other.push(...withKey());
+      expect((await other.state()).running).toBe(true);
+      await other.expectInStep();
+      const known = readFileSync(join(other.rdt.home, '.local/state/rdt/known_hosts'), 'utf8');
+      expect(known).toBe(`${device.address} ${device.hostKey}\n`);
+    } finally {
+      await device.killSsh();
+      await device.startSsh();
+    }
+  });
+});
+
 describe('a device that was flashed anew', () => {
   it('is refused for its changed host key, until the old one is forgotten', async () => {
     await device.reflash();

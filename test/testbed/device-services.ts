@@ -57,9 +57,11 @@ export function hostKeyFingerprint(name: string): string {
   return `SHA256:${digest.replace(/=+$/, '')}`;
 }
 
-export function sshdCommand({ name }: VirtualDeviceOptions): string[] {
+export function sshdCommand({ name }: VirtualDeviceOptions, port: number): string[] {
   return [
     '/usr/sbin/sshd',
+    '-p',
+    String(port),
     '-f',
     deviceFile(name, 'etc/sshd_config'),
     '-E',
@@ -117,7 +119,6 @@ function authorizedKeys(options: VirtualDeviceOptions): string {
 function sshdConfiguration(options: VirtualDeviceOptions): string {
   const passwords = acceptsEmptyPassword(options) ? 'yes' : 'no';
   return [
-    `Port ${SSH_PORT}`,
     `HostKey ${deviceFile(options.name, 'etc/host_key')}`,
     `AuthorizedKeysFile ${deviceFile(options.name, 'etc/authorized_keys')}`,
     'PidFile /run/sshd.pid',

@@ -3,7 +3,7 @@ import { type BaseImage, importArguments } from './base-images.js';
 import { createDisk } from './device-disk.js';
 import { DEVICE_ENV, bootInit, insideDevice, killAll, startDaemon } from './device-processes.js';
 import { deviceFile, findRecord, identify, readRecord, writeRecord } from './device-record.js';
-import { avahiCommand, makeHostKey, sshdCommand, writeConfiguration } from './device-services.js';
+import { avahiCommand, makeHostKey, SSH_PORT, sshdCommand, writeConfiguration } from './device-services.js';
 import { startEngine } from './engine-control.js';
 import { runDocker } from './engine-door.js';
 import { eventually } from './eventually.js';
@@ -65,10 +65,10 @@ export async function switchOff(name: string): Promise<void> {
 }
 
 /** Resolves when sshd answers. */
-export async function startSsh(name: string): Promise<void> {
+export async function startSsh(name: string, port = SSH_PORT): Promise<void> {
   const record = readRecord(name);
   // sshd returns from the command line when its daemon listens.
-  await mustRun(insideDevice(record, sshdCommand(record.options)), { env: DEVICE_ENV });
+  await mustRun(insideDevice(record, sshdCommand(record.options, port)), { env: DEVICE_ENV });
 }
 
 /**

@@ -223,9 +223,9 @@ export class VirtualDevice implements AsyncDisposable {
     await killProgram(this.name, 'sshd');
   }
 
-  /** Resolves when sshd answers. */
-  async startSsh(): Promise<void> {
-    await startSsh(this.name);
+  /** Resolves when sshd answers. On another port than `sshPort` until it is killed or the device boots anew. */
+  async startSsh({ port }: { port?: number } = {}): Promise<void> {
+    await startSsh(this.name, port);
   }
 
   /** Pulls the cable, and cuts the slow link: packets vanish. */
