@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { linkSync, mkdirSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { eventually } from '../testbed/eventually.js';
@@ -7,6 +8,7 @@ import { VirtualDevice } from '../testbed/virtual-device.js';
 import { Laptop } from './discovery/laptop.js';
 import { type AppState, HELLO, PushedApp } from './pushed-app.js';
 import type { RdtResult, RunningRdt } from './rdt.js';
+import { bytesRead } from './until-stuck.js';
 
 let device: VirtualDevice;
 let app: PushedApp;
@@ -44,6 +46,18 @@ const slowPush = (...args: string[]): RunningRdt =>
   app.rdt.start(['push', device.linkAddress, '--app-name', 'interrupted', '--skip-logs', ...args], {
     cwd: app.folder,
   });
+
+/** Files are on their way. The engine answers no question about a container while it unpacks something in it. */
+async function untilDirty(): Promise<void> {
+  const root = await app.inspect('{{.GraphDriver.Data.MergedDir}}');
+  const state = async (): Promise<string> =>
+    (await device.run(['readlink', `${root}/usr/src/app/.rdt-state`])).stdout;
+  await eventually(async () => (await state()) === 'dirty\n', {
+    what: 'a sync under way',
+    withinMs: 15_000,
+    everyMs: 5,
+  });
+}
 
 const containers = (): Promise<string> => app.docker('ps', '--all', '--format', '{{.Names}}');
 const megabytes = (count: number): Buffer => randomBytes(count << 20);
@@ -150,29 +164,52 @@ describe('Ctrl-C during a sync', () => {
     await app.expectInStep();
   });
 
-  it('while a stubborn app is restarted leaves it running or to be started by the next push', async () => {
+  it('while a stubborn app is restarted leaves it running, and the next push has nothing to make good', async () => {
     app.write('main.sh', 'trap "" TERM\necho stubborn\nwhile true; do sleep 0.1; done\n');
     await app.push();
     app.write('small.txt', 'newer');
     const push = app.startPush();
     await push.until(/sent 1 file/);
     await interrupted(push);
+    expect((await app.state()).running).toBe(true);
     await app.push();
     expect((await app.state()).running).toBe(true);
     await app.expectInStep();
   });
 
-  /** Files are on their way. The engine answers no question about a container while it unpacks something in it. */
-  async function untilDirty(): Promise<void> {
-    const root = await app.inspect('{{.GraphDriver.Data.MergedDir}}');
-    const state = async (): Promise<string> =>
-      (await device.run(['readlink', `${root}/usr/src/app/.rdt-state`])).stdout;
-    await eventually(async () => (await state()) === 'dirty\n', {
-      what: 'a sync under way',
-      withinMs: 15_000,
-      everyMs: 5,
-    });
-  }
+  it('while a rule runs in the container leaves the app alone, and the next push runs it again', async () => {
+    const file = app.projectFile();
+    const run = '[ -e /tmp/go ] || { echo rule begun; sleep 300; }; echo rule done';
+    app.write(
+      '.resin-sync.yml',
+      file.replace(
+        'local_resinos:\n',
+        `local_resinos:\n  on-change: [{ paths: small.txt, run: '${run}' }]\n`,
+      ),
+    );
+    app.write('small.txt', 'for the rule');
+    const push = app.startPush();
+    await push.until(/rule begun/);
+    await interrupted(push);
+    expect(await app.state()).toEqual(before);
+    await app.exec('touch', '/tmp/go');
+    expect((await app.push()).stderr).toContain('rule done');
+    expect((await app.state()).startedAt).not.toBe(before.startedAt);
+    await app.expectInStep();
+    app.write('.resin-sync.yml', file);
+  });
+
+  it('while a new container is completed puts the old one back', async () => {
+    const tree = await app.deployedTree();
+    const push = slowPush('--force-build');
+    await push.until(/starting interrupted/);
+    await untilDirty();
+    const { stderr } = await interrupted(push);
+    expect(stderr).toContain('interrupted is back as it was');
+    const { id, image, running } = await app.state();
+    expect({ id, image, running }).toEqual({ id: before.id, image: before.image, running: true });
+    expect(await app.deployedTree()).toEqual(tree);
+  });
 });
 
 describe('Ctrl-C during the logs', () => {
@@ -193,12 +230,16 @@ describe('Ctrl-C during the logs', () => {
 });
 
 describe('Ctrl-C before anything', () => {
-  async function interruptedAtOnce(push: RunningRdt): Promise<void> {
+  async function interruptedWithin(limitMs: number, push: RunningRdt): Promise<void> {
     const startMs = performance.now();
     await interrupted(push);
-    expect(performance.now() - startMs).toBeLessThan(2000);
+    expect(performance.now() - startMs).toBeLessThan(limitMs);
     expect(await app.state()).toEqual(before);
   }
+
+  const interruptedAtOnce = (push: RunningRdt): Promise<void> => interruptedWithin(2000, push);
+
+  const stateLink = (): Promise<string> => app.exec('readlink', '.rdt-state');
 
   const pushTo = (address: string): RunningRdt =>
     app.rdt.start(['push', address, '--app-name', 'interrupted'], { cwd: app.folder });
@@ -228,6 +269,40 @@ describe('Ctrl-C before anything', () => {
     const push = pushTo(server.address);
     await server.reached('data');
     await interruptedAtOnce(push);
+  });
+
+  it('is heard while the container is asked what it holds', async () => {
+    app.write('small.txt', 'asked for');
+    // Takes its time to be hashed.
+    await app.exec('sh', '-c', 'rm -f .rdt-state small.txt; dd of=small.txt bs=1M seek=8192 count=0');
+    const push = app.startPush();
+    const isAsked = async (): Promise<boolean> =>
+      /^sha256sum$/m.test((await device.run(['ps', '-e', '-o', 'comm'])).stdout);
+    await eventually(isAsked, { what: 'the question', withinMs: 20_000 });
+    await interruptedWithin(10_000, push);
+    expect(await app.exec('ls', '-A')).not.toContain('.rdt-state');
+    await app.exec('rm', 'small.txt');
+    await app.push();
+    await app.expectInStep();
+  });
+
+  it('is heard while the folder is read', async () => {
+    const token = await stateLink();
+    app.write('many/0/0', Buffer.alloc(2 << 10, 'x'));
+    for (let folder = 0; folder < 100; folder++) {
+      mkdirSync(app.path(`many/${folder}`), { recursive: true });
+      // Names of one file: as much to read, and quickly made.
+      for (let file = 1; file <= 500; file++)
+        linkSync(app.path('many/0/0'), app.path(`many/${folder}/${file}`));
+    }
+    const push = app.startPush();
+    await eventually(() => bytesRead(push.child.pid) > 20 << 20, {
+      what: 'a fifth of the files read',
+      withinMs: 30_000,
+      everyMs: 2,
+    });
+    await interruptedWithin(10_000, push);
+    expect(await stateLink()).toBe(token);
   });
 });
 

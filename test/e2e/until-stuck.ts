@@ -29,6 +29,6 @@ export function peakMegabytes(pid: number): number {
 }
 
 /** By all its system calls, sockets included. */
-function bytesRead(pid: number | undefined): number {
+export function bytesRead(pid: number | undefined): number {
   return Number(/^rchar: (\d+)/m.exec(readFileSync(`/proc/${String(pid)}/io`, 'utf8'))?.[1]);
 }
