@@ -13,6 +13,7 @@ import { mustRun } from '../testbed/program.js';
 import { VirtualDevice } from '../testbed/virtual-device.js';
 import { type CommitRig, commitContract, DESTINATIONS, type OpenWay } from './commit-contract.js';
 import { type CommitWay, SyncedFolder } from './synced-folder.js';
+import { WatchfulReader } from './watchful-reader.js';
 
 let device: VirtualDevice;
 let engine: HttpEngine;
@@ -97,6 +98,28 @@ commitContract('a push, to several volumes', () => rig({ image: 'busybox', flags
 commitContract('the warm channel, where the app is not root', () =>
   rig({ image: 'busybox', flags: ['--user', '1000:1001'], owner: { uid: 1000, gid: 1001 }, way: warm }),
 );
+
+it.each([
+  ['a push', asPush],
+  ['a script each time', byScripts],
+])('a commit by %s never shows half a file to a reader in the container', async (_name, way) => {
+  await using app = await rig({ image: 'busybox', way });
+  const { name } = app.container;
+  const { commit: commitInto } = await app.open(DESTINATIONS);
+  using folder = new SyncedFolder(engine, app.container, DESTINATIONS, commitInto);
+  const sizeBytes = 200_000;
+  folder.write('file', Buffer.alloc(sizeBytes, 'a'));
+  await folder.sync();
+  const reader = new WatchfulReader(device, name, `${DESTINATIONS}/file`, sizeBytes);
+  for (let n = 1; n <= 60; n++) {
+    folder.write('file', Buffer.alloc(sizeBytes, n % 2 === 0 ? 'a' : 'b'));
+    for (let beside = 0; beside < n % 12; beside++) folder.write(`beside/${beside}`, `${n}`);
+    expect(await folder.commit()).toMatchObject({ kind: 'committed' });
+  }
+  // The engine, and tar, take an old file away before they put the new one in its place.
+  expect(await reader.seen()).toMatch(/^(missing\n)*\d+ reads\n$/);
+  await folder.expectInStep();
+});
 
 it('a push whose container ends after a folder made way for a file asks for a new container', async () => {
   await using app = await rig({ image: 'busybox', way: asPush });

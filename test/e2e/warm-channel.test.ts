@@ -1,7 +1,6 @@
-import { spawn } from 'node:child_process';
-import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { RdtError } from '../../src/errors.js';
+import { WatchfulReader } from '../contract/watchful-reader.js';
 import { eventually } from '../testbed/eventually.js';
 import { VirtualDevice } from '../testbed/virtual-device.js';
 import { ChannelRig } from './channel-rig.js';
@@ -17,36 +16,19 @@ beforeAll(async () => {
 });
 afterAll(() => device.down());
 
-/** Reads a file again and again, and says what was in it whenever that was not one letter from end to end. */
-const WATCHFUL_READER = `
-while true; do
-  content=$(cat "$1" 2>&1) || { echo "missing"; continue; }
-  case $content in
-    *[!a]*) case $content in *[!b]*) echo "mixed" ;; esac ;;
-  esac
-  if [ \${#content} != "$2" ]; then echo "\${#content} bytes"; fi
-  reads=$((reads + 1))
-  if [ -e /tmp/stop ]; then echo "$reads reads"; exit; fi
-done
-`;
-
 describe.each(['busybox', 'gnu'])('the warm channel into %s', (image) => {
   it('never shows half a file, nor none, to a reader in the container', async () => {
     await using rig = await ChannelRig.start(device, `reader-${image}`, image);
     const sizeBytes = 200_000;
     rig.folder.write('file', Buffer.alloc(sizeBytes, 'a'));
     await rig.folder.sync();
-    const docker = ['-H', `unix://${device.engineDoor}`, 'exec', rig.name];
-    const script = ['sh', '-c', WATCHFUL_READER, 'sh', '/usr/src/app/file', String(sizeBytes)];
-    const reader = spawn('docker', [...docker, ...script], { stdio: ['ignore', 'pipe', 'inherit'] });
-    const seen = text(reader.stdout);
+    const reader = new WatchfulReader(device, rig.name, '/usr/src/app/file', sizeBytes);
     for (let n = 1; n <= 60; n++) {
       rig.folder.write('file', Buffer.alloc(sizeBytes, n % 2 === 0 ? 'a' : 'b'));
       for (let beside = 0; beside < n % 12; beside++) rig.folder.write(`beside/${beside}`, `${n}`);
       expect(await rig.folder.commit()).toMatchObject({ channel: 'warm' });
     }
-    await rig.exec('sh', '-c', 'mkdir -p /tmp; : >/tmp/stop');
-    expect(await seen).toMatch(/^\d+ reads\n$/);
+    expect(await reader.seen()).toMatch(/^\d+ reads\n$/);
     await rig.folder.expectInStep();
   });
 
