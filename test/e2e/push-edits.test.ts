@@ -185,3 +185,28 @@ describe('ignored paths', () => {
     expect(await app.exec('cat', 'measurements.csv')).toBe('measured');
   });
 });
+
+describe('.gitignore files', () => {
+  it('go from folder to folder, and --skip-gitignore, which is remembered, sends what they keep back', async () => {
+    using nested = new PushedApp(device, 'nested', {
+      ...HELLO,
+      '.dockerignore': '**/*.log\n',
+      '.gitignore': '*.log\n',
+      'lib/.gitignore': '!keep.log\n',
+      'top.log': '',
+      'lib/keep.log': 'kept',
+      'lib/other.log': '',
+      'lib/deep/keep.log': 'kept too',
+      'beside/keep.log': '',
+    });
+    await nested.push();
+    const keptBack = (path: string): boolean => /^(top|beside\/keep|lib\/other)\.log$/.test(path);
+    expect(await nested.deployedTree()).toEqual(nested.localTree(keptBack));
+    await nested.push('--skip-gitignore');
+    await nested.expectInStep();
+    expect(nested.projectFile()).toMatch(/^skip-gitignore: true$/m);
+    nested.write('later.log', 'sent without the option');
+    await nested.push();
+    await nested.expectInStep();
+  });
+});
