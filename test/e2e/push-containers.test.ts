@@ -287,6 +287,28 @@ describe('the container', () => {
     expect(await page.text()).toBe('hello from port 80\n');
     expect(await app.exec('cat', '/dev/nothing')).toBe('');
   });
+
+  it('has the network, the command and the restart policy that the project file gives it', async () => {
+    using app = new PushedApp(device, 'alone', {
+      ...HELLO,
+      'other.sh': LOOP.replace('started', 'another one'),
+      '.resin-sync.yml': [
+        'local_resinos:',
+        '  app-name: alone',
+        '  network: none',
+        '  command: [sh, other.sh]',
+        '  restart: on-failure:3',
+        '',
+      ].join('\n'),
+    });
+    await app.push();
+    expect(await settingsOf(app)).toMatchObject({
+      NetworkMode: 'none',
+      RestartPolicy: { Name: 'on-failure', MaximumRetryCount: 3 },
+    });
+    expect(JSON.parse(await app.inspect('{{json .Config.Cmd}}'))).toEqual(['sh', 'other.sh']);
+    await app.untilLogged('another one');
+  });
 });
 
 it('an app behind an init ends in its own time, though that init has no handler for the signal', async () => {
