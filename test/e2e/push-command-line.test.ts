@@ -67,6 +67,33 @@ describe('the letters of the options', () => {
   });
 });
 
+describe('without a name for the app', () => {
+  it('and without a terminal the name of the folder is used', async () => {
+    using app = new PushedApp(device, 'my-app', {});
+    for (const [path, content] of Object.entries(HELLO)) app.write(`My App!/${path}`, content);
+    const push = ['push', device.address, '--skip-logs'];
+    const { exitCode, stderr } = await app.rdt.run(push, { cwd: app.path('My App!') });
+    expect(exitCode, stderr).toBe(0);
+    expect((await app.state()).running).toBe(true);
+    expect(load(readFileSync(app.path('My App!/.resin-sync.yml'), 'utf8'))).toMatchObject({
+      local_resinos: { 'app-name': 'my-app' },
+    });
+  });
+});
+
+describe('a switch with a value, as in the old help', () => {
+  it('is saved with that value, which is not taken for a device', async () => {
+    using app = new PushedApp(device, 'values');
+    app.write('.resin-sync.yml', 'verbose: true\nprogress: false\n');
+    await app.push('--verbose', 'false', '--progress', 'true');
+    expect(load(app.projectFile())).toMatchObject({ verbose: false, progress: true });
+    const first = ['push', '--verbose', 'false', device.address, '-n', 'values', '--skip-logs'];
+    const { exitCode, stderr } = await app.rdt.run(first, { cwd: app.folder });
+    expect(exitCode, stderr).toBe(0);
+    expect(stderr).toMatch(/^values up to date/m);
+  });
+});
+
 describe('without a device in the command', () => {
   it('the only one of the network is taken, and named', async () => {
     using app = new PushedApp(device, 'found');
@@ -134,6 +161,18 @@ describe('a project file', () => {
     expect(stderr).toContain(`.resin-sync.yml:${position}: `);
     expect(stderr).toMatch(reason);
     expect(app.projectFile()).toBe(content);
+  });
+
+  it('with a typo in a key is used without it, warned of with the key that was meant, and left as it is', async () => {
+    using app = new PushedApp(device, 'typo');
+    app.write('.resin-sync.yml', 'ignore: []\ndestinaton: /opt/app # mine\n');
+    const { stderr } = await app.push();
+    expect(stderr).toMatch(
+      /^warning: \S*\.resin-sync\.yml:2:1: unknown key 'destinaton' is ignored; did you mean 'destination'\?$/m,
+    );
+    await app.expectInStep();
+    expect(app.projectFile()).toContain('\ndestinaton: /opt/app # mine\n');
+    expect(app.projectFile()).toContain('Dockerfile: ');
   });
 
   it('of balena stays the one that is used', async () => {

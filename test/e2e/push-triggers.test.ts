@@ -142,11 +142,6 @@ describe('options', () => {
     expect(events.at(-1)).toMatchObject({ type: 'done', result: { action: 'build', app: 'triggers' } });
   });
 
-  it('take the values "true" and "false" of the old help', async () => {
-    const { exitCode, stderr } = await app.tryPush('--verbose', 'false', '--progress', 'true');
-    expect(exitCode, stderr).toBe(0);
-  });
-
   it('--source pushes another folder than the current one, with its triggers and its project file', async () => {
     const elsewhere = mkdtempSync(join(tmpdir(), 'rdt-elsewhere-'));
     using other = new PushedApp(device, 'other', HELLO);
