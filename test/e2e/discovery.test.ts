@@ -352,6 +352,19 @@ describe('finding one device', () => {
     expect(device).toMatchObject({ kind: 'development', engine: { port: 2375 } });
   });
 
+  it('finds a host that only the resolver of the system knows, and calls it by that name', async () => {
+    const computer = await laptop(adapterBeside(kitchen));
+    await computer.addHost('pi.example.org', kitchen.address);
+    expect(await found(computer, 'pi.example.org')).toMatchObject({
+      name: 'pi.example.org',
+      address: kitchen.address,
+      kind: 'development',
+    });
+    const { exitCode, stderr } = await computer.run(['logs', 'pi.example.org']);
+    expect(exitCode, stderr).toBe(1);
+    expect(stderr).toMatch(/container/);
+  });
+
   it('finds a production device by ssh', async () => {
     const device = await found(await laptop(adapterBeside(nas)), nas.address);
     expect(device).toMatchObject({ kind: 'production', sshPort: 22222 });

@@ -55,6 +55,11 @@ export class Laptop implements AsyncDisposable {
     await this.#inside(['iptables', '-A', 'OUTPUT', '-d', address, '-j', 'DROP']);
   }
 
+  /** The system's own resolver knows this host, as of the next program. */
+  async addHost(name: string, address: string): Promise<void> {
+    await writeFile(`/etc/netns/${this.name}/hosts`, `127.0.0.1 localhost\n${address} ${name}\n`);
+  }
+
   /** Also what a crashed run left. */
   async down(): Promise<void> {
     await rm(`/etc/netns/${this.name}`, { recursive: true, force: true });
