@@ -14,7 +14,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          testTimeout: 180_000,
+          testTimeout: 60_000,
           retry,
           env: { PATH },
           include: ['test/unit/**/*.test.ts', 'test/contract/**/*.unit.test.ts'],

@@ -27,7 +27,7 @@ settle() {
   looks=${MOST_LOOKS}
   settled=
   for busy in "$1"/.rdt-stage/*/owner; do
-    while [ $looks -gt 0 ] && read -r pid began <"$busy" && [ "$(owner "$pid")" = "$pid $began" ]; do
+    while [ $looks -gt 0 ] && [ -f "$busy" ] && read -r pid began <"$busy" && [ "$(owner "$pid")" = "$pid $began" ]; do
       settled=late
       looks=$((looks - 1))
       sleep 0.1 || sleep 1
