@@ -36,14 +36,20 @@ settle() {
 }
 `;
 
-const SETTLE_SCRIPT = `${SETTLE}
-settle "$1"
+/** In all the folders that it is given. */
+const SETTLE_ALL = `${SETTLE}
+for folder do settle "$folder"; done
+`;
+
+const SETTLE_SCRIPT = `${SETTLE_ALL}
 echo "rdt:0"
 `;
 
-/** A program for the words that come NUL-separated to a script, 200 at a time, in the folder `$1`; one that is not there holds nothing. */
-const listing = (program: string): string => `${SETTLE}
-settle "$1"
+/**
+ * A program for the words that come NUL-separated to a script, 200 at a time, in the folder `$1`, when the stages in all of the script's
+ * folders have come to their end; one that is not there holds nothing.
+ */
+const listing = (program: string): string => `${SETTLE_ALL}
 (
   cd "$1" 2>/dev/null || exit 0
   xargs -0 -n 200 sh -c '${program}    exit 0
@@ -82,15 +88,15 @@ export const LIST_ODD_SCRIPT = listing(`
     done
 `);
 
-/** Waits for what an earlier script of ours still does in the folder. One that cannot be waited for, in a container that has ended or has no shell, does nothing. */
+/** Waits for what an earlier script of ours still does in these folders. One that cannot be waited for, in a container that has ended or has no shell, does nothing. */
 export async function untilSettled(
   engine: Engine,
   container: string,
-  folder: string,
+  folders: readonly string[],
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    await runScript(engine, container, SETTLE_SCRIPT, [folder], Readable.from([]), signal);
+    await runScript(engine, container, SETTLE_SCRIPT, folders, Readable.from([]), signal);
   } catch (error) {
     if (!isNotRunning(error)) throw error;
   }

@@ -88,3 +88,10 @@ export function readOnlyBy(container: Container, path: string): 'mount' | 'root'
 }
 
 const isWithin = (path: string, folder: string): boolean => path === folder || path.startsWith(`${folder}/`);
+
+/** The destination, and the mounts below it, which have a stage of their own. */
+export function stageFolders({ mounts, tmpfs }: Container, destination: string): string[] {
+  const points = [...mounts.map((mount) => mount.destination), ...tmpfs];
+  const prefix = destination.endsWith('/') ? destination : `${destination}/`;
+  return [posix.join(destination), ...points.filter((point) => point.startsWith(prefix))];
+}

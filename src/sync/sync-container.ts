@@ -14,7 +14,7 @@ import {
   withoutRacyStamp,
 } from './deployment.js';
 import { differingPaths, withChanges } from './layered-tree.js';
-import { touchesTmpfs } from './mounts.js';
+import { stageFolders, touchesTmpfs } from './mounts.js';
 import { ownerOf } from './owner.js';
 import { isSwap, type SyncPlan } from './sync-plan.js';
 import { type LocalEntry, type LocalTree, type Tree, type TreeEntry, unknownEntry } from './tree.js';
@@ -85,7 +85,15 @@ export async function readDeployed(
   const begun = remembered?.begun ?? [];
   const others = begun.map(({ path }) => path);
   const asking = canAsk
-    ? verifyContainer({ engine, container: container.id, source, destination, scanning, others, signal })
+    ? verifyContainer({
+        engine,
+        container: container.id,
+        source,
+        folders: stageFolders(container, destination),
+        scanning,
+        others,
+        signal,
+      })
     : undefined;
   // Awaited below, when the scan has not failed.
   asking?.catch(() => undefined);

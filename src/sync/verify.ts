@@ -19,7 +19,8 @@ interface Question {
   readonly engine: Engine;
   readonly container: string;
   readonly source: string;
-  readonly destination: string;
+  /** The destination, then others that may have a stage under way. */
+  readonly folders: readonly string[];
   readonly scanning: Promise<LocalTree>;
   /** To be asked for besides those of the tree. */
   readonly others: readonly string[];
@@ -74,13 +75,13 @@ const pathsOf = (local: LocalTree, others: readonly string[]): string[] => [
 ];
 
 async function listing(
-  { engine, container, destination, signal }: Question,
+  { engine, container, folders, signal }: Question,
   script: string,
   items: Iterable<string> | AsyncIterable<string>,
 ): Promise<string | undefined> {
   const input = Readable.from(items);
   try {
-    const result = await runScript(engine, container, script, [destination], input, signal);
+    const result = await runScript(engine, container, script, folders, input, signal);
     return result.kind === 'done' ? result.output : undefined;
   } catch (error) {
     if (isNotRunning(error)) return undefined;

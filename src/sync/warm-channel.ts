@@ -1,4 +1,3 @@
-import { posix } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { RdtError } from '../errors.js';
 import type { Container } from '../transport/engine.js';
@@ -6,6 +5,7 @@ import { EngineError } from '../transport/engine-error.js';
 import { isEnding } from './container-end.js';
 import { untilSettled } from './container-script.js';
 import { type Commit, type CommitOutcome, commit } from './commit.js';
+import { stageFolders } from './mounts.js';
 import { type LoopPlace, StageLoop, type StartedLoop } from './stage-loop.js';
 import { LostStage } from './stages.js';
 
@@ -41,7 +41,7 @@ export class WarmChannel implements AsyncDisposable {
 
   /** Returns at once and warms up in the background; `signal` ends that. */
   static open({ destination, ...place }: WarmPlace, signal: AbortSignal): WarmChannel {
-    return new WarmChannel({ ...place, folders: foldersOf(place.container, destination) }, signal);
+    return new WarmChannel({ ...place, folders: stageFolders(place.container, destination) }, signal);
   }
 
   /** Whether the next small commit finds the shell waiting. */
@@ -79,7 +79,7 @@ export class WarmChannel implements AsyncDisposable {
     } catch (error) {
       // What was to be moved out of the way may have gone already; then only a comparison tells what is left to do.
       if (!(error instanceof LostStage) || request.plan.obstacles.length > 0) throw error;
-      await untilSettled(request.engine, request.container.id, request.destination, request.signal);
+      await untilSettled(request.engine, request.container.id, this.place.folders, request.signal);
       return commit(known);
     }
   }
@@ -143,11 +143,4 @@ export class WarmChannel implements AsyncDisposable {
     await loop.ended;
     this.loop = undefined;
   }
-}
-
-/** The destination, and the mounts below it, which have a stage of their own. */
-function foldersOf({ mounts, tmpfs }: Container, destination: string): string[] {
-  const points = [...mounts.map((mount) => mount.destination), ...tmpfs];
-  const prefix = destination.endsWith('/') ? destination : `${destination}/`;
-  return [posix.join(destination), ...points.filter((point) => point.startsWith(prefix))];
 }

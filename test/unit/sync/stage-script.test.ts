@@ -43,8 +43,9 @@ const run = (script: string, args: readonly string[], input: Buffer | string): s
   spawnSync('sh', ['-c', script, 'sh', folder, ...args], { input, encoding: 'utf8', timeout: 10_000 }).stdout;
 
 /** A stage of somebody who has gone: it has put all in its place when it lets go of its folder. */
-async function straggler(): Promise<void> {
+async function straggler(place = folder): Promise<void> {
   const script = `${SETTLE}
+    mkdir -p "$1"
     cd "$1"
     mkdir -p .rdt-stage/old
     owner $$ >.rdt-stage/old/owner
@@ -53,7 +54,7 @@ async function straggler(): Promise<void> {
     : >late
     rm -r .rdt-stage
   `;
-  const child = spawn('sh', ['-c', script, 'sh', folder], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn('sh', ['-c', script, 'sh', place], { stdio: ['ignore', 'pipe', 'inherit'] });
   await once(child.stdout, 'data');
 }
 
@@ -87,9 +88,10 @@ describe.runIf(process.platform === 'linux')('a file that is to be deleted', () 
 describe.runIf(process.platform === 'linux')(
   'a stage that is still at work, although its laptop has gone',
   () => {
-    it('is waited for by whoever asks what the folder holds', async () => {
-      await straggler();
-      expect(run(LIST_SCRIPT, [], './late\0')).toMatch(/^s .* \.\/late$/m);
+    it.each(['.', './volume'])('in %s is waited for by whoever asks what the folder holds', async (part) => {
+      const place = join(folder, part);
+      await straggler(place);
+      expect(run(LIST_SCRIPT, [place], `${part}/late\0`)).toMatch(/^s .*\/late$/m);
     });
 
     it('is waited for by the next one, which sends back whoever has planned meanwhile', async () => {
