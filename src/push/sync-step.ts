@@ -60,7 +60,8 @@ export async function runRulesAndTakeEffect(
   rules: readonly OnChangeRule[],
 ): Promise<'synced' | 'started'> {
   if (rules.length === 0) return takeEffect(job, deps, container);
-  if (isDown(container)) await startNow(deps, container);
+  const now = await lookedAt(deps, container);
+  if (isDown(now)) await startNow(deps, now);
   await runRules(rules, deps, container);
   const state = { ...container.state, running: true, restarting: false };
   return takeEffect(job, deps, { ...container, state });
@@ -165,18 +166,17 @@ export async function takeEffect(
   const { engine, signal, lost } = deps;
   signal.throwIfAborted();
   const { afterSync } = job.settings;
-  if (isDown(container)) return startNow(deps, container);
+  const now = await lookedAt(deps, container, afterSync.kind === 'signal');
+  if (isDown(now)) return startNow(deps, now);
   switch (afterSync.kind) {
     case 'none':
       return 'synced';
     case 'signal': {
-      const now = await inspect(engine, container.id, lost);
-      if (isDown(now)) return startNow(deps, now);
-      const isSent = await engine.killContainer(container.id, afterSync.signal, lost);
+      const isSent = await engine.killContainer(now.id, afterSync.signal, lost);
       return isSent ? 'synced' : startNow(deps, now);
     }
     case 'container':
-      await restartContainer(engine, container, stopOptions(job, deps));
+      await restartContainer(engine, now, stopOptions(job, deps));
       return 'synced';
     case 'process':
       return restartApp(job, deps, container);
@@ -185,6 +185,11 @@ export async function takeEffect(
 
 /** It does not run, or waits for the engine to start it again. */
 const isDown = ({ state }: Container): boolean => !state.running || state.restarting;
+
+/** Anew where it was down, or when it must be known: the engine may have started it again meanwhile, and a signal to one that waits for that ends its waiting. */
+async function lookedAt({ engine, lost }: HeldDeps, container: Container, must = false): Promise<Container> {
+  return must || isDown(container) ? inspect(engine, container.id, lost) : container;
+}
 
 /** The engine lets an app that crashes wait longer and longer; only a restart ends that. */
 async function startNow({ engine, lost }: HeldDeps, { id, state }: Container): Promise<'started'> {
