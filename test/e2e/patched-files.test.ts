@@ -90,7 +90,8 @@ describe.each(['busybox', 'gnu'])('a change of a large file in %s', (image) => {
     const generations = [sha256(readFileSync(rig.folder.path('large')))];
     const seen: unknown[] = [(await reads.next()).value];
     for (let generation = 1; generation <= 20; generation++) {
-      for (let part = 0; part < 12; part++) edit(rig, 'large', part * MEGABYTE, Buffer.from(`${generation}`));
+      for (let part = 0; part < 12; part++)
+        edit(rig, 'large', part * MEGABYTE, Buffer.from(`generation ${generation}`));
       generations.push(sha256(readFileSync(rig.folder.path('large'))));
       const outcome = await rig.folder.commit();
       expect(outcome).toMatchObject({ packed: { contentBytes: 12 * (4 << 10) } });
