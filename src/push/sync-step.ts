@@ -1,6 +1,7 @@
 import { RdtError } from '../errors.js';
 import type { Deployed } from '../sync/deployment.js';
 import type { CommitOutcome } from '../sync/commit.js';
+import { startAtOnce } from '../sync/container-end.js';
 import { readToken, type SyncOptions, syncContainer } from '../sync/sync-container.js';
 import { isEmptyPlan } from '../sync/sync-plan.js';
 import type { Container } from '../transport/engine.js';
@@ -191,10 +192,8 @@ async function lookedAt({ engine, lost }: HeldDeps, container: Container, must =
   return must || isDown(container) ? inspect(engine, container.id, lost) : container;
 }
 
-/** The engine lets an app that crashes wait longer and longer; only a restart ends that. */
-async function startNow({ engine, lost }: HeldDeps, { id, state }: Container): Promise<'started'> {
-  if (state.restarting) await engine.restartContainer(id, 0, lost);
-  else await engine.startContainer(id, lost);
+async function startNow({ engine, lost }: HeldDeps, container: Container): Promise<'started'> {
+  await startAtOnce(engine, container, lost);
   return 'started';
 }
 

@@ -4,6 +4,7 @@ import type { Container, Engine } from '../transport/engine.js';
 import { commitByArchive } from './commit-by-archive.js';
 import { commitByScript, type ScriptOutcome } from './commit-by-script.js';
 import { type Commit, type CommitOutcome, counted, type CountedCommit, rebuild } from './commit-request.js';
+import { startAtOnce } from './container-end.js';
 import { readOnlyBy, splitByMount, tmpfsHolding, touchesTmpfs } from './mounts.js';
 import { type Patch, patchOf } from './patch.js';
 import { ExecStages, LostStage } from './stages.js';
@@ -72,12 +73,9 @@ async function commitByExec(request: CountedCommit): Promise<ScriptOutcome> {
   }
 }
 
-/** The engine makes a container that crashes wait longer and longer: only a restart ends that. */
 async function startedAgain(engine: Engine, now: Container, signal: AbortSignal): Promise<Container> {
-  const { id, state } = now;
-  if (state.restarting) await engine.restartContainer(id, 0, signal);
-  else await engine.startContainer(id, signal);
-  return (await engine.inspectContainer(id, signal)) ?? now;
+  await startAtOnce(engine, now, signal);
+  return (await engine.inspectContainer(now.id, signal)) ?? now;
 }
 
 /** Only where the container is known to hold what the laptop remembers, can run a script, and one is enough. */

@@ -27,3 +27,13 @@ export async function isEnding(engine: Engine, container: Container, signal: Abo
   }
   return await hasEnded(engine, container, signal);
 }
+
+/** The engine makes a container that crashes wait longer and longer: only a restart ends that. */
+export async function startAtOnce(
+  engine: Engine,
+  { id, state }: Container,
+  signal: AbortSignal,
+): Promise<void> {
+  if (state.restarting) await engine.restartContainer(id, 0, signal);
+  else await engine.startContainer(id, signal);
+}

@@ -18,11 +18,7 @@ export function splitByMount(
   container: Container,
   destination: string,
 ): MountPart[] {
-  const prefix = destination.endsWith('/') ? destination : `${destination}/`;
-  const inner = [...container.mounts.map((mount) => mount.destination), ...container.tmpfs]
-    .filter((point) => point.startsWith(prefix))
-    .map((point) => point.slice(prefix.length))
-    .sort((a, b) => b.length - a.length);
+  const inner = mountsBelow(container, destination).sort((a, b) => b.length - a.length);
   const parts = new Map<string, string[]>(inner.map((below) => [below, []]));
   const own: string[] = [];
   for (const path of uploads) {
@@ -90,8 +86,13 @@ export function readOnlyBy(container: Container, path: string): 'mount' | 'root'
 const isWithin = (path: string, folder: string): boolean => path === folder || path.startsWith(`${folder}/`);
 
 /** The destination, and the mounts below it, which have a stage of their own. */
-export function stageFolders({ mounts, tmpfs }: Container, destination: string): string[] {
-  const points = [...mounts.map((mount) => mount.destination), ...tmpfs];
+export const stageFolders = (container: Container, destination: string): string[] =>
+  ['', ...mountsBelow(container, destination)].map((below) => posix.join(destination, below));
+
+/** Their paths below the destination. */
+function mountsBelow({ mounts, tmpfs }: Container, destination: string): string[] {
   const prefix = destination.endsWith('/') ? destination : `${destination}/`;
-  return [posix.join(destination), ...points.filter((point) => point.startsWith(prefix))];
+  return [...mounts.map((mount) => mount.destination), ...tmpfs]
+    .filter((point) => point.startsWith(prefix))
+    .map((point) => point.slice(prefix.length));
 }
