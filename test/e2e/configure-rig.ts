@@ -85,10 +85,19 @@ export class ConfigureRig implements Disposable {
     return { exitCode: code ?? -1, stdout, stderr, seconds: (performance.now() - startMs) / 1000 };
   }
 
-  /** User and system time of the whole command, as the shell counts it: other tests may run beside it. */
   processorSeconds(args: readonly string[]): number {
+    return this.#processorSecondsOf([BIN, 'configure', ...args]);
+  }
+
+  /** Of a program of Node that does nothing: what this processor is worth just now. */
+  processorSecondsOfNode(): number {
+    return this.#processorSecondsOf(['-e', '0']);
+  }
+
+  /** User and system time of the whole command, as the shell counts it: other tests may run beside it. */
+  #processorSecondsOf(nodeArgs: readonly string[]): number {
     const script = '"$@" >/dev/null || exit 1; times';
-    const command = ['-c', script, 'sh', process.execPath, BIN, 'configure', ...args];
+    const command = ['-c', script, 'sh', process.execPath, ...nodeArgs];
     const report = execFileSync('sh', command, { cwd: this.folder, encoding: 'utf8' });
     const [, children = ''] = report.trim().split('\n');
     const parts = [...children.matchAll(/(\d+)m([\d.]+)s/g)];
