@@ -1,6 +1,6 @@
 import { LINK_PROFILES, VirtualDevice } from '../test/testbed/virtual-device.js';
 import { BenchProject, mergedFolder, POLITE, STUBBORN } from './push-rig.js';
-import { median, table } from './statistics.js';
+import { median, table, verdict } from './statistics.js';
 import { namedIn } from './words.js';
 
 type LinkName = 'none' | keyof typeof LINK_PROFILES;
@@ -190,7 +190,31 @@ function print(link: LinkName, rows: readonly [string, Samples][]): void {
       ratio('rdt+restart', 'original+restart'),
     ];
   });
-  console.log(`${table([header, ...lines])}\n`);
+  console.log(table([header, ...lines]));
+  for (const row of rows) for (const line of targetLines(link, row)) console.log(line);
+  console.log();
+}
+
+/** Ours : the original, both restarting. */
+const TARGETS: readonly (readonly [row: RegExp, ratio: number, links: readonly LinkName[]])[] = [
+  [/^1 of 1,000$/, 0.4, LINKS],
+  [/^100 of 1,000$/, 0.5, LINKS],
+  [/^1 of 20,000$/, 0.4, LINKS],
+  [/^first sync/, 0.65, LINKS],
+  [/^rebuild/, 0.5, ['wifi']],
+  [/deaf PID 1$/, 0.05, LINKS],
+];
+const NOTHING_CHANGED_MS = 250;
+
+function targetLines(link: LinkName, [name, samples]: readonly [string, Samples]): string[] {
+  const middle = (method: Method): number => median(samples.get(method) ?? []);
+  const lines = TARGETS.filter(([row, , links]) => row.test(name) && links.includes(link)).map(([, ratio]) =>
+    verdict(`${name}, to the original`, middle('rdt+restart') / middle('original+restart'), 'x', ratio, 2),
+  );
+  if (samples.has('rsync'))
+    lines.push(verdict(`${name}, to rsync`, middle('rdt') / middle('rsync'), 'x', 1, 2));
+  if (name === 'nothing changed') lines.push(verdict(name, middle('rdt'), 'ms', NOTHING_CHANGED_MS));
+  return lines;
 }
 
 const shown = (value: number, digits: number): string => (Number.isNaN(value) ? '-' : value.toFixed(digits));

@@ -28,3 +28,10 @@ export function table(rows: readonly (readonly string[])[]): string {
       .join('  ');
   return rows.map(line).join('\n');
 }
+
+/** A line that says whether a measured value is within what is wanted. */
+export function verdict(what: string, value: number, unit: string, limit: number, digits = 0): string {
+  return `  ${metOrMissed(value <= limit)}: ${what}: ${value.toFixed(digits)} ${unit} (wanted ${limit})`;
+}
+
+export const metOrMissed = (isMet: boolean): string => (isMet ? 'met   ' : 'missed');

@@ -1,54 +1,44 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { processorSeconds, residentMegabytes } from '../test/testbed/process-use.js';
 import { LINK_PROFILES, VirtualDevice } from '../test/testbed/virtual-device.js';
-import { BenchProject, mergedFolder, POLITE } from './push-rig.js';
-import { median, percentile, table } from './statistics.js';
+import { BenchProject, POLITE, type ProjectSize } from './push-rig.js';
+import { median, verdict } from './statistics.js';
+import { type Bench, Lanes, measure, type Method, RESTARTING, type Row, SYNCING } from './watch-lanes.js';
+import { watchByRdt, type Watching } from './watch-peers.js';
+import { print } from './watch-report.js';
+import { DESTINATION, type ExpectedBytes } from './watch-rig.js';
 import { namedIn } from './words.js';
-import { watchByCompose, watchByLivepush, watchByRdt, watchByRsync, type Watching } from './watch-peers.js';
-import { ContainerEye, DESTINATION, type ExpectedBytes } from './watch-rig.js';
 
 type LinkName = 'none' | keyof typeof LINK_PROFILES;
-type Method = 'rdt' | 'rdt process' | 'rdt container' | 'rsync' | 'compose' | 'livepush';
 
 const LINKS: readonly LinkName[] = ['none', 'lan', 'wifi'];
-const SYNCING: readonly Method[] = ['rdt', 'rsync', 'compose', 'livepush'];
-const RESTARTING: readonly Method[] = ['rdt process', 'rdt container', 'rsync', 'compose', 'livepush'];
-const COLUMNS: readonly Method[] = ['rdt', 'rdt process', 'rdt container', 'rsync', 'compose', 'livepush'];
 const SMALL = { files: 1_000, bytesPerFile: 10_000 };
 const LARGE = { files: 20_000, bytesPerFile: 500 };
-/** A peer takes seconds for what takes us milliseconds: so ours has enough samples for its p95. */
-const OUR_TURNS = 3;
 const BIG_BYTES = 200 << 20;
+/** A part of the large file, and as long as what is saved of it. */
+const BIG_EDIT_BYTES = 1_024;
 /** What a start leaves to do, such as the collection of its garbage. */
 const SETTLE_MS = 8_000;
 const IDLE_MS = 30_000;
-const PRINTING = `head -n 1 ${fileName(0)}; ${POLITE}`;
-
-type Samples = Map<Method, number[]>;
-type Row = readonly [string, Samples];
-
-interface Bench {
-  readonly device: VirtualDevice;
-  readonly address: string;
-  readonly rounds: number;
-}
+/** What an app prints first is how a file of it begins. */
+const printing = (path: string): string => `head -n 1 ${path}; ${POLITE}`;
 
 const PARTS: Readonly<Record<string, (bench: Bench) => Promise<readonly Row[]>>> = {
-  small: (bench) => readableRows(bench, SMALL, SYNCING, [1, 200]),
-  line: async (bench) => [['first line of the app', await firstLines(halved(bench))]],
+  small: (bench) => readableRows(bench, SMALL, [1, 200]),
+  line: (bench) => firstLineRows(bench, SMALL, [1, 200]),
   'no-shell': (bench) => noShellRow(bench),
-  large: (bench) => readableRows(bench, LARGE, SYNCING, [1]),
+  large: (bench) => readableRows(bench, LARGE, [1]),
+  'large-line': (bench) => firstLineRows(bench, LARGE, [1]),
   ready: (bench) => ready(bench),
-  big: async (bench) => [['1 KB of 200 MB', await bigFile(bench)]],
+  big: (bench) => bigFileRow(bench),
+  'big-line': (bench) => bigFileLineRow(bench),
 };
-
-const halved = (bench: Bench): Bench => ({ ...bench, rounds: Math.ceil(bench.rounds / 2) });
 
 /**
  * From a `write()` here to the bytes in the container, and to the first line of the restarted app; all methods in each round, in rotated order.
@@ -77,115 +67,15 @@ function fileName(index: number): string {
   return `src/d${index % 50}/file${index}.js`;
 }
 
-/** Folders, apps and watchers of several methods, each with its own. */
-class Lanes implements AsyncDisposable {
-  readonly projects = new Map<Method, BenchProject>();
-  readonly watchers = new Map<Method, Watching>();
-  readonly eyes = new Map<Method, ContainerEye>();
-  private readonly state = mkdtempSync(join(tmpdir(), 'rdt-bench-watch-'));
-
-  constructor(
-    private readonly bench: Bench,
-    readonly methods: readonly Method[],
-    size: typeof SMALL,
-    command: string,
-    prepare: (project: BenchProject) => void = () => undefined,
-  ) {
-    for (const method of methods) {
-      const project = new BenchProject(method.replace(' ', '-'), size, command);
-      if (method === 'livepush') addTestProgram(project);
-      prepare(project);
-      this.projects.set(method, project);
-    }
-  }
-
-  async open(between: (project: BenchProject) => Promise<void> = () => Promise.resolve()): Promise<void> {
-    for (const [method, project] of this.projects) {
-      const restart = method === 'rdt process' ? ['--restart', 'process'] : ['--restart', 'none'];
-      project.rdt(this.bench.address, ...restart);
-      await between(project);
-      this.watchers.set(method, await this.watch(method, project));
-      this.eyes.set(method, await ContainerEye.open(this.bench.device, project.app));
-    }
-    await delay(1_000);
-  }
-
-  private async watch(method: Method, { folder, app }: BenchProject): Promise<Watching> {
-    const { device, address } = this.bench;
-    const restarts = this.methods === RESTARTING;
-    const place = { folder, app, address, merged: await mergedFolder(device, app), restarts };
-    switch (method) {
-      case 'rdt':
-        return watchByRdt(place, 'none', this.state);
-      case 'rdt process':
-        return watchByRdt(place, 'process', this.state);
-      case 'rdt container':
-        return watchByRdt(place, 'container', this.state);
-      case 'rsync':
-        return watchByRsync(place);
-      case 'compose':
-        return watchByCompose(place);
-      case 'livepush':
-        return watchByLivepush(place);
-    }
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const watcher of this.watchers.values()) await watcher[Symbol.asyncDispose]();
-    for (const project of this.projects.values()) {
-      await this.bench.device.docker('rm', '-f', project.app);
-      await this.bench.device.docker('rmi', project.app);
-      project[Symbol.dispose]();
-    }
-    rmSync(this.state, { recursive: true, force: true });
-  }
-}
-
-/** livepush asks /usr/bin/test whether the destination is a folder; where that program is missing it takes it for a file. */
-function addTestProgram({ folder }: BenchProject): void {
-  const file = join(folder, 'Dockerfile');
-  const link = 'RUN mkdir -p /usr/bin && ln -sf /bin/busybox /usr/bin/test';
-  writeFileSync(file, readFileSync(file, 'utf8').replace('FROM busybox\n', `FROM busybox\n${link}\n`));
-}
-
-/** Round -1 warms every cache and is not counted. */
-async function measure(
-  lanes: Lanes,
-  rounds: number,
-  act: (method: Method, project: BenchProject, round: number) => Promise<number>,
-): Promise<Samples> {
-  const samples: Samples = new Map();
-  for (let round = -1; round < rounds; round++) {
-    for (let turn = 0; turn < lanes.methods.length; turn++) {
-      const method = lanes.methods[(turn + round + 1) % lanes.methods.length];
-      const project = method === undefined ? undefined : lanes.projects.get(method);
-      if (method === undefined || project === undefined) continue;
-      for (let turnOfOurs = 0; turnOfOurs < (method.startsWith('rdt') ? OUR_TURNS : 1); turnOfOurs++) {
-        const durationMs = await act(method, project, (round + 1) * OUR_TURNS + turnOfOurs);
-        await lanes.watchers.get(method)?.settled();
-        await delay(150);
-        if (round >= 0) samples.set(method, [...(samples.get(method) ?? []), durationMs]);
-      }
-    }
-  }
-  return samples;
-}
-
-async function readableRows(
-  bench: Bench,
-  size: typeof SMALL,
-  methods: readonly Method[],
-  counts: readonly number[],
-): Promise<Row[]> {
-  await using lanes = new Lanes(bench, methods, size, POLITE);
+async function readableRows(bench: Bench, size: ProjectSize, counts: readonly number[]): Promise<Row[]> {
+  await using lanes = new Lanes(bench, SYNCING, size, POLITE);
   await lanes.open();
   const rows: Row[] = [];
   for (const count of counts) {
-    const rounds = count === 1 ? bench.rounds : Math.ceil(bench.rounds / 2);
-    const samples = await measure(lanes, rounds, (method, project, round) =>
+    const samples = await measure(lanes, roundsFor(count, bench), (method, project, round) =>
       readableAfter(lanes, method, () => edit(project, count, `${count}/${round}`)),
     );
-    rows.push([`${count} of ${size.files.toLocaleString('en')}`, samples]);
+    rows.push([rowName(count, size), samples]);
   }
   const pid = lanes.watchers.get('rdt')?.pid ?? 0;
   console.log(`rdt watches ${size.files} files with ${residentMegabytes(pid).toFixed(0)} MB`);
@@ -214,13 +104,12 @@ async function ready({ device, address, rounds }: Bench): Promise<Row[]> {
   const before = processorSeconds(watching.pid ?? 0);
   await delay(IDLE_MS);
   const idle = (processorSeconds(watching.pid ?? 0) - before) / (IDLE_MS / 1_000);
-  console.log(
-    `rdt watches ${project.size.files} files after ${median(startedMs).toFixed(0)} ms with ${median(megabytes).toFixed(0)} MB; idle it takes ${(100 * idle).toFixed(2)} % of a processor`,
-  );
   const aloneMs = Array.from({ length: rounds }, () => watchAlone(project.folder));
-  console.log(
-    `the folder alone, without the command and the device, is watched after ${median(aloneMs).toFixed(0)} ms`,
-  );
+  console.log(`${project.size.files} files are watched`);
+  console.log(verdict('from the command on', median(startedMs), 'ms', 300));
+  console.log(verdict('the folder alone, without the command and the device', median(aloneMs), 'ms', 300));
+  console.log(verdict('resident', median(megabytes), 'MB', 100));
+  console.log(verdict('idle, of a processor', 100 * idle, '%', 0.5, 2));
   rmSync(state, { recursive: true, force: true });
   await device.docker('rm', '-f', project.app);
   return [];
@@ -248,76 +137,93 @@ function edit({ folder, size }: BenchProject, count: number, mark: string): Expe
   });
 }
 
-/** An image without a shell: only the engine itself can write into its containers. */
+const rowName = (count: number, { files }: ProjectSize): string =>
+  `${count} of ${files.toLocaleString('en')}`;
+
+const roundsFor = (count: number, { rounds }: Bench): number =>
+  count === 1 ? rounds : Math.ceil(rounds / 2);
+
+/** An image without a shell: only the engine, or the device itself, can write into its containers; livepush cannot. */
 async function noShellRow(bench: Bench): Promise<Row[]> {
   const dockerfile = `FROM scratch-app\nWORKDIR ${DESTINATION}\nCOPY . .\n`;
-  await using lanes = new Lanes(bench, ['rdt'], SMALL, POLITE, ({ folder }) =>
+  await using lanes = new Lanes(bench, ['rdt', 'rsync', 'compose'], LARGE, POLITE, ({ folder }) =>
     writeFileSync(join(folder, 'Dockerfile'), dockerfile),
   );
   await lanes.open();
   const samples = await measure(lanes, bench.rounds, (method, project, round) =>
     readableAfter(lanes, method, () => edit(project, 1, `no shell ${round}`)),
   );
-  return [['1 of 1,000, no shell', samples]];
+  return [[`${rowName(1, LARGE)}, no shell`, samples]];
 }
 
-async function firstLines(bench: Bench): Promise<Samples> {
-  await using lanes = new Lanes(bench, RESTARTING, SMALL, PRINTING);
+async function firstLineRows(bench: Bench, size: ProjectSize, counts: readonly number[]): Promise<Row[]> {
+  await using lanes = new Lanes(bench, RESTARTING, size, printing(fileName(0)));
   await lanes.open();
-  return await measure(lanes, bench.rounds, async (method, project, round) => {
-    const mark = `line-${round}-`;
-    const printed = lanes.watchers.get(method)?.untilPrinted(mark);
-    const startMs = performance.now();
-    edit(project, 1, mark);
-    await printed;
-    return performance.now() - startMs;
-  });
+  const rows: Row[] = [];
+  for (const count of counts) {
+    const samples = await measure(lanes, roundsFor(count, bench), (method, project, round) => {
+      const mark = `line-${count}-${round}-`;
+      return printedAfter(lanes, method, mark, () => edit(project, count, mark));
+    });
+    rows.push([`first line, ${rowName(count, size)}`, samples]);
+  }
+  return rows;
 }
 
-/** The file is put into each container beforehand; what the watch sends is the change of 1 KB in its middle. */
-async function bigFile(bench: Bench): Promise<Samples> {
-  const content = randomBytes(BIG_BYTES);
-  await using lanes = new Lanes(
-    bench,
-    ['rdt', 'rsync'],
-    { files: 100, bytesPerFile: 1_000 },
-    POLITE,
-    (project) => {
-      writeFileSync(join(project.folder, '.dockerignore'), 'big.bin\n');
-    },
-  );
-  await lanes.open(async ({ folder, app }) => {
-    writeFileSync(join(folder, 'big.bin'), content);
-    await bench.device.docker('cp', '-a', join(folder, 'big.bin'), `${app}:${DESTINATION}/big.bin`);
-    await bench.device.docker('exec', app, 'rm', '-f', `${DESTINATION}/.rdt-state`);
-  });
-  return await measure(lanes, Math.min(bench.rounds, 5), (method, { folder }, round) =>
+async function printedAfter(
+  lanes: Lanes,
+  method: Method,
+  mark: string,
+  write: () => unknown,
+): Promise<number> {
+  const printed = lanes.watchers.get(method)?.untilPrinted(mark);
+  const startMs = performance.now();
+  write();
+  await printed;
+  return performance.now() - startMs;
+}
+
+async function bigFileRow(bench: Bench): Promise<Row[]> {
+  await using lanes = bigFileLanes(bench, SYNCING, POLITE);
+  await openWithBigFile(lanes, bench);
+  const samples = await measure(lanes, bench.rounds, (method, project, round) =>
     readableAfter(lanes, method, () => {
-      const bytes = randomBytes(1_024);
       const offset = (BIG_BYTES / 2) | (round * 131_072);
-      const handle = openSync(join(folder, 'big.bin'), 'r+');
-      writeSync(handle, bytes, 0, bytes.length, offset);
-      closeSync(handle);
-      return [{ path: 'big.bin', offset, bytes }];
+      return [writeInto(project, offset, randomBytes(BIG_EDIT_BYTES))];
     }),
   );
+  return [['1 KB of 200 MB', samples]];
 }
 
-function print(link: LinkName, rows: readonly Row[]): void {
-  const header = [`link: ${link} (p50 / p95 ms)`, ...COLUMNS, 'nearest peer:rdt'];
-  const lines = rows.map(([name, samples]) => {
-    const cell = (method: Method): string => {
-      const found = samples.get(method);
-      return found === undefined ? '-' : `${median(found).toFixed(0)} / ${percentile(found, 95).toFixed(0)}`;
-    };
-    const ours = Math.min(
-      ...[...samples].filter(([method]) => method.startsWith('rdt')).map(([, all]) => median(all)),
-    );
-    const theirs = Math.min(
-      ...[...samples].filter(([method]) => !method.startsWith('rdt')).map(([, all]) => median(all)),
-    );
-    const ratio = Number.isFinite(theirs) ? (theirs / ours).toFixed(1) : '-';
-    return [name, ...COLUMNS.map(cell), ratio];
+async function bigFileLineRow(bench: Bench): Promise<Row[]> {
+  await using lanes = bigFileLanes(bench, RESTARTING, printing('big.bin'));
+  await openWithBigFile(lanes, bench);
+  const samples = await measure(lanes, bench.rounds, (method, project, round) => {
+    const mark = `line-big-${round}-`;
+    const text = Buffer.from(`${mark.padEnd(BIG_EDIT_BYTES - 1)}\n`);
+    return printedAfter(lanes, method, mark, () => writeInto(project, 0, text));
   });
-  console.log(`${table([header, ...lines])}\n`);
+  return [['first line, 1 KB of 200 MB', samples]];
+}
+
+const bigFileLanes = (bench: Bench, methods: readonly Method[], command: string): Lanes =>
+  new Lanes(bench, methods, { files: 100, bytesPerFile: 1_000 }, command, ({ folder }) =>
+    writeFileSync(join(folder, '.dockerignore'), 'big.bin\n'),
+  );
+
+/** The file is put into each container beforehand; what the watch sends is the change of 1 KB in it. */
+async function openWithBigFile(lanes: Lanes, { device }: Bench): Promise<void> {
+  const content = Buffer.concat([Buffer.from('first\n'), randomBytes(BIG_BYTES)]);
+  await lanes.open(async ({ folder, app }) => {
+    writeFileSync(join(folder, 'big.bin'), content);
+    await device.docker('cp', '-a', join(folder, 'big.bin'), `${app}:${DESTINATION}/big.bin`);
+    await device.docker('exec', app, 'rm', '-f', `${DESTINATION}/.rdt-state`);
+  });
+}
+
+function writeInto({ folder }: BenchProject, offset: number, bytes: Buffer): ExpectedBytes {
+  const handle = openSync(join(folder, 'big.bin'), 'r+');
+  writeSync(handle, bytes, 0, bytes.length, offset);
+  closeSync(handle);
+  return { path: 'big.bin', offset, bytes };
 }

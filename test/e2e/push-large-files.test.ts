@@ -145,4 +145,13 @@ describe('large and many', () => {
     expect(stderr).toContain('sent 1 file');
     expect(await app.exec('cat', 'many/99/499.txt')).toBe('changed');
   });
+
+  it('50,000 files are built into an image, in little memory', async () => {
+    app.write('.dockerignore', 'large\n');
+    const push = app.startPush('--force-build');
+    await push.until(/starting large-files/);
+    expect(peakMegabytes(push.child.pid ?? 0)).toBeLessThan(300);
+    expect((await push.ended()).exitCode, push.stderr).toBe(0);
+    expect(await app.docker('run', '--rm', app.name, 'sh', '-c', 'find many -type f | wc -l')).toBe('50000');
+  }, 300_000);
 });
