@@ -5,6 +5,9 @@ import { grpcFrame, GrpcFrames } from './grpc-frames.js';
 /** Of those that gRPC defines (`google.golang.org/grpc/codes`), what we have to say. */
 export const GrpcStatus = { ok: 0, unknown: 2, notFound: 5, unimplemented: 12 } as const;
 
+/** What may wait to be sent, so that the next file is read meanwhile; a stream of Node's own accord takes 16 KB, less than one message. */
+const AHEAD_BYTES = 256 * 1024;
+
 /** The engine has given the call up; whatever was under way for it is not wanted any more. */
 export class CallClosed extends Error {
   override readonly name = 'CallClosed';
@@ -48,7 +51,7 @@ export class GrpcCall {
     return this.arrived.splice(0);
   }
 
-  /** Several messages in one piece. Waits while the engine does not read. @throws CallClosed */
+  /** Several messages in one piece. Waits while the engine does not read what is on its way. @throws CallClosed */
   async send(...messages: readonly Uint8Array[]): Promise<void> {
     await this.write(Buffer.concat(messages.map((message) => grpcFrame(message))));
   }
@@ -60,7 +63,7 @@ export class GrpcCall {
 
   private async write(bytes: Buffer): Promise<void> {
     if (this.stream.closed || this.stream.destroyed) throw new CallClosed();
-    if (this.stream.write(bytes)) return;
+    if (this.stream.write(bytes) || this.stream.writableLength < AHEAD_BYTES) return;
     try {
       await once(this.stream, 'drain', { signal: this.over.signal });
     } catch {
