@@ -1,4 +1,4 @@
-import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { type ChildProcessByStdio, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 import { RdtError } from '../errors.js';
@@ -29,7 +29,7 @@ export async function runHook(
 ): Promise<void> {
   signal.throwIfAborted();
   const child = startShell(hook);
-  const end = (): void => endGroup(child, hook.platform);
+  const end = (): void => endAll(child, hook);
   signal.addEventListener('abort', end);
   try {
     child.stdout.on('data', (chunk: Buffer) => show('stdout', chunk));
@@ -65,17 +65,27 @@ const startShell = ({ command, cwd, env, platform }: Hook): Shell =>
     stdio: ['ignore', 'pipe', 'pipe'],
   });
 
-function endGroup(child: Shell, platform: NodeJS.Platform): void {
-  if (platform === 'win32' || child.pid === undefined) {
-    child.kill('SIGTERM');
-    return;
-  }
+function endAll(child: Shell, { platform, env }: Hook): void {
+  if (child.pid === undefined) return;
+  if (platform === 'win32') endTree(child, child.pid, env);
+  else endGroup(child.pid);
+}
+
+function endGroup(leader: number): void {
   try {
-    process.kill(-child.pid, 'SIGTERM');
+    process.kill(-leader, 'SIGTERM');
   } catch (error) {
     // All of them have ended, and only our news of it is still on its way.
     if (errorCode(error) !== 'ESRCH') throw error;
   }
+}
+
+/** On Windows: the shell with all that it has started, which would outlive it otherwise. Where that cannot be had, at least the shell. */
+function endTree(child: Shell, pid: number, env: Hook['env']): void {
+  // Programs without a window cannot be asked, they can only be made to (/F).
+  execFile('taskkill', ['/PID', String(pid), '/T', '/F'], { env }, (error) => {
+    if (error !== null) child.kill();
+  });
 }
 
 /** What the shell has left running in the background holds the pipes open, but not us. */

@@ -1,3 +1,4 @@
+import { canEndTree } from './can-end-tree.js';
 import { canLink } from './can-link.js';
 import { missingPackages } from './image/medium/programs.js';
 import { runs32Bit } from './supervisor/supervised-program.js';
@@ -14,6 +15,10 @@ export function setup(): void {
   if (!canLink)
     console.warn(
       'Some tests are skipped because no symbolic link can be made here. On Windows: turn on its developer mode\n',
+    );
+  if (!canEndTree)
+    console.warn(
+      'The test of how a hook ends with all that it has started is skipped: taskkill has no /T here\n',
     );
   if (process.platform !== 'linux')
     console.warn('Some tests of names and watches are skipped because they are about Linux\n');
