@@ -1,7 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RdtError } from '../../errors.js';
+import { renameOver } from '../../rename-over.js';
 import { stateUnusable } from '../../state-directory.js';
 import { isGone } from '../../system-error.js';
 import type { ContextKeys } from '../context/context-keys.js';
@@ -16,8 +17,8 @@ export class FileContextKeys implements ContextKeys {
   async take(target: string): Promise<string> {
     const taken = `${this.fileOf(target)}.${randomBytes(4).toString('hex')}`;
     try {
-      // Of several who want it, one gets it.
-      await rename(this.fileOf(target), taken);
+      // Of several who want it, one gets it. Windows has others wait meanwhile.
+      await renameOver(this.fileOf(target), taken);
       const key = await readFile(taken, 'utf8');
       await rm(taken);
       // Cut short by a full disk, it would be the key of others too.

@@ -37,7 +37,8 @@ export async function replaceFile(
     await renameOver(staged, target);
     return true;
   } finally {
-    await rm(stage, { recursive: true, force: true });
+    // Windows removes no folder while a virus scanner looks into it.
+    await rm(stage, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 });
   }
 }
 
