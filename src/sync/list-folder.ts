@@ -5,7 +5,7 @@ import { RdtError } from '../errors.js';
 import { linkTarget } from '../link-target.js';
 import type { IgnoreRules } from './ignore-rules.js';
 import type { LocalEntry, Stamp, TreeEntry } from './tree.js';
-import { errorCode, isGone } from '../system-error.js';
+import { errorCode, IN_USE_HINT, isGone, isInUse } from '../system-error.js';
 
 export interface ListOptions {
   readonly source: string;
@@ -137,10 +137,12 @@ function reading<T>(source: string, path: string, read: (absolute: string) => T)
   }
 }
 
+const UNREADABLE_HINT = 'Make it readable, or add it to `ignore` in .resin-sync.yml or to .gitignore.';
+
 export function unreadable(source: string, path: string, cause: unknown): RdtError {
   const code = errorCode(cause) ?? 'unreadable';
   return new RdtError(`cannot read ${join(source, path)} (${code})`, {
-    hint: 'Make it readable, or add it to `ignore` in .resin-sync.yml or to .gitignore.',
+    hint: isInUse(cause) ? IN_USE_HINT : UNREADABLE_HINT,
     cause,
   });
 }

@@ -10,7 +10,7 @@ import { compressForLink } from './compress-for-link.js';
 import { LevelChoice } from './level-choice.js';
 import type { ContextEntry } from './context-entry.js';
 import type { ContextSource } from './context-files.js';
-import { errorCode, isGone } from '../../system-error.js';
+import { errorCode, isGone, isInUse } from '../../system-error.js';
 import { ContextError, unreadable } from './context-error.js';
 import { listContextFiles } from './list-context-files.js';
 import { contextSource } from './offer-context.js';
@@ -115,6 +115,7 @@ function readText(source: string, file: string): string | undefined {
     return readRegularFile(path.join(source, file)).toString('utf8');
   } catch (error) {
     if (isGone(error)) return undefined;
+    if (isInUse(error)) throw unreadable(file, error);
     throw new ContextError(`Cannot read ${file} (${errorCode(error) ?? 'unknown error'}).`, {
       hint: 'It has to be a file, and yours to read.',
       cause: error,
