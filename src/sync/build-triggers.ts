@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ExitCode, RdtError } from '../errors.js';
 import { errorCode, isGone } from '../system-error.js';
+import { streamOf } from './file-content.js';
 
 /** Triggers of every project (device-facts), named or not. */
 export const IMPLICIT_TRIGGERS: readonly string[] = ['Dockerfile', 'package.json'];
@@ -69,9 +69,7 @@ async function refuseUnlessFile(path: string, name: string): Promise<void> {
 
 async function sha256OfFile(path: string, signal?: AbortSignal): Promise<string> {
   const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path, { signal, highWaterMark: 1024 * 1024 })) {
-    hash.update(chunk as Buffer);
-  }
+  for await (const piece of streamOf(path, signal)) hash.update(piece);
   return hash.digest('hex');
 }
 

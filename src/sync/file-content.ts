@@ -24,6 +24,12 @@ export function statIfThere(absolute: string): Stats | undefined {
   }
 }
 
+/** All bytes of a file. Node never closes the file of a stream whose signal is aborted from the first. */
+export function streamOf(absolute: string, signal: AbortSignal | undefined): AsyncIterable<Buffer> {
+  signal?.throwIfAborted();
+  return createReadStream(absolute, { highWaterMark: PIECE_BYTES, signal });
+}
+
 /** Exactly `sizeBytes` from `start` on: when the file has shrunk or gone meanwhile, zeros take the place of what it lacks. */
 export async function* piecesOf(absolute: string, start: number, sizeBytes: number): AsyncGenerator<Buffer> {
   let missingBytes = sizeBytes;

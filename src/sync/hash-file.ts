@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
-import { createReadStream, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BlockHasher, identityOf, LARGE_BYTES, notesLength } from './blocks.js';
 import { isGone } from '../system-error.js';
+import { streamOf } from './file-content.js';
 import { type UnreadFile, unreadable } from './list-folder.js';
 import type { LocalTree } from './tree.js';
 
 /** Above this size a file is hashed as a stream, so that memory stays flat and Ctrl-C is heard. */
 const HASH_IN_MEMORY_BYTES = 8 << 20;
-const PIECE_BYTES = 1 << 20;
 
 /** What an entry of a tree says of a file's content (tree.ts). */
 export interface HashedContent {
@@ -46,10 +46,7 @@ async function hashLarge(
 ): Promise<HashedContent> {
   const hasher = new BlockHasher(before);
   if (sizeBytes <= HASH_IN_MEMORY_BYTES) hasher.update(readFileSync(absolute));
-  else {
-    const stream = createReadStream(absolute, { highWaterMark: PIECE_BYTES, signal });
-    for await (const piece of stream) hasher.update(piece as Buffer);
-  }
+  else for await (const piece of streamOf(absolute, signal)) hasher.update(piece);
   const blocks = hasher.digest();
   const sha256 = identityOf(blocks);
   // A file that grew or shrank meanwhile is looked at again; its blocks are of no use.
@@ -68,10 +65,9 @@ export async function plainHashOf(
   const plain = createHash('sha256');
   const blocks = new BlockHasher();
   try {
-    const stream = createReadStream(absolute, { highWaterMark: PIECE_BYTES, signal });
-    for await (const piece of stream) {
-      plain.update(piece as Buffer);
-      blocks.update(piece as Buffer);
+    for await (const piece of streamOf(absolute, signal)) {
+      plain.update(piece);
+      blocks.update(piece);
     }
   } catch (error) {
     if (isGone(error)) return undefined;

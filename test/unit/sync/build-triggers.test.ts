@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, closeSync, mkdirSync, mkdtempSync, openSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -26,6 +26,13 @@ beforeEach(() => {
 afterEach(() => rm(source, { recursive: true, force: true, maxRetries: 10 }));
 
 const put = (path: string, content: string): void => writeFileSync(join(source, path), content);
+
+/** Systems give the lowest one that is free. */
+function nextDescriptor(): number {
+  const descriptor = openSync(join(source, 'Dockerfile'), 'r');
+  closeSync(descriptor);
+  return descriptor;
+}
 
 describe('reading', () => {
   it('hashes Dockerfile and package.json without being told, then the listed files, each once', async () => {
@@ -88,6 +95,13 @@ describe('reading', () => {
     put('Dockerfile', 'hello');
     const reason = new Error('enough');
     await expect(readTriggers(source, [], AbortSignal.abort(reason))).rejects.toBe(reason);
+  });
+
+  it('leaves no file open when its signal is aborted', async () => {
+    put('Dockerfile', 'hello');
+    const before = nextDescriptor();
+    for (let i = 0; i < 50; i++) await readTriggers(source, [], AbortSignal.abort()).catch(() => undefined);
+    expect(nextDescriptor()).toBeLessThan(before + 20);
   });
 });
 
