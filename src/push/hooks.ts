@@ -1,5 +1,6 @@
 import { type ChildProcessByStdio, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { RdtError } from '../errors.js';
 import type { Clock } from '../runtime.js';
@@ -82,8 +83,10 @@ function endGroup(leader: number): void {
 
 /** On Windows: the shell with all that it has started, which would outlive it otherwise. Where that cannot be had, at least the shell. */
 function endTree(child: Shell, pid: number, env: Hook['env']): void {
+  // By its place: Windows looks for a bare name in the current folder first.
+  const taskkill = join(env['SystemRoot'] ?? 'C:\\Windows', 'System32', 'taskkill.exe');
   // Programs without a window cannot be asked, they can only be made to (/F).
-  execFile('taskkill', ['/PID', String(pid), '/T', '/F'], { env }, (error) => {
+  execFile(taskkill, ['/PID', String(pid), '/T', '/F'], { env }, (error) => {
     if (error !== null) child.kill();
   });
 }

@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -69,10 +69,12 @@ describe('a hook', () => {
   });
 
   it.skipIf(onWindows)('is ended as a tree on Windows', async () => {
-    const taskkill = join(folder, 'taskkill');
+    const system = join(folder, 'System32');
+    mkdirSync(system);
+    const taskkill = join(system, 'taskkill.exe');
     writeFileSync(taskkill, `#!/bin/sh\necho "$@" > ${folder}/asked\nkill $2\n`);
     chmodSync(taskkill, 0o755);
-    const running = run(TELLING, { platform: 'win32', env: { PATH: `${folder}:/usr/bin:/bin` } });
+    const running = run(TELLING, { platform: 'win32', env: { PATH: '/usr/bin:/bin', SystemRoot: folder } });
     const left = await theProcess();
     await interrupted(running);
     if (isAlive(left)) process.kill(left);
@@ -80,7 +82,7 @@ describe('a hook', () => {
   });
 
   it('is ended on Windows also where no tree can be', async () => {
-    const running = run(TELLING, { platform: 'win32', env: { PATH: folder } });
+    const running = run(TELLING, { platform: 'win32', env: { SystemRoot: folder } });
     const left = await theProcess();
     await interrupted(running);
     if (isAlive(left)) process.kill(left);
