@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 import { buildImage } from '../build/build-image.js';
-import { readToken } from '../sync/sync-container.js';
+import { readToken } from '../sync/state-token.js';
 import { type Tree, unknownEntry } from '../sync/tree.js';
 import { RdtError } from '../errors.js';
 import type { Container, ContainerSpec, Engine, Image, ImageDetails } from '../transport/engine.js';

@@ -4,6 +4,7 @@ import { archiveBody } from './archive-body.js';
 import { newPackedFiles, type PackedFiles, packCommit } from './commit-archive.js';
 import {
   archiveOf,
+  changedMeanwhile,
   type Commit,
   type CommitOutcome,
   contentBytes,
@@ -14,11 +15,13 @@ import {
 import { DIRTY } from './commit-stage.js';
 import { makeDestination } from './destination.js';
 import { type MountPart, pathIn, splitByMount } from './mounts.js';
+import { readToken } from './state-token.js';
 
 const SET_ID = 0o6000;
 
 /** By the engine itself, which unpacks an archive: the container needs no program for it, and need not run. */
 export async function commitByArchive(request: CountedCommit): Promise<CommitOutcome> {
+  await refuseIfChanged(request);
   const packed = newPackedFiles();
   const parts = splitByMount(request.plan.uploads, request.container, request.destination);
   if (parts.length > 1) await putPart(request, { below: '', uploads: [] }, DIRTY);
@@ -26,6 +29,20 @@ export async function commitByArchive(request: CountedCommit): Promise<CommitOut
     addPacked(packed, await putPart(request, part, part.below === '' ? request.token : undefined));
   }
   return { kind: 'committed', channel: 'archive', packed, hasShell: request.hasShell };
+}
+
+/** After a sync that was cut off: its end may have come after the container was compared. The engine answers when it has unpacked what it was given before. */
+async function refuseIfChanged({
+  engine,
+  container,
+  destination,
+  deployed,
+  repeats,
+  signal,
+}: Commit): Promise<void> {
+  if (deployed.remembered?.begun === undefined || repeats === true) return;
+  const state = await readToken(engine, container.id, destination, signal);
+  if (state !== deployed.state) throw changedMeanwhile(container);
 }
 
 /** `token` is the state that the part leaves behind; only the destination's own part has one. */

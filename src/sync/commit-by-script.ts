@@ -1,10 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { posix } from 'node:path';
-import { RdtError } from '../errors.js';
-import type { Container } from '../transport/engine.js';
 import { newPackedFiles, type PackedFiles, packCommit } from './commit-archive.js';
 import {
   archiveOf,
+  changedMeanwhile,
   type Commit,
   type CommitOutcome,
   type CountedCommit,
@@ -13,7 +12,7 @@ import {
   rebuild,
   refused,
 } from './commit-request.js';
-import { DIRTY } from './commit-stage.js';
+import { DIRTY, NO_STATE, OUR_STATE } from './commit-stage.js';
 import { type MountPart, pathIn, splitByMount } from './mounts.js';
 import { LostStage, type Stage, type Stages } from './stages.js';
 import type { Deletion } from './sync-plan.js';
@@ -38,20 +37,24 @@ export async function commitByScript(request: CountedCommit, stages: Stages): Pr
       packed,
     );
     if (cleared !== undefined) return cleared;
-    expected = '';
+    expected = DIRTY;
   }
   for (const part of parts) {
     const isLast = part.below === '';
     const deletions = isLast ? plan.deletions : [];
-    const how: StageOptions = { deletions, token: isLast ? token : '', mode: 'lenient', expected };
+    // Only the destination itself has a state.
+    const state = isLast ? { token, expected } : { token: '', expected: '' };
+    const how: StageOptions = { deletions, mode: 'lenient', ...state };
     const failed = await stage(request, stages, part, how, packed);
     if (failed !== undefined) return failed;
   }
   return { kind: 'committed', channel: stages.channel, packed, hasShell: true };
 }
 
-const knownState = ({ deployed }: Commit): string =>
-  deployed.knowledge === 'token' ? (deployed.remembered?.token ?? '') : '';
+/** What the container's state has to be still: a stage of ours that was cut off may begin late, and end before this one. */
+function knownState({ deployed: { state = NO_STATE }, repeats }: Commit): string {
+  return repeats !== true && (state === NO_STATE || OUR_STATE.test(state)) ? state : '';
+}
 
 /** What a stage does besides its uploads. */
 interface StageOptions extends Omit<Stage, 'folder' | 'id' | 'copiedBytes' | 'onArrived'> {
@@ -102,11 +105,6 @@ async function stage(
     tar.destroy();
   }
 }
-
-const changedMeanwhile = ({ name }: Container): RdtError =>
-  new RdtError(`another push has changed ${name} meanwhile`, {
-    hint: 'Nothing was changed by this one. Push again: it compares the folder with what is there now.',
-  });
 
 function patchedBytes({ patches }: CountedCommit, { below, uploads }: MountPart): number {
   return uploads.reduce((sum, path) => sum + (patches.get(pathIn(below, path))?.base.sizeBytes ?? 0), 0);

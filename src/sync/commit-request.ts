@@ -22,6 +22,8 @@ export interface Commit {
   readonly owner: Owner;
   readonly token: string;
   readonly hasShell: boolean | undefined;
+  /** An attempt at the same may have been carried out, or a part of it. */
+  readonly repeats?: boolean | undefined;
   /** Where the link is worth it. */
   readonly compress: boolean;
   /** A way into the container that is open already; it is taken for whatever a script can do. */
@@ -93,3 +95,8 @@ export const OBSTACLE =
 
 export const refused = (destination: string, why: string, hint: string, cause?: unknown): RdtError =>
   new RdtError(`the container refused the sync to ${destination}: ${why}`, { hint, cause });
+
+export const changedMeanwhile = ({ name }: Container): RdtError =>
+  new RdtError(`another push has changed ${name} meanwhile`, {
+    hint: 'Nothing was changed by this one. Push again: it compares the folder with what is there now.',
+  });

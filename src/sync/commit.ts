@@ -29,7 +29,7 @@ export async function commit(request: Commit): Promise<CommitOutcome> {
   if (tmpfs !== undefined) return rebuild(`${tmpfs} is a tmpfs in the container, and a restart empties it`);
   const outcome = await commitCounted(counted(request, patchesOf(request)));
   if (outcome.kind !== 'other-base') return outcome;
-  return commitWhole(counted(request, NO_PATCHES));
+  return commitWhole({ ...counted(request, NO_PATCHES), repeats: true });
 }
 
 async function commitCounted(request: CountedCommit): Promise<ScriptOutcome> {
@@ -62,7 +62,8 @@ async function commitByExec(request: CountedCommit): Promise<ScriptOutcome> {
   let { container } = request;
   for (let attempt = 1; ; attempt++) {
     try {
-      return await commitByScript({ ...request, container }, new ExecStages(engine, container));
+      const repeats = request.repeats === true || attempt > 1;
+      return await commitByScript({ ...request, container, repeats }, new ExecStages(engine, container));
     } catch (error) {
       if (!(error instanceof LostStage)) throw error;
       const now = await engine.inspectContainer(container.id, signal);

@@ -40,7 +40,9 @@ export interface Deployed {
   readonly knowledge: Knowledge;
   /** What the laptop remembers of this container, true or not. */
   readonly remembered: Deployment | undefined;
-  /** The container carries the token of somebody else's push. */
+  /** The container's own token, as it was before it was compared; undefined when it had none. */
+  readonly state: string | undefined;
+  /** That is the token of somebody else's push. */
   readonly foreignToken: string | undefined;
 }
 

@@ -1,4 +1,5 @@
 import { PART_BYTES } from './blocks.js';
+import { NO_STATE } from './commit-stage.js';
 import { SETTLE } from './container-script.js';
 
 /** Exit codes of the stage besides those of the programs in it. */
@@ -39,7 +40,8 @@ const RMDIR = `${OURS}
 /**
  * `stage <folder> <token> <mode> <expected> <id>` carries out the commit archive that comes on its standard input, below the folder.
  * `token` is the state that it leaves, '' where another commit carries the state. A folder that holds files which are not ours stays,
- * unless the mode is `strict`: then that is a failure. With `expected` nothing is done unless that is the state now.
+ * unless the mode is `strict`: then that is a failure. With `expected` nothing is done unless that is the state now, or the token, which
+ * an attempt before this one has left.
  *
  * Each of the files that the archive moves is the old one or the new one at any moment, and never missing. What it needs waits in
  * `.rdt-stage/<id>`. Whoever syncs next takes `.rdt-stage` away first, and so stops a stage that goes on although its laptop has gone:
@@ -57,7 +59,10 @@ stage() (
   set -e
   [ -d "$1" ] || mkdir -p "$1"
   cd "$1"
-  if [ -n "$4" ] && [ "$(readlink .rdt-state)" != "$4" ]; then exit ${STALE_STATUS}; fi
+  if [ -n "$4" ]; then
+    state=$(readlink .rdt-state || echo ${NO_STATE})
+    if [ "$state" != "$4" ] && [ "$state" != "$2" ]; then exit ${STALE_STATUS}; fi
+  fi
   if [ -d .rdt-stage ]; then
     settle .
     # At once, whatever is in it.
@@ -71,6 +76,8 @@ stage() (
   staged=.rdt-stage/$5
   if [ ! -f "$staged/remove" ] || [ ! -f "$staged/moves" ]; then echo "the archive was cut short" >&2; exit 1; fi
   owner "$$" >"$staged/owner" 2>/dev/null
+  # Two that began in the same moment: neither knows what the other does.
+  for other in .rdt-stage/*; do if [ "$other" != "$staged" ]; then exit ${STALE_STATUS}; fi; done
   arrived "$5"
   if [ -s "$staged/remove" ] || [ -s "$staged/rmdir" ]; then
     # A folder that stays is no failure below; a program that is missing is one, and nothing has moved yet.

@@ -14,7 +14,7 @@ export interface Stage {
   readonly id: string;
   readonly token: string;
   readonly mode: StageMode;
-  /** The state that the folder must have now; '' for any. */
+  /** The state that the folder must have now, unless it has `token` already; '' for any. */
   readonly expected: string;
   /** What the container has to copy for it without a word. */
   readonly copiedBytes: number;
@@ -52,9 +52,8 @@ export class ExecStages implements Stages {
   ) {}
 
   async run(stage: Stage, archive: Readable, signal: AbortSignal): Promise<StageResult> {
-    const { folder, token, mode, id } = stage;
-    // Nobody else commits while a push holds the app's lock: no state is expected.
-    const args = [folder, token, mode, '', id];
+    const { folder, token, mode, expected, id } = stage;
+    const args = [folder, token, mode, expected, id];
     try {
       const result = await runScript(this.engine, this.container.id, STAGE_SCRIPT, args, archive, signal);
       if (result.kind === 'done') return result;

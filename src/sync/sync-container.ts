@@ -1,10 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { posix } from 'node:path';
-import type { Container, Engine, PathStat } from '../transport/engine.js';
-import { EngineError } from '../transport/engine-error.js';
+import type { Container, Engine } from '../transport/engine.js';
 import { type Commit, type CommitOutcome, commit } from './commit.js';
 import type { PackedFiles } from './commit-archive.js';
-import { DIRTY, STATE_LINK } from './commit-stage.js';
+import { DIRTY } from './commit-stage.js';
 import {
   type Deployed,
   type Deployment,
@@ -16,7 +14,7 @@ import {
 import { differingPaths, withChanges } from './layered-tree.js';
 import { stageFolders, touchesTmpfs } from './mounts.js';
 import { ownerOf } from './owner.js';
-import { isSwap, type SyncPlan } from './sync-plan.js';
+import { isEmptyPlan, isSwap, type SyncPlan } from './sync-plan.js';
 import { type LocalEntry, type LocalTree, type Tree, type TreeEntry, unknownEntry } from './tree.js';
 import { verifyContainer } from './verify.js';
 
@@ -32,32 +30,6 @@ export interface SyncTarget {
   readonly signal: AbortSignal;
   /** A way into the container that is kept open. */
   readonly channel?: { commit(request: Commit): Promise<CommitOutcome> };
-}
-
-/** `HEAD` of the state link: one round trip, no program in the container (SYNC.md, section 1). `ref` is an id or a name. */
-export async function readToken(
-  engine: Engine,
-  ref: string,
-  destination: string,
-  signal: AbortSignal,
-): Promise<string | undefined> {
-  const stat = await stateLink(engine, ref, posix.join(destination, STATE_LINK), signal);
-  return stat === undefined || stat.linkTarget === '' ? undefined : posix.basename(stat.linkTarget);
-}
-
-/** A destination that is no folder, or in none, is an error of the engine without a word; the commit finds out and says it. */
-async function stateLink(
-  engine: Engine,
-  ref: string,
-  path: string,
-  signal: AbortSignal,
-): Promise<PathStat | undefined> {
-  try {
-    return await engine.statPath(ref, path, signal);
-  } catch (error) {
-    if (error instanceof EngineError) return undefined;
-    throw error;
-  }
 }
 
 /**
@@ -76,7 +48,7 @@ export async function readDeployed(
   // A tmpfs may be empty by now, wherever the token is.
   const isSure = remembered?.begun === undefined && !touchesTmpfs(container, destination);
   if (remembered !== undefined && isSure && token === remembered.token) {
-    return { tree: remembered.tree, knowledge: 'token', remembered, foreignToken: undefined };
+    return { tree: remembered.tree, knowledge: 'token', remembered, state: token, foreignToken: undefined };
   }
   // Of another destination of the same folder only the last token is remembered: the one that is there may be ours.
   const mayBeOurs = stored?.source === source && stored.destination !== destination;
@@ -106,7 +78,8 @@ export async function readDeployed(
   const sent = new Map<string, TreeEntry>([...left, ...doubtful, ...(remembered?.tree ?? [])]);
   const vanished = entriesNotIn(sent, local);
   const tree = new Map<string, TreeEntry>([...(found ?? []), ...vanished]);
-  return { tree, knowledge: found === undefined ? 'none' : 'verified', remembered, foreignToken };
+  const knowledge = found === undefined ? 'none' : 'verified';
+  return { tree, knowledge, remembered, state: token, foreignToken };
 }
 
 function entriesNotIn(tree: Tree, other: LocalTree): [string, TreeEntry][] {
@@ -137,7 +110,11 @@ export async function syncContainer(target: SyncTarget, options: SyncOptions): P
   const owner = deployed.remembered?.owner ?? (await ownerOf(target.engine, target.container, target.signal));
   const request = { ...target, ...options, owner, token, hasShell: deployed.remembered?.hasShell };
   const outcome = await commitOrNote(target, request);
-  if (outcome.kind !== 'committed') return outcome;
+  if (outcome.kind !== 'committed') {
+    // It may have been tried; and nobody knows whether the build succeeds.
+    if (!isEmptyPlan(options.plan)) await noteBegun(target, request);
+    return outcome;
+  }
   const tree = deployedTree(options, outcome.packed);
   await target.store.save({
     containerId: target.container.id,

@@ -80,7 +80,7 @@ export class WarmChannel implements AsyncDisposable {
       // What was to be moved out of the way may have gone already; then only a comparison tells what is left to do.
       if (!(error instanceof LostStage) || request.plan.obstacles.length > 0) throw error;
       await untilSettled(request.engine, request.container.id, this.place.folders, request.signal);
-      return commit(known);
+      return commit({ ...known, repeats: true });
     }
   }
 

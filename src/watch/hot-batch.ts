@@ -88,6 +88,7 @@ export class HotBatch {
       tree: deployment.tree,
       knowledge: 'token',
       remembered: deployment,
+      state: deployment.token,
       foreignToken: undefined,
     } as const;
     return { local, deployed, plan };

@@ -107,6 +107,30 @@ export function commitContract(name: string, setUp: () => Promise<CommitRig>): v
       },
     );
 
+    it('changes nothing when a sync that was cut off has come to its end since the container was compared', async () => {
+      folder.write('a', 'one');
+      await folder.sync();
+      if (folder.remembered !== undefined) folder.remembered = { ...folder.remembered, begun: [] };
+      folder.write('a', 'two');
+      const before = await folder.deployed();
+      const end = (): Promise<void> => folder.linkThere('.rdt-state', 'v1.0123456789abcdef');
+      await expect(folder.commit(end)).rejects.toThrow(/another push has changed/);
+      expect(await folder.deployed()).toEqual(before);
+      expect(folder.state).toBe('l v1.0123456789abcdef');
+    });
+
+    it('notes what it may have sent when it asks for a new container', async () => {
+      const way: CommitWay = () => Promise.resolve({ kind: 'needs-rebuild', reason: 'it is deaf' });
+      const other = new SyncedFolder(rig.engine, rig.container, folder.destination, way);
+      other.write('a/b', 'x');
+      expect(await other.commit()).toMatchObject({ kind: 'needs-rebuild' });
+      expect(other.remembered?.begun).toEqual([
+        { path: 'a', kind: 'directory' },
+        { path: 'a/b', kind: 'file' },
+      ]);
+      other[Symbol.dispose]();
+    });
+
     it('keeps setuid, setgid and sticky bits', async () => {
       folder.write('tool', 'x');
       chmodSync(folder.path('tool'), 0o6755);

@@ -79,6 +79,7 @@ export class SyncedFolder implements Disposable {
       tree: remembered?.tree ?? new Map<string, LocalEntry>(),
       knowledge: remembered === undefined ? 'none' : 'token',
       remembered,
+      state: remembered?.token,
       foreignToken: undefined,
     } as const;
     const plan = planSync({ deployed: deployed.tree, local, isIgnored: () => false });

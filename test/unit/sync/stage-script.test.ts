@@ -1,10 +1,18 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { newPackedFiles, packCommit } from '../../../src/sync/commit-archive.js';
 import { LIST_SCRIPT, SETTLE } from '../../../src/sync/container-script.js';
 import { STAGE_SCRIPT, STALE_STATUS } from '../../../src/sync/stage-script.js';
@@ -20,7 +28,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 /** What the script says when it has deleted these in the folder, by the shell of this machine. */
-async function deleting(deletions: readonly Deletion[]): Promise<string> {
+async function deleting(deletions: readonly Deletion[], expected = ''): Promise<string> {
   const id = 'abcd';
   const tar = packCommit(
     {
@@ -36,7 +44,7 @@ async function deleting(deletions: readonly Deletion[]): Promise<string> {
     },
     newPackedFiles(),
   );
-  return run(STAGE_SCRIPT, [TOKEN, 'lenient', '', id], await buffer(tar));
+  return run(STAGE_SCRIPT, [TOKEN, 'lenient', expected, id], await buffer(tar));
 }
 
 const run = (script: string, args: readonly string[], input: Buffer | string): string =>
@@ -109,6 +117,42 @@ describe.runIf(process.platform === 'linux')(
     });
   },
 );
+
+describe.runIf(process.platform === 'linux')('a stage that begins late', () => {
+  const late = (expected: string): Promise<string> => deleting([{ path: 'a', kind: 'file' }], expected);
+  const state = (target: string): void => symlinkSync(target, join(folder, '.rdt-state'));
+
+  beforeEach(() => writeFileSync(join(folder, 'a'), 'a'));
+
+  it.each(['none', 'v1.old'])(
+    'changes nothing where another one has come between since %s',
+    async (before) => {
+      state('v1.other');
+      expect(await late(before)).toBe(`rdt:${STALE_STATUS}\n`);
+      expect(existsSync(join(folder, 'a'))).toBe(true);
+    },
+  );
+
+  it('is carried out where none has, or it is tried once more', async () => {
+    expect(await late('none')).toBe('rdt:0\n');
+    writeFileSync(join(folder, 'a'), 'a');
+    expect(await late('none')).toBe('rdt:0\n');
+    expect(existsSync(join(folder, 'a'))).toBe(false);
+  });
+
+  it('changes nothing where another one has begun in the same moment', async () => {
+    const both = join(folder, 'both');
+    mkdirSync(both);
+    // Its archive arrives when the other one's has: as if neither had seen the folder of the other.
+    writeFileSync(join(both, 'tar'), '#!/bin/sh\nmkdir -p .rdt-stage/other\nexec /usr/bin/tar "$@"\n', {
+      mode: 0o755,
+    });
+    vi.stubEnv('PATH', `${both}:${process.env['PATH'] ?? ''}`);
+    expect(await late('')).toBe(`rdt:${STALE_STATUS}\n`);
+    vi.unstubAllEnvs();
+    expect(existsSync(join(folder, 'a'))).toBe(true);
+  });
+});
 
 it.runIf(process.platform === 'linux')(
   'what the app has put in the place of our notes holds up nobody',

@@ -1,0 +1,30 @@
+import { posix } from 'node:path';
+import type { Engine, PathStat } from '../transport/engine.js';
+import { EngineError } from '../transport/engine-error.js';
+import { STATE_LINK } from './commit-stage.js';
+
+/** `HEAD` of the state link: one round trip, no program in the container (SYNC.md, section 1). `ref` is an id or a name. */
+export async function readToken(
+  engine: Engine,
+  ref: string,
+  destination: string,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const stat = await stateLink(engine, ref, posix.join(destination, STATE_LINK), signal);
+  return stat === undefined || stat.linkTarget === '' ? undefined : posix.basename(stat.linkTarget);
+}
+
+/** A destination that is no folder, or in none, is an error of the engine without a word; the commit finds out and says it. */
+async function stateLink(
+  engine: Engine,
+  ref: string,
+  path: string,
+  signal: AbortSignal,
+): Promise<PathStat | undefined> {
+  try {
+    return await engine.statPath(ref, path, signal);
+  } catch (error) {
+    if (error instanceof EngineError) return undefined;
+    throw error;
+  }
+}
