@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Hint, OpenWatcher, Watcher } from '../../src/watch/watcher.js';
 import { canLink } from '../unit/can-link.js';
@@ -65,6 +65,19 @@ export function watcherContract(name: string, open: OpenWatcher): void {
       stage.watcher.enter('a');
       stage.write('a/file', '2');
       await stage.heard('a');
+    });
+
+    it('misses nothing while it begins to watch', async () => {
+      stage.enter('');
+      for (let turns = 0; turns < 40; turns++) {
+        const folder = `entered${turns}`;
+        mkdirSync(stage.path(folder));
+        stage.watcher.enter(folder);
+        for (let turn = 0; turn < turns; turn++) await nextTurn();
+        stage.hints.length = 0;
+        stage.write(`${folder}/new`, '1');
+        await stage.heard(folder);
+      }
     });
 
     it('names no other entry than the one that was edited', async () => {

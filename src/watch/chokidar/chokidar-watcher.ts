@@ -73,6 +73,8 @@ export class ChokidarWatcher implements Watcher {
       if (event === 'unlinkDir') this.mistrust(folder);
       this.hear(folder, path, event === 'change' || event === 'unlink');
     });
+    // It lists a folder before it watches it: what came between is neither found nor told.
+    watcher.on('ready', () => this.hear(folder, absolute, false));
     watcher.on('raw', (event: unknown, name: unknown, details: unknown) => {
       if (event === 'rename' && name === basename(absolute)) this.mistrust(folder);
       this.hearRaw(folder, name, details);
