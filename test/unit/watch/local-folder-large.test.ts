@@ -21,7 +21,7 @@ import type { OpenWatcher } from '../../../src/watch/watcher.js';
 import { holdsSame, sameTree } from './same-tree.js';
 import { withPrograms } from '../image/medium/with-programs.js';
 import { systemClock } from '../../../src/system-clock.js';
-import { directories, WatchedFolder } from './watched-folder.js';
+import { ofThisSystem, WatchedFolder } from './watched-folder.js';
 
 describe('LocalFolder with many changes at once', () => {
   withPrograms('git').it('takes a git checkout of 2,000 files as one batch', async () => {
@@ -69,7 +69,7 @@ describe('LocalFolder with many changes at once', () => {
   it('watches no ignored folder, however large', async () => {
     const entered: string[] = [];
     const openWatcher: OpenWatcher = async (options) => {
-      const watcher = await directories(options);
+      const watcher = await ofThisSystem(options);
       const enter = watcher.enter.bind(watcher);
       return Object.assign(watcher, {
         enter: (folder: string) => {

@@ -7,18 +7,17 @@ import { systemClock } from '../../../src/system-clock.js';
 import { rulesOfSource } from '../../../src/sync/local-state.js';
 import type { IgnoreRules } from '../../../src/sync/ignore-rules.js';
 import { hashTree, listTree } from '../../../src/sync/scan.js';
-import type { LocalTree } from '../../../src/sync/tree.js';
-import { DirectoryWatcher } from '../../../src/watch/directories/directory-watcher.js';
-import { RecursiveWatcher } from '../../../src/watch/recursive/recursive-watcher.js';
+import { type LocalTree, sameEntry, unknownEntry } from '../../../src/sync/tree.js';
 import { withoutEditorFiles } from '../../../src/watch/editor-files.js';
 import { LocalFolder } from '../../../src/watch/local-folder.js';
 import type { OpenWatcher } from '../../../src/watch/watcher.js';
+import { watcherFor } from '../../../src/wiring/watcher.js';
 
-/** As `wiring/watcher.ts` takes it, but for macOS. */
-export const directories: OpenWatcher = (options) =>
-  Promise.resolve(
-    process.platform === 'win32' ? new RecursiveWatcher(options) : new DirectoryWatcher(options),
-  );
+/** What rdt takes on this system. */
+export const ofThisSystem = watcherFor({ platform: process.platform, clock: systemClock }, false);
+
+/** macOS has a watch for each file and each folder: their events come in any order, and some tell of what was there before. */
+export const tellsInOrder = process.platform !== 'darwin';
 
 export class WatchedFolder implements AsyncDisposable {
   readonly warnings: string[] = [];
@@ -37,7 +36,7 @@ export class WatchedFolder implements AsyncDisposable {
     files: Readonly<Record<string, string>> = {},
     {
       ignore = ['.git', 'node_modules/'],
-      openWatcher = directories,
+      openWatcher = ofThisSystem,
       clock = systemClock,
       from = mkdtempSync(join(tmpdir(), 'rdt-watched-')),
     }: {
@@ -73,10 +72,13 @@ export class WatchedFolder implements AsyncDisposable {
     return (await this.folder.refresh(undefined, never())).tree;
   }
 
-  /** The tree after the next batch. */
+  /** The tree after the next batch; where events come in any order, after as many as it takes until it is that of the folder. */
   async next(): Promise<LocalTree> {
-    await this.folder.nextBatch(AbortSignal.timeout(20_000));
-    return this.tree();
+    for (;;) {
+      await this.folder.nextBatch(AbortSignal.timeout(20_000));
+      const tree = await this.tree();
+      if (tellsInOrder || isInStep(tree, await this.walked())) return tree;
+    }
   }
 
   /** What a walk of its own finds. */
@@ -121,5 +123,10 @@ export class WatchedFolder implements AsyncDisposable {
     rmSync(this.source, { recursive: true, force: true });
   }
 }
+
+/** The time of a file that was written while it was looked at may be an older one. */
+const isInStep = (tree: LocalTree, walked: LocalTree): boolean =>
+  tree.size === walked.size &&
+  [...walked].every(([path, entry]) => sameEntry(tree.get(path) ?? unknownEntry(entry.kind), entry));
 
 export const never = (): AbortSignal => new AbortController().signal;

@@ -18,7 +18,7 @@ import { FakeEngine } from '../../contract/fake-engine.js';
 import { runUntilKilled } from '../../contract/fake-process.js';
 import { FakeImageBuilder } from '../../contract/fake-image-builder.js';
 import { systemClock } from '../../../src/system-clock.js';
-import { directories } from './watched-folder.js';
+import { ofThisSystem } from './watched-folder.js';
 
 export type AnyEvent = PushEvent | WatchEvent;
 
@@ -185,7 +185,7 @@ export class WatchedLoop implements AsyncDisposable {
             source,
             platform: 'linux',
             clock: systemClock,
-            openWatcher: directories,
+            openWatcher: ofThisSystem,
             rules: () => withoutEditorFiles(rulesOfSource({ ...settings, platform: 'linux' })),
             warn: (message) => this.events.push({ type: 'warning', message }),
           },
