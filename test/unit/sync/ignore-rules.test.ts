@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import fc from 'fast-check';
@@ -127,6 +127,9 @@ withPrograms('git').describe('on a real folder', () => {
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), 'rdt-ignore-'));
     execFileSync('git', ['init', '-q', folder]);
+    // Git takes the ways of the file system that it finds; the rules here are those of Linux everywhere.
+    for (const habit of ['ignorecase', 'precomposeunicode'])
+      execFileSync('git', ['-C', folder, 'config', `core.${habit}`, 'false']);
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -247,7 +250,9 @@ function fill(
   }
   const kinds = new Map<string, 'file' | 'folder'>();
   const folders = [''];
-  for (const file of paths) {
+  // Where names that differ in case only are one.
+  const foldsCase = existsSync(join(folder, '.GIT'));
+  for (const file of paths.map((asGiven) => (foldsCase ? asGiven.toLowerCase() : asGiven))) {
     const parents = file
       .split('/')
       .map((_, index, names) => names.slice(0, index).join('/'))
