@@ -21,7 +21,9 @@ export function setup(): void {
       'The test of how a hook ends with all that it has started is skipped: taskkill has no /T here\n',
     );
   if (process.platform !== 'linux')
-    console.warn('Some tests of names and watches are skipped because they are about Linux\n');
+    console.warn(
+      'Some tests of names, watches and holes in files are skipped because they are about Linux\n',
+    );
   if (process.platform === 'win32')
     console.warn(
       'Some tests are skipped because Windows has no pipes in folders, no permission bits, and fewer characters for names\n',

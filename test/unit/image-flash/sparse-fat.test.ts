@@ -2,12 +2,12 @@ import { execFileSync } from 'node:child_process';
 import { afterAll, expect, vi } from 'vitest';
 import { makeDisk } from '../image/medium/disk-image.js';
 import { FatTools, VOLUMES, type VolumeOptions } from '../image/medium/fat-tools.js';
-import { DISK_PROGRAMS, withPrograms } from '../image/medium/with-programs.js';
+import { DISK_PROGRAMS, withHoles } from '../image/medium/with-programs.js';
 import { totalBytes } from '../../../src/image/block-map.js';
 import { openImage, PackedFiles } from './packed-files.js';
 import { MIB } from './test-image.js';
 
-const { describe, it } = withPrograms(...DISK_PROGRAMS);
+const { describe, it } = withHoles(...DISK_PROGRAMS);
 vi.setConfig({ testTimeout: 60_000 });
 
 const tools = new FatTools();

@@ -1,14 +1,14 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { afterAll, expect } from 'vitest';
-import { withPrograms } from '../image/medium/with-programs.js';
+import { withHoles } from '../image/medium/with-programs.js';
 import { totalBytes } from '../../../src/image/block-map.js';
 import { unusedExtRanges } from '../../../src/image/block-map-ext.js';
 import { rangesOfExtVolumes } from '../../../src/image/ext-needs.js';
 import { openImage, PackedFiles } from './packed-files.js';
 import { MIB, noise, writeMbr } from './test-image.js';
 
-const { describe, it } = withPrograms('mke2fs', 'debugfs');
+const { describe, it } = withHoles('mke2fs', 'debugfs');
 const files = new PackedFiles();
 afterAll(() => files[Symbol.dispose]());
 
