@@ -14,7 +14,8 @@ interface Entered {
 
 /** It opens a file for each that it watches. */
 const LIMITS: ReadonlySet<string> = new Set(['ENOSPC', 'EMFILE', 'ENFILE']);
-const REMEDY = 'raise it with: ulimit -n 65536';
+/** Not `ulimit -n`: Node itself takes all that it may have of that when it starts (nodejs/node#51072). */
+const REMEDY = 'raise it with: sudo sysctl kern.maxfiles=400000 kern.maxfilesperproc=200000';
 
 /**
  * For macOS, where chokidar knows what the events mean. One chokidar for each folder and the files in it: a single one
