@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, renameSync, utimesSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, renameSync, utimesSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { canLink } from '../unit/can-link.js';
 import type { Owner } from '../../src/sync/deployment.js';
@@ -133,8 +133,10 @@ export function commitContract(name: string, setUp: () => Promise<CommitRig>): v
 
     it('keeps setuid, setgid and sticky bits', async () => {
       folder.write('tool', 'x');
-      chmodSync(folder.path('tool'), 0o6755);
       mkdirSync(folder.path('shared'));
+      // As those of their folder, they may be of a group that this user is not in, for which nobody but root may set the bit.
+      for (const name of ['tool', 'shared']) chownSync(folder.path(name), -1, process.getegid?.() ?? -1);
+      chmodSync(folder.path('tool'), 0o6755);
       chmodSync(folder.path('shared'), 0o3775);
       await folder.sync();
     });
