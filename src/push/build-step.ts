@@ -1,6 +1,7 @@
 import { posix } from 'node:path';
 import { buildImage } from '../build/build-image.js';
-import { readToken } from '../sync/state-token.js';
+import type { Marks } from '../sync/deployment.js';
+import { readMarks } from '../sync/state-token.js';
 import { type Tree, unknownEntry } from '../sync/tree.js';
 import { RdtError } from '../errors.js';
 import type { Container, ContainerSpec, Engine, Image, ImageDetails } from '../transport/engine.js';
@@ -95,7 +96,7 @@ async function replace(job: PushJob, deps: HeldDeps, remote: RemoteState, contex
     lost,
     prepare: async (next) => {
       if (supervisor !== undefined) await installSupervisor(engine, next.id, supervisor, signal);
-      await fillBlindContainer(job, deps, next);
+      await fillBlindContainer(job, deps, next, remote);
     },
     started: (next) => {
       emit({ type: 'starting', app: appName, settleMs: SETTLE_MS });
@@ -130,10 +131,15 @@ function specFor({ settings }: PushJob, previous: Container | undefined, image: 
 }
 
 /** An image without a shell can never be asked what it holds: its container gets the whole folder before the first start. */
-async function fillBlindContainer(job: PushJob, deps: PushDeps, next: Container): Promise<void> {
+async function fillBlindContainer(
+  job: PushJob,
+  deps: PushDeps,
+  next: Container,
+  { engineRun }: Marks,
+): Promise<void> {
   const hasShell = (await deps.engine.statPath(next.id, '/bin/sh', deps.signal)) !== undefined;
   if (hasShell) return;
-  const planned = await planPushSync(job, deps, next, undefined, startScan(job, deps));
+  const planned = await planPushSync(job, deps, next, { token: undefined, engineRun }, startScan(job, deps));
   await commitRounds(job, deps, next, planned, { unobserved: true, due: undefined });
 }
 
@@ -148,8 +154,8 @@ async function reconcile(
   predecessor: Container | undefined,
   context: Tree,
 ): Promise<boolean> {
-  const token = await readToken(deps.engine, container.id, job.settings.destination, deps.signal);
-  const planned = await planPushSync(job, deps, container, token, startScan(job, deps), {
+  const marks = await readMarks(deps.engine, container.id, job.settings.destination, deps.signal);
+  const planned = await planPushSync(job, deps, container, marks, startScan(job, deps), {
     predecessor,
     context,
   });

@@ -1,11 +1,11 @@
 import { RdtError } from '../errors.js';
 import { compareTriggers, readTriggers, type TriggerHashes } from '../sync/build-triggers.js';
 import { DIRTY } from '../sync/commit-stage.js';
-import type { Deployed } from '../sync/deployment.js';
+import type { Deployed, Marks } from '../sync/deployment.js';
 import { ignoredNow, type LocalState, rulesOfSource } from '../sync/local-state.js';
 import { hashTree, listTree, type ScanOptions } from '../sync/scan.js';
 import { leftOnMounts } from '../sync/mounts.js';
-import { readToken } from '../sync/state-token.js';
+import { readMarks } from '../sync/state-token.js';
 import { readDeployed } from '../sync/sync-container.js';
 import { planSync, type SyncPlan } from '../sync/sync-plan.js';
 import type { Tree } from '../sync/tree.js';
@@ -21,10 +21,9 @@ import { isUnfinished } from './unfinished-push.js';
 const NOTHING: ReadonlyMap<string, never> = new Map<string, never>();
 
 /** What is on the device under the app's name. */
-export interface RemoteState {
+export interface RemoteState extends Marks {
   readonly container: Container | undefined;
   readonly image: Image | undefined;
-  readonly token: string | undefined;
   /** Another push is replacing the container, or was killed while it did. */
   readonly unfinished: boolean;
 }
@@ -32,20 +31,23 @@ export interface RemoteState {
 /** One round trip for all of it. @throws RdtError when the name is taken by something that is not ours. */
 export async function readRemote({ settings }: PushJob, { engine, signal }: PushDeps): Promise<RemoteState> {
   const { appName, destination } = settings;
-  const [container, image, token, unfinished] = await Promise.all([
+  const [container, image, marks, unfinished] = await Promise.all([
     containerNamed(engine, appName, signal),
     engine.inspectImage(imageNamed(appName), signal),
-    readToken(engine, appName, destination, signal),
+    readMarks(engine, appName, destination, signal),
     isUnfinished(engine, appName, signal),
   ]);
   if (container !== undefined && !isOurs(container, appName)) throw notOurs(appName);
   if (image !== undefined && !isOurs(image, appName)) throw imageNotOurs(appName);
-  return { container, image, token, unfinished };
+  return { container, image, ...marks, unfinished };
 }
 
 /** Whether nobody else has pushed between the two looks. */
 export const isSameRemote = (a: RemoteState, b: RemoteState): boolean =>
-  a.container?.id === b.container?.id && a.image?.id === b.image?.id && a.token === b.token;
+  a.container?.id === b.container?.id &&
+  a.image?.id === b.image?.id &&
+  a.token === b.token &&
+  a.engineRun === b.engineRun;
 
 /** No push has left its token there, or one has not come to its end. */
 export const isUnmarked = ({ token }: RemoteState): boolean => token === undefined || token === DIRTY;
@@ -119,7 +121,7 @@ export async function planPushSync(
   job: PushJob,
   deps: PushDeps,
   container: Container,
-  token: string | undefined,
+  { token, engineRun }: Marks,
   scan: Scan,
   { predecessor, context }: Inheritance = { predecessor: undefined, context: NOTHING },
 ): Promise<PlannedSync> {
@@ -138,7 +140,12 @@ export async function planPushSync(
   scanned.catch(() => undefined);
   const [local, deployed] = await Promise.all([
     scanning,
-    readDeployed(target, scanned, token, stored, new Map([...context, ...left])),
+    readDeployed(target, scanned, {
+      marks: { token, engineRun },
+      stored,
+      left: new Map([...context, ...left]),
+      verify: job.verify,
+    }),
   ]);
   const plan = planSync({ deployed: deployed.tree, local: local.tree, isIgnored: local.isIgnored });
   return { local, deployed, plan };

@@ -94,9 +94,8 @@ async function decideAndPlan(
 ): Promise<Prepared> {
   const decision = decideAction(job, remote, triggers);
   const { container } = remote;
-  const token = job.verify ? undefined : remote.token;
   const plannable = container !== undefined && (decision.action === 'sync' || job.dryRun);
-  const planned = plannable ? await planPushSync(job, deps, container, token, scan) : undefined;
+  const planned = plannable ? await planPushSync(job, deps, container, remote, scan) : undefined;
   // The plan of a dry run says it as well.
   if (!job.dryRun) deps.emit({ type: 'decision', app: job.settings.appName, decision });
   return { triggers, remote, decision, planned };

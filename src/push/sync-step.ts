@@ -2,7 +2,7 @@ import { RdtError } from '../errors.js';
 import type { Deployed } from '../sync/deployment.js';
 import type { CommitOutcome } from '../sync/commit.js';
 import { startAtOnce } from '../sync/container-end.js';
-import { readToken } from '../sync/state-token.js';
+import { readMarks } from '../sync/state-token.js';
 import { type SyncOptions, syncContainer } from '../sync/sync-container.js';
 import { isEmptyPlan } from '../sync/sync-plan.js';
 import type { Container } from '../transport/engine.js';
@@ -118,8 +118,8 @@ export async function commitRounds(
       });
       break;
     }
-    const token = await readToken(deps.engine, container.id, job.settings.destination, deps.signal);
-    planned = await planPushSync(job, deps, container, token, startScan(job, deps));
+    const marks = await readMarks(deps.engine, container.id, job.settings.destination, deps.signal);
+    planned = await planPushSync(job, deps, container, marks, startScan(job, deps));
   }
   return { kind: committed ? 'committed' : 'nothing' };
 }

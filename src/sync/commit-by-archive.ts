@@ -41,8 +41,8 @@ async function refuseIfChanged({
   signal,
 }: Commit): Promise<void> {
   if (deployed.remembered?.begun === undefined || repeats === true) return;
-  const state = await readToken(engine, container.id, destination, signal);
-  if (state !== deployed.state) throw changedMeanwhile(container);
+  const token = await readToken(engine, container.id, destination, signal);
+  if (token !== deployed.marks.token) throw changedMeanwhile(container);
 }
 
 /** `token` is the state that the part leaves behind; only the destination's own part has one. */

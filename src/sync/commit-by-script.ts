@@ -52,8 +52,9 @@ export async function commitByScript(request: CountedCommit, stages: Stages): Pr
 }
 
 /** What the container's state has to be still: a stage of ours that was cut off may begin late, and end before this one. */
-function knownState({ deployed: { state = NO_STATE }, repeats }: Commit): string {
-  return repeats !== true && (state === NO_STATE || OUR_STATE.test(state)) ? state : '';
+function knownState({ deployed: { marks }, repeats }: Commit): string {
+  const { token = NO_STATE } = marks;
+  return repeats !== true && (token === NO_STATE || OUR_STATE.test(token)) ? token : '';
 }
 
 /** What a stage does besides its uploads. */

@@ -11,6 +11,8 @@ export interface Deployment {
   /** Absolute path in the container. */
   readonly destination: string;
   readonly token: string;
+  /** As in `Marks`, at that time. */
+  readonly engineRun: string | undefined;
   /** False when the container had no `sh`, `tar` or `xargs`; undefined as long as nobody has tried. */
   readonly hasShell: boolean | undefined;
   /** Numeric owner of what we write, from the container's `User`; undefined as long as nobody has asked. */
@@ -18,13 +20,34 @@ export interface Deployment {
   readonly tree: LocalTree;
   /** Given when the last sync failed: what it may have brought besides `tree`. The container may have that one's token, and `token` proves nothing. */
   readonly begun?: readonly Sent[] | undefined;
+  /** What was deleted lately: a device that loses its power soon afterwards has it again, and perhaps no token that says so. */
+  readonly gone?: readonly Gone[] | undefined;
   /** Given when the app may not know yet what was sent: commands of the on-change rules that it calls for. */
   readonly owed?: readonly string[] | undefined;
+}
+
+/** What tells whether a container still holds what the laptop remembers. */
+export interface Marks {
+  /** The container's own state; undefined when it has none. */
+  readonly token: string | undefined;
+  /**
+   * See `Engine.engineRun`. A device that lost its power may have kept the token, and lost what was sent before: on ext4, files that were
+   * written half a minute ago and less are empty then.
+   */
+  readonly engineRun: string | undefined;
 }
 
 export interface Sent {
   readonly path: string;
   readonly kind: TreeEntry['kind'];
+}
+
+export interface Gone {
+  readonly path: string;
+  /** What it was: anything else there is the app's own. Of a folder, '' is enough; one that is not empty stays. */
+  readonly content: string;
+  /** The laptop's wall clock, ms since 1970. */
+  readonly atMs: number;
 }
 
 export interface Owner {
@@ -40,8 +63,8 @@ export interface Deployed {
   readonly knowledge: Knowledge;
   /** What the laptop remembers of this container, true or not. */
   readonly remembered: Deployment | undefined;
-  /** The container's own token, as it was before it was compared; undefined when it had none. */
-  readonly state: string | undefined;
+  /** As they were before the container was compared. */
+  readonly marks: Marks;
   /** That is the token of somebody else's push. */
   readonly foreignToken: string | undefined;
 }
@@ -52,10 +75,22 @@ export const unknownDeployment = (containerId: string, source: string, destinati
   source,
   destination,
   token: '',
+  engineRun: undefined,
   hasShell: undefined,
   owner: undefined,
   tree: new Map(),
 });
+
+export function contentOf(entry: TreeEntry): string {
+  switch (entry.kind) {
+    case 'directory':
+      return '';
+    case 'file':
+      return entry.sha256;
+    case 'symlink':
+      return `-> ${entry.target}`;
+  }
+}
 
 /** Where deployments are kept. A lost or damaged one is no error: it only costs a verification. */
 export interface DeploymentStore {

@@ -2,6 +2,21 @@ import { posix } from 'node:path';
 import type { Engine, PathStat } from '../transport/engine.js';
 import { EngineError } from '../transport/engine-error.js';
 import { STATE_LINK } from './commit-stage.js';
+import type { Marks } from './deployment.js';
+
+/** Both in one round trip. `ref` is an id or a name. */
+export async function readMarks(
+  engine: Engine,
+  ref: string,
+  destination: string,
+  signal: AbortSignal,
+): Promise<Marks> {
+  const [token, engineRun] = await Promise.all([
+    readToken(engine, ref, destination, signal),
+    engine.engineRun(signal),
+  ]);
+  return { token, engineRun };
+}
 
 /** `HEAD` of the state link: one round trip, no program in the container (SYNC.md, section 1). `ref` is an id or a name. */
 export async function readToken(

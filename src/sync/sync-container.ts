@@ -4,9 +4,12 @@ import { type Commit, type CommitOutcome, commit } from './commit.js';
 import type { PackedFiles } from './commit-archive.js';
 import { DIRTY } from './commit-stage.js';
 import {
+  contentOf,
   type Deployed,
   type Deployment,
   type DeploymentStore,
+  type Gone,
+  type Marks,
   type Sent,
   unknownDeployment,
   withoutRacyStamp,
@@ -32,30 +35,40 @@ export interface SyncTarget {
   readonly channel?: { commit(request: Commit): Promise<CommitOutcome> };
 }
 
+/** What is known before the container is asked. */
+export interface Known {
+  readonly marks: Marks;
+  readonly stored: Deployment | undefined;
+  /** What earlier pushes of ours may have left besides: through another container, or in the image. */
+  readonly left: Tree;
+  /** Ask it whatever the marks say. */
+  readonly verify: boolean;
+}
+
 /**
- * What of the local tree the container holds already, plus what earlier pushes of ours left there; `left` is what else they may have left: through
- * another container, or in the image. While the folder is scanned the container gets ready to be asked.
+ * What of the local tree the container holds already, plus what earlier pushes of ours left there. While the folder is scanned the container gets ready to be asked.
  */
 export async function readDeployed(
   target: Omit<SyncTarget, 'store' | 'compress'>,
   scanning: Promise<LocalTree>,
-  token: string | undefined,
-  stored: Deployment | undefined,
-  left: Tree,
+  { marks, stored, left, verify }: Known,
 ): Promise<Deployed> {
+  const { token } = marks;
   const { engine, container, destination, source, signal } = target;
   const remembered = stored?.source === source && stored.destination === destination ? stored : undefined;
   // A tmpfs may be empty by now, wherever the token is.
-  const isSure = remembered?.begun === undefined && !touchesTmpfs(container, destination);
-  if (remembered !== undefined && isSure && token === remembered.token) {
-    return { tree: remembered.tree, knowledge: 'token', remembered, state: token, foreignToken: undefined };
+  const isSure = !verify && remembered?.begun === undefined && !touchesTmpfs(container, destination);
+  const isMarked = token === remembered?.token && marks.engineRun === remembered?.engineRun;
+  if (remembered !== undefined && isSure && isMarked) {
+    return { tree: remembered.tree, knowledge: 'token', remembered, marks, foreignToken: undefined };
   }
   // Of another destination of the same folder only the last token is remembered: the one that is there may be ours.
   const mayBeOurs = stored?.source === source && stored.destination !== destination;
-  const foreignToken = token === undefined || token === DIRTY || mayBeOurs ? undefined : token;
+  const isOurs = mayBeOurs || token === remembered?.token;
+  const foreignToken = token === undefined || token === DIRTY || isOurs ? undefined : token;
   const canAsk = container.state.running && !container.state.restarting && remembered?.hasShell !== false;
-  const begun = remembered?.begun ?? [];
-  const others = begun.map(({ path }) => path);
+  const { begun = [], gone = [] } = remembered ?? {};
+  const others = [...begun, ...gone].map(({ path }) => path);
   const asking = canAsk
     ? verifyContainer({
         engine,
@@ -70,7 +83,7 @@ export async function readDeployed(
   // Awaited below, when the scan has not failed.
   asking?.catch(() => undefined);
   const local = await scanning;
-  const found = await asking;
+  const found = withoutApps(await asking, remembered, local);
   const doubtful = (found === undefined ? begun : []).map(({ path, kind }): [string, TreeEntry] => [
     path,
     unknownEntry(kind),
@@ -79,7 +92,24 @@ export async function readDeployed(
   const vanished = entriesNotIn(sent, local);
   const tree = new Map<string, TreeEntry>([...(found ?? []), ...vanished]);
   const knowledge = found === undefined ? 'none' : 'verified';
-  return { tree, knowledge, remembered, state: token, foreignToken };
+  return { tree, knowledge, remembered, marks, foreignToken };
+}
+
+/** Without what is at a path where something of ours was deleted, and is not that. */
+function withoutApps(
+  found: Tree | undefined,
+  remembered: Deployment | undefined,
+  local: LocalTree,
+): Tree | undefined {
+  if (found === undefined || remembered?.gone === undefined) return found;
+  const sent = new Set(remembered.begun?.map(({ path }) => path));
+  const ours = new Map(found);
+  for (const { path, content } of remembered.gone) {
+    const there = found.get(path);
+    const isOtherwiseOurs = local.has(path) || sent.has(path) || remembered.tree.has(path);
+    if (there !== undefined && !isOtherwiseOurs && contentOf(there) !== content) ours.delete(path);
+  }
+  return ours;
 }
 
 function entriesNotIn(tree: Tree, other: LocalTree): [string, TreeEntry][] {
@@ -121,12 +151,27 @@ export async function syncContainer(target: SyncTarget, options: SyncOptions): P
     source: target.source,
     destination: target.destination,
     token,
+    engineRun: deployed.marks.engineRun,
     hasShell: outcome.hasShell,
     owner,
     tree,
+    gone: goneLately(options),
     owed: options.owed,
   });
   return outcome;
+}
+
+/** Kernels write within half a minute what they were given (`vm.dirty_expire_centisecs`), file systems note it every five seconds. */
+const ON_DISK_MS = 60_000;
+
+function goneLately({ deployed, plan, local, scannedAtMs }: SyncOptions): readonly Gone[] | undefined {
+  const before = (deployed.remembered?.gone ?? []).filter(({ atMs }) => scannedAtMs - atMs < ON_DISK_MS);
+  const now = [...plan.deletions, ...plan.obstacles].flatMap(({ path }): Gone[] => {
+    const entry = deployed.tree.get(path);
+    return entry === undefined ? [] : [{ path, content: contentOf(entry), atMs: scannedAtMs }];
+  });
+  const gone = [...before, ...now].filter(({ path }) => !local.has(path));
+  return gone.length === 0 ? undefined : gone;
 }
 
 /** How much of a failed commit has arrived is not known: what goes from the folder before the next one is still ours to delete. */

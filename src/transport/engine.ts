@@ -15,6 +15,8 @@ export interface Engine extends AsyncDisposable {
   info(signal?: AbortSignal): Promise<EngineInfo>;
   /** The device's wall clock, milliseconds since 1970, to the second. */
   deviceTimeMs(signal?: AbortSignal): Promise<number>;
+  /** Another one after each start of the engine, so after each start of the device; undefined when this engine has nothing that tells. */
+  engineRun(signal?: AbortSignal): Promise<string | undefined>;
   listContainers(
     options: { all: boolean; label?: string },
     signal?: AbortSignal,

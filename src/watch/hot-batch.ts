@@ -88,7 +88,7 @@ export class HotBatch {
       tree: deployment.tree,
       knowledge: 'token',
       remembered: deployment,
-      state: deployment.token,
+      marks: { token: deployment.token, engineRun: deployment.engineRun },
       foreignToken: undefined,
     } as const;
     return { local, deployed, plan };

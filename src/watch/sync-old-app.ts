@@ -11,9 +11,10 @@ import type { Session } from './watch-deps.js';
 export async function syncOldApp(session: Session): Promise<Ready | undefined> {
   const { held, memory, monitor, folder, store } = session;
   const job = session.job();
-  const { container, token, unfinished } = await readRemote(job, held);
+  const remote = await readRemote(job, held);
+  const { container, unfinished } = remote;
   if (container === undefined || unfinished || hasOtherSettings(container, job.settings)) return undefined;
-  const planned = await planPushSync(job, held, container, token, startScan(job, held));
+  const planned = await planPushSync(job, held, container, remote, startScan(job, held));
   const outcome = await monitor.quietly(() => syncStep(job, held, container, planned));
   if (outcome.kind === 'needs-rebuild') return undefined;
   memory.settle();

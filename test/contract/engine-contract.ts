@@ -123,10 +123,17 @@ export const engineContract = (name: string, open: () => Promise<EngineSubject>)
         expect(time).toBeLessThanOrEqual(Date.now());
       });
 
+      it('is the same run until it is started again', async () => {
+        const run = await engine.engineRun();
+        expect(run).toMatch(/./);
+        expect(await engine.engineRun()).toBe(run);
+      });
+
       it('rejects with the reason of a signal that was aborted before', async () => {
         const signal = AbortSignal.abort(new Error('enough'));
         await expect(engine.ping(signal)).rejects.toThrow('enough');
         await expect(engine.deviceTimeMs(signal)).rejects.toThrow('enough');
+        await expect(engine.engineRun(signal)).rejects.toThrow('enough');
         await expect(engine.logEntries(app, ONCE, signal)).rejects.toThrow('enough');
         await expect(engine.inspectContainer(app, signal)).rejects.toThrow('enough');
         await expect(engine.removeContainer(app, { removeAnonymousVolumes: true }, signal)).rejects.toThrow(

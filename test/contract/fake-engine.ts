@@ -38,6 +38,8 @@ const SIGNAL_NUMBERS: Readonly<Record<string, number>> = {
  */
 export class FakeEngine extends FakeDevice implements Engine {
   readonly description = FAKE_DESCRIPTION;
+  /** Of this start; another one is as if the device had started anew. */
+  run: string | undefined = 'run 1';
   private timestamps = 0;
 
   async ping(signal?: AbortSignal): Promise<void> {
@@ -60,6 +62,11 @@ export class FakeEngine extends FakeDevice implements Engine {
   async deviceTimeMs(signal?: AbortSignal): Promise<number> {
     await this.enter('deviceTimeMs', [], signal);
     return Math.floor(this.now().getTime() / 1_000) * 1_000;
+  }
+
+  async engineRun(signal?: AbortSignal): Promise<string | undefined> {
+    await this.enter('engineRun', [], signal);
+    return this.run;
   }
 
   async listContainers(

@@ -9,7 +9,7 @@ import type { Commit, CommitOutcome } from '../../src/sync/commit.js';
 import type { Deployment, Owner } from '../../src/sync/deployment.js';
 import { rulesOfSource } from '../../src/sync/local-state.js';
 import { hashTree, listTree } from '../../src/sync/scan.js';
-import { readToken } from '../../src/sync/state-token.js';
+import { readMarks } from '../../src/sync/state-token.js';
 import { syncContainer } from '../../src/sync/sync-container.js';
 import { planSync } from '../../src/sync/sync-plan.js';
 import type { LocalEntry, LocalTree } from '../../src/sync/tree.js';
@@ -80,7 +80,7 @@ export class SyncedFolder implements Disposable {
       tree: remembered?.tree ?? new Map<string, LocalEntry>(),
       knowledge: remembered === undefined ? 'none' : 'token',
       remembered,
-      state: remembered?.token ?? (await readToken(engine, container.id, destination, signal)),
+      marks: remembered ?? (await readMarks(engine, container.id, destination, signal)),
       foreignToken: undefined,
     } as const;
     const plan = planSync({ deployed: deployed.tree, local, isIgnored: () => false });

@@ -33,6 +33,19 @@ export async function emptyDisk(record: DeviceRecord): Promise<void> {
   await mustRun(insideDevice(record, ['rm', '-f', fillerFile(record)]));
 }
 
+/**
+ * As if the power went: what the kernel has not written yet is lost, and nothing can be written any more. The journal has been written,
+ * which happens every five seconds: of new files it knows names and times, not yet the contents.
+ */
+export async function breakDisk(record: DeviceRecord): Promise<void> {
+  const disk = deviceFile(record.options.name, 'docker');
+  const any = deviceFile(record.options.name, 'docker', 'any');
+  await mustRun(insideDevice(record, ['dd', 'if=/dev/zero', `of=${any}`, 'count=1', 'conv=fsync']));
+  // EXT4_IOC_SHUTDOWN (fs/ext4/ext4.h) with EXT4_GOING_FLAGS_NOLOGFLUSH.
+  const shutDown = `open(my $disk, '<', $ARGV[0]) or die $!; my $how = pack('I', 2); ioctl($disk, 0x8004587d, $how) or die $!`;
+  await mustRun(insideDevice(record, ['perl', '-e', shutDown, disk]));
+}
+
 function fillerFile(record: DeviceRecord): string {
   return deviceFile(record.options.name, 'docker', 'filler');
 }

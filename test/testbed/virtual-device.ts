@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import type { BaseImage } from './base-images.js';
-import { emptyDisk, fillDisk } from './device-disk.js';
+import { breakDisk, emptyDisk, fillDisk } from './device-disk.js';
 import { DEVICE_ENV, insideDevice } from './device-processes.js';
 import {
   type DeviceRecord,
@@ -244,9 +244,14 @@ export class VirtualDevice implements AsyncDisposable {
 
   /** Leaves so many bytes (default 0) on the engine's disk. Only for a device with `diskMegabytes`. */
   async fillDisk({ leaveBytes = 0 }: { leaveBytes?: number } = {}): Promise<void> {
-    if (this.options.diskMegabytes === undefined)
-      throw new TestbedError(`${this.name} has no disk of its own.`);
+    this.#needDisk();
     await fillDisk(this.#record, leaveBytes);
+  }
+
+  /** Before `reboot`: what the kernel has not written to the engine's disk yet is lost with the power. Only for a device with `diskMegabytes`. */
+  async breakDisk(): Promise<void> {
+    this.#needDisk();
+    await breakDisk(this.#record);
   }
 
   async freeDisk(): Promise<void> {
@@ -260,6 +265,11 @@ export class VirtualDevice implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.down();
+  }
+
+  #needDisk(): void {
+    if (this.options.diskMegabytes === undefined)
+      throw new TestbedError(`${this.name} has no disk of its own.`);
   }
 
   get #record(): DeviceRecord {

@@ -81,6 +81,12 @@ export class HttpEngine implements Engine {
     return Date.parse(answer.headers.date ?? '');
   }
 
+  /** moby makes the network `bridge` anew whenever it starts (daemon/daemon_unix.go, `initNetworkController`), unless it was told to have none. */
+  async engineRun(signal?: AbortSignal): Promise<string | undefined> {
+    const network = await this.calls.objectIfFound(this.lookUp('/networks/bridge', signal));
+    return network?.text('Id');
+  }
+
   async listContainers(
     options: { all: boolean; label?: string },
     signal?: AbortSignal,

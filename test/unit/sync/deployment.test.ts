@@ -10,6 +10,7 @@ const deployment: Deployment = {
   source: '/home/anna/app',
   destination: '/usr/src/app',
   token: 'v1.0123',
+  engineRun: 'e1',
   hasShell: undefined,
   owner: { uid: 1000, gid: 1000 },
   tree: tree({ a: directory(0o700), 'a/x\n"y': file('x', 0o755), l: link('../out') }),

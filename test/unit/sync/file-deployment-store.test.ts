@@ -19,6 +19,7 @@ const deployment = (containerId: string): Deployment => ({
   source: '/project',
   destination: '/usr/src/app',
   token: 'v1.1',
+  engineRun: 'e1',
   hasShell: true,
   owner: { uid: 0, gid: 0 },
   tree: new Map([['run', { kind: 'symlink', target: 'main.sh', stamp: NEVER }]]),

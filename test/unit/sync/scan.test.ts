@@ -41,7 +41,15 @@ async function scanned(): Promise<LocalTree> {
   const before = await store.load('c');
   const tree = await hashTree(await listTree(options()), before?.tree ?? NOTHING, options());
   await store.save({
-    ...{ containerId: 'c', source, destination: '/app', token: 't', hasShell: true, owner: undefined },
+    ...{
+      containerId: 'c',
+      source,
+      destination: '/app',
+      token: 't',
+      engineRun: 'e',
+      hasShell: true,
+      owner: undefined,
+    },
     tree,
   });
   return tree;

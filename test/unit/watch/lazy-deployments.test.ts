@@ -9,6 +9,7 @@ const deployment = (token: string, containerId = 'c'): Deployment => ({
   source: '/source',
   destination: '/app',
   token,
+  engineRun: 'e1',
   hasShell: true,
   owner: { uid: 0, gid: 0 },
   tree: new Map(),
