@@ -12,8 +12,8 @@ import {
   rebuild,
   refused,
 } from './commit-request.js';
-import { DIRTY, NO_STATE, OUR_STATE } from './commit-stage.js';
-import { type MountPart, pathIn, splitByMount, touchesTmpfs } from './mounts.js';
+import { DIRTY } from './commit-stage.js';
+import { type MountPart, pathIn, splitByMount } from './mounts.js';
 import { LostStage, type Stage, type Stages } from './stages.js';
 import type { Deletion } from './sync-plan.js';
 
@@ -52,12 +52,7 @@ export async function commitByScript(request: CountedCommit, stages: Stages): Pr
 }
 
 /** What the container's state has to be still: a stage of ours that was cut off may begin late, and end before this one. */
-function knownState({ container, destination, deployed: { knowledge, marks }, repeats }: Commit): string {
-  // The engine, when it was asked, saw what is below the mount.
-  if (knowledge !== 'token' && touchesTmpfs(container, destination)) return '';
-  const { token = NO_STATE } = marks;
-  return repeats !== true && (token === NO_STATE || OUR_STATE.test(token)) ? token : '';
-}
+const knownState = ({ deployed, repeats }: Commit): string => (repeats === true ? '' : deployed.state);
 
 /** What a stage does besides its uploads. */
 interface StageOptions extends Omit<Stage, 'folder' | 'id' | 'copiedBytes' | 'onArrived'> {

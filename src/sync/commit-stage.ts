@@ -9,10 +9,6 @@ export const STATE_LINK = '.rdt-state';
 /** New contents wait here until all of them have arrived. Its files carry no extension, so that no watcher in the container fires on them. */
 const STAGE = '.rdt-stage';
 export const DIRTY = 'dirty';
-/** What a container without that link is said to have. */
-export const NO_STATE = 'none';
-/** What we write there; whatever else a container has may not be a word. */
-export const OUR_STATE = /^(dirty|v1\.[0-9a-f]+)$/;
 
 /** A script renames so many entries into place, a program each; more are linked by tar itself, which takes the old file away a moment before. */
 const MOST_MOVES = 16;

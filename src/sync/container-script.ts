@@ -36,6 +36,18 @@ settle() {
 }
 `;
 
+/**
+ * `state <folder>` gives the state of a folder (commit-stage.ts) in one word: `none` for a folder that has none, `other` for what is none of
+ * ours. Empty where the container has no program that tells.
+ */
+export const STATE = `
+state() {
+  state=
+  if command -v readlink >/dev/null; then state=$(readlink "$1/.rdt-state" 2>/dev/null || echo none); fi
+  case $state in *[!0-9a-z.]*) state=other ;; esac
+}
+`;
+
 /** In all the folders that it is given. */
 const SETTLE_ALL = `${SETTLE}
 for folder do settle "$folder"; done
@@ -47,9 +59,12 @@ echo "rdt:0"
 
 /**
  * A program for the words that come NUL-separated to a script, 200 at a time, in the folder `$1`, when the stages in all of the script's
- * folders have come to their end; one that is not there holds nothing.
+ * folders have come to their end; one that is not there holds nothing. Its first line is the state that `$1` had before.
  */
 const listing = (program: string): string => `${SETTLE_ALL}
+${STATE}
+state "$1"
+echo "state $state"
 (
   cd "$1" 2>/dev/null || exit 0
   xargs -0 -n 200 sh -c '${program}    exit 0

@@ -65,6 +65,8 @@ export interface Deployed {
   readonly remembered: Deployment | undefined;
   /** As they were before the container was compared. */
   readonly marks: Marks;
+  /** The state that the container had then, in its own words (`STATE`); '' when nobody knows. The engine does not see all that is mounted there. */
+  readonly state: string;
   /** That is the token of somebody else's push. */
   readonly foreignToken: string | undefined;
 }

@@ -1,6 +1,5 @@
 import { PART_BYTES } from './blocks.js';
-import { NO_STATE } from './commit-stage.js';
-import { SETTLE } from './container-script.js';
+import { SETTLE, STATE } from './container-script.js';
 
 /** Exit codes of the stage besides those of the programs in it. */
 export const STALE_STATUS = 64;
@@ -54,15 +53,13 @@ const RMDIR = `${OURS}
  * A file is patched in a copy. An app that wrote into it since our last sync has left another size, or another time; a `stat` without
  * fractions of a second tells only what another second has left.
  */
-const STAGE = `${SETTLE}
+const STAGE = `${SETTLE}${STATE}
 stage() (
   set -e
   [ -d "$1" ] || mkdir -p "$1"
   cd "$1"
-  if [ -n "$4" ]; then
-    state=$(readlink .rdt-state || echo ${NO_STATE})
-    if [ "$state" != "$4" ] && [ "$state" != "$2" ]; then exit ${STALE_STATUS}; fi
-  fi
+  state .
+  if [ -n "$4" ] && [ -n "$state" ] && [ "$state" != "$4" ] && [ "$state" != "$2" ]; then exit ${STALE_STATUS}; fi
   if [ -d .rdt-stage ]; then
     settle .
     # At once, whatever is in it.

@@ -60,7 +60,8 @@ export async function readDeployed(
   const isSure = !verify && remembered?.begun === undefined && !touchesTmpfs(container, destination);
   const isMarked = token === remembered?.token && marks.engineRun === remembered?.engineRun;
   if (remembered !== undefined && isSure && isMarked) {
-    return { tree: remembered.tree, knowledge: 'token', remembered, marks, foreignToken: undefined };
+    const { tree } = remembered;
+    return { tree, knowledge: 'token', remembered, marks, state: remembered.token, foreignToken: undefined };
   }
   // Of another destination of the same folder only the last token is remembered: the one that is there may be ours.
   const mayBeOurs = stored?.source === source && stored.destination !== destination;
@@ -83,7 +84,8 @@ export async function readDeployed(
   // Awaited below, when the scan has not failed.
   asking?.catch(() => undefined);
   const local = await scanning;
-  const found = withoutApps(await asking, remembered, local);
+  const answer = await asking;
+  const found = withoutApps(answer?.tree, remembered, local);
   const doubtful = (found === undefined ? begun : []).map(({ path, kind }): [string, TreeEntry] => [
     path,
     unknownEntry(kind),
@@ -92,7 +94,7 @@ export async function readDeployed(
   const vanished = entriesNotIn(sent, local);
   const tree = new Map<string, TreeEntry>([...(found ?? []), ...vanished]);
   const knowledge = found === undefined ? 'none' : 'verified';
-  return { tree, knowledge, remembered, marks, foreignToken };
+  return { tree, knowledge, remembered, marks, state: answer?.state ?? '', foreignToken };
 }
 
 /** Without what is at a path where something of ours was deleted, and is not that. */

@@ -27,19 +27,28 @@ interface Question {
   readonly signal: AbortSignal;
 }
 
+interface Answer {
+  readonly tree: Tree;
+  /** Of the destination, before it was listed (`STATE`). */
+  readonly state: string;
+}
+
 /**
  * What the container holds at the paths of a tree and at some others, by asking the container itself: paths that differ in no way the
  * sync knows are there with an equal entry. Undefined when the container has no shell to ask, or has ended.
  */
-export async function verifyContainer(question: Question): Promise<Tree | undefined> {
+export async function verifyContainer(question: Question): Promise<Answer | undefined> {
   const { scanning, source, signal } = question;
-  const [local, plain, odd] = await Promise.all([scanning, listPlain(question), listOdd(question)]);
+  const plain = await listPlain(question);
+  // Not beside the other: what is found has to be younger than the state that it is told with.
+  const odd = plain === undefined ? undefined : await listOdd(question);
   if (plain === undefined || odd === undefined) return undefined;
-  return sameLargeFiles(new Map([...plain, ...odd]), source, local, signal);
+  const tree = await sameLargeFiles(new Map([...plain.tree, ...odd]), source, await scanning, signal);
+  return { tree, state: plain.state };
 }
 
 /** The container gets ready to be asked while the tree is scanned. */
-async function listPlain(question: Question): Promise<Tree | undefined> {
+async function listPlain(question: Question): Promise<Answer | undefined> {
   const { scanning, others } = question;
   async function* items(): AsyncGenerator<string> {
     for (const path of pathsOf(await scanning, others)) if (!isOdd(path)) yield `./${path}\0`;
@@ -50,7 +59,8 @@ async function listPlain(question: Question): Promise<Tree | undefined> {
   const rest = new Set(others);
   // The target of a link may look like lines of the listing, and what is in it but not here would be deleted there.
   const asked = (name: string): string | undefined => (local.has(name) || rest.has(name) ? name : undefined);
-  return parseListing(output, local, asked);
+  const [, state = ''] = /^state (.*)\n/.exec(output) ?? [];
+  return { tree: parseListing(output, local, asked), state };
 }
 
 /** Most folders have none. */

@@ -88,7 +88,8 @@ export class HotBatch {
       tree: deployment.tree,
       knowledge: 'token',
       remembered: deployment,
-      marks: { token: deployment.token, engineRun: deployment.engineRun },
+      marks: deployment,
+      state: deployment.token,
       foreignToken: undefined,
     } as const;
     return { local, deployed, plan };

@@ -2,7 +2,6 @@ import type { Readable } from 'node:stream';
 import { Readable as ReadableStream } from 'node:stream';
 import { gunzipSync } from 'node:zlib';
 import { PART_BYTES } from '../../src/sync/blocks.js';
-import { NO_STATE } from '../../src/sync/commit-stage.js';
 import {
   ARRIVED,
   OTHER_BASE_STATUS,
@@ -128,7 +127,7 @@ async function carryOut(
   { folder, token, mode, expected, id, archive, onArrived }: FakeStage,
 ): Promise<void> {
   const state = files.find(`${folder}/.rdt-state`);
-  const found = state?.kind === 'symlink' ? state.target : NO_STATE;
+  const found = state?.kind === 'symlink' ? state.target : 'none';
   if (expected !== '' && found !== expected && found !== token) throw new StageFailure(STALE_STATUS);
   if (files.find(folder) === undefined) files.put(folder, newDirectory());
   files.remove(`${folder}/.rdt-stage`);

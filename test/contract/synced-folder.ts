@@ -81,6 +81,7 @@ export class SyncedFolder implements Disposable {
       knowledge: remembered === undefined ? 'none' : 'token',
       remembered,
       marks: remembered ?? (await readMarks(engine, container.id, destination, signal)),
+      state: remembered?.token ?? '',
       foreignToken: undefined,
     } as const;
     const plan = planSync({ deployed: deployed.tree, local, isIgnored: () => false });
