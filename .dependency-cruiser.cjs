@@ -22,10 +22,10 @@ module.exports = {
       severity: 'error',
       from: {
         pathNot:
-          '^src/(main\\.ts|wiring/|discovery/(mdns|os|tcp)/|transport/(docker|ssh)/|image/[a-z]+/|watch/(directories|chokidar|polling|recursive)/|ui/)',
+          '^src/(main\\.ts|wiring/|discovery/(mdns|os|tcp)/|transport/(docker|ssh|tcp)/|image/[a-z]+/|build/(state|registry)/|sync/state/|project/yaml/|shell/tcp/|watch/(directories|chokidar|polling|recursive)/|ui/)',
       },
       to: {
-        path: '^src/(discovery/(mdns|os|tcp)|transport/docker|transport/ssh|image/(fat|drive|decode)|watch/(directories|chokidar|polling|recursive))/',
+        path: '^src/(discovery/(mdns|os|tcp)|transport/(docker|ssh|tcp)|image/(fat|drive|decode|file|remote)|build/(state|registry)|sync/state|project/yaml|shell/tcp|watch/(directories|chokidar|polling|recursive))/',
       },
     },
     {
@@ -40,6 +40,12 @@ module.exports = {
     onlyIn('inquirer-in-one-adapter', '(inquirer|@inquirer)', '^src/ui/'),
     onlyIn('chokidar-in-one-adapter', 'chokidar', '^src/watch/chokidar/'),
     onlyIn('yaml-in-one-adapter', '(yaml|js-yaml)', '^src/project/'),
+    onlyIn('commander-in-the-commands', 'commander', '^src/(cli|run)\\.ts|^src/commands/'),
+    onlyIn('ignore-in-one-file', 'ignore', '^src/sync/ignore-rules\\.ts'),
+    onlyIn('dockerignore-in-one-file', '@balena/dockerignore', '^src/build/docker-ignore\\.ts'),
+    onlyIn('dockerfile-ast-in-one-file', 'dockerfile-ast', '^src/build/dockerfile\\.ts'),
+    onlyIn('pbf-in-one-adapter', 'pbf', '^src/transport/docker/'),
+    onlyIn('xz-in-one-adapter', 'xz-decompress', '^src/image/decode/'),
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
