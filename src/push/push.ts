@@ -25,10 +25,11 @@ import {
   type RemoteState,
   startScan,
 } from './push-state.js';
+import { ChangedMeanwhile } from '../sync/commit-request.js';
 import { isSettled, syncStep, type SyncStepOutcome } from './sync-step.js';
 import { takeBackUnfinished } from './unfinished-push.js';
 
-/** At one push, when others take its container away. */
+/** At one push, when others take its container away, or change it. */
 const ATTEMPTS = 3;
 const NOTHING: SyncPlan = { uploads: [], deletions: [], obstacles: [] };
 
@@ -155,7 +156,7 @@ async function apply(job: PushJob, deps: HeldDeps, prepared: Prepared, attempt =
   return build(job, deps, remote);
 }
 
-/** Others may take the container away, or put another one in its place, in the middle of a sync. */
+/** Others may take the container away, put another one in its place, or change it in the middle of a sync. */
 async function syncUnlessTaken(
   job: PushJob,
   deps: HeldDeps,
@@ -166,6 +167,7 @@ async function syncUnlessTaken(
     return await syncStep(job, deps, container, planned);
   } catch (error) {
     deps.signal.throwIfAborted();
+    if (error instanceof ChangedMeanwhile) return { kind: 'taken', error };
     await deps.clock.sleep(AFTERMATH_MS, deps.signal);
     if (await isThere(container, deps)) throw error;
     return { kind: 'taken', error };

@@ -4,7 +4,7 @@ import { archiveBody } from './archive-body.js';
 import { newPackedFiles, type PackedFiles, packCommit } from './commit-archive.js';
 import {
   archiveOf,
-  changedMeanwhile,
+  ChangedMeanwhile,
   type Commit,
   type CommitOutcome,
   contentBytes,
@@ -42,7 +42,7 @@ async function refuseIfChanged({
 }: Commit): Promise<void> {
   if (deployed.remembered?.begun === undefined || repeats === true) return;
   const token = await readToken(engine, container.id, destination, signal);
-  if (token !== deployed.marks.token) throw changedMeanwhile(container);
+  if (token !== deployed.marks.token) throw new ChangedMeanwhile(container);
 }
 
 /** `token` is the state that the part leaves behind; only the destination's own part has one. */

@@ -3,7 +3,7 @@ import { posix } from 'node:path';
 import { newPackedFiles, type PackedFiles, packCommit } from './commit-archive.js';
 import {
   archiveOf,
-  changedMeanwhile,
+  ChangedMeanwhile,
   type Commit,
   type CommitOutcome,
   type CountedCommit,
@@ -89,7 +89,7 @@ async function stage(
       case 'no-shell':
         return rebuild('files were deleted, and the container has no shell, tar or xargs to delete them');
       case 'stale':
-        throw changedMeanwhile(request.container);
+        throw new ChangedMeanwhile(request.container);
       case 'lost':
         throw new LostStage(result.cause);
       case 'failed':

@@ -96,7 +96,13 @@ export const OBSTACLE =
 export const refused = (destination: string, why: string, hint: string, cause?: unknown): RdtError =>
   new RdtError(`the container refused the sync to ${destination}: ${why}`, { hint, cause });
 
-export const changedMeanwhile = ({ name }: Container): RdtError =>
-  new RdtError(`another push has changed ${name} meanwhile`, {
-    hint: 'Nothing was changed by this one. Push again: it compares the folder with what is there now.',
-  });
+/** The container has another state than when it was compared: another push has ended since, or one of ours that was cut off. */
+export class ChangedMeanwhile extends RdtError {
+  override readonly name = 'ChangedMeanwhile';
+
+  constructor({ name }: Container) {
+    super(`another push has changed ${name} meanwhile`, {
+      hint: 'Nothing was changed by this one. Push again: it compares the folder with what is there now.',
+    });
+  }
+}

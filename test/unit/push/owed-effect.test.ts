@@ -99,6 +99,29 @@ describe('the push after one that was cut off', () => {
     expect(store.saved.at(-1)?.owed).toBeUndefined();
   });
 
+  it('compares once more when the one before has come to its end since', async () => {
+    writeFileSync(join(source, 'main.js'), 'new');
+    const put = engine.putArchive.bind(engine);
+    engine.putArchive = () => Promise.reject(connectionCut('the device'));
+    await expect(pushed()).rejects.toThrow();
+    engine.putArchive = put;
+    const look = engine.statPath.bind(engine);
+    let looks = 0;
+    engine.statPath = (ref, path, signal) => {
+      // The first look is for the plan, the second for the lock.
+      if (path.endsWith('.rdt-state') && ++looks === 3) {
+        const { files } = engine.container(ref);
+        files.write('/usr/src/app/main.js', 'new');
+        const target = 'v1.late';
+        files.put(path, { kind: 'symlink', target, mode: 0o777, uid: 0, gid: 0, mtimeMs: 0 });
+      }
+      return look(ref, path, signal);
+    };
+    expect(await pushed()).toBe('sync');
+    expect(looks).toBeGreaterThan(3);
+    expect(await pushed()).toBe('none');
+  });
+
   it.each([true, false])(
     'when all had arrived, but for the answer, restarts the app (known before: %s)',
     async (isKnown) => {
