@@ -121,7 +121,7 @@ export async function planPushSync(
   job: PushJob,
   deps: PushDeps,
   container: Container,
-  { token, engineRun }: Marks,
+  marks: Marks,
   scan: Scan,
   { predecessor, context }: Inheritance = { predecessor: undefined, context: NOTHING },
 ): Promise<PlannedSync> {
@@ -141,7 +141,7 @@ export async function planPushSync(
   const [local, deployed] = await Promise.all([
     scanning,
     readDeployed(target, scanned, {
-      marks: { token, engineRun },
+      marks,
       stored,
       left: new Map([...context, ...left]),
       verify: job.verify,

@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import type { Engine, PathStat } from '../transport/engine.js';
+import type { Engine } from '../transport/engine.js';
 import { EngineError } from '../transport/engine-error.js';
 import { STATE_LINK } from './commit-stage.js';
 import type { Marks } from './deployment.js';
@@ -13,19 +13,9 @@ export async function readMarks(
 ): Promise<Marks> {
   const [token, engineRun] = await Promise.all([
     readToken(engine, ref, destination, signal),
-    runOf(engine, signal),
+    unlessRefused(engine.engineRun(signal)),
   ]);
   return { token, engineRun };
-}
-
-/** A proxy before the engine may refuse the question; then it is trusted as one that has nothing to tell. */
-async function runOf(engine: Engine, signal: AbortSignal): Promise<string | undefined> {
-  try {
-    return await engine.engineRun(signal);
-  } catch (error) {
-    if (error instanceof EngineError) return undefined;
-    throw error;
-  }
 }
 
 /** `HEAD` of the state link: one round trip, no program in the container (SYNC.md, section 1). `ref` is an id or a name. */
@@ -35,19 +25,15 @@ export async function readToken(
   destination: string,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const stat = await stateLink(engine, ref, posix.join(destination, STATE_LINK), signal);
+  const path = posix.join(destination, STATE_LINK);
+  const stat = await unlessRefused(engine.statPath(ref, path, signal));
   return stat === undefined || stat.linkTarget === '' ? undefined : posix.basename(stat.linkTarget);
 }
 
-/** A destination that is no folder, or in none, is an error of the engine without a word; the commit finds out and says it. */
-async function stateLink(
-  engine: Engine,
-  ref: string,
-  path: string,
-  signal: AbortSignal,
-): Promise<PathStat | undefined> {
+/** What the engine says no to, it does not know: a destination that is no folder, or in none, or a question that a proxy before it lets nobody ask. */
+async function unlessRefused<T>(asking: Promise<T>): Promise<T | undefined> {
   try {
-    return await engine.statPath(ref, path, signal);
+    return await asking;
   } catch (error) {
     if (error instanceof EngineError) return undefined;
     throw error;
