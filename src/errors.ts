@@ -19,6 +19,16 @@ export const ExitCode = {
 
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 
+/** Of an error that nobody foresaw. */
+export const BUG = 'this is a bug in rdt, please report it with the lines below';
+
+/** What a command that did not succeed says of it. */
+export interface Failure {
+  readonly exitCode: ExitCode;
+  readonly message: string;
+  readonly hint: string | undefined;
+}
+
 export interface RdtErrorOptions {
   /** What the user can do about it: one or more full sentences or command lines. */
   hint?: string | undefined;
@@ -40,4 +50,14 @@ export class RdtError extends Error {
     this.hint = options.hint;
     this.exitCode = options.exitCode ?? ExitCode.failure;
   }
+}
+
+/** `signal` is the one of the user's Ctrl-C: what fails after it does so for no other reason, unless it says that itself. */
+export function failureOf(error: unknown, signal: AbortSignal): Failure {
+  if (signal.aborted && !(error instanceof RdtError && error.exitCode !== ExitCode.interrupted)) {
+    return { exitCode: ExitCode.interrupted, message: 'interrupted', hint: undefined };
+  }
+  if (!(error instanceof RdtError)) return { exitCode: ExitCode.failure, message: BUG, hint: undefined };
+  const { exitCode, message, hint } = error;
+  return { exitCode, message, hint };
 }

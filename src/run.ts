@@ -2,7 +2,7 @@ import { CommanderError } from 'commander';
 import { buildProgram } from './cli.js';
 import { withoutBooleanValues } from './commands/legacy-booleans.js';
 import type { Wiring } from './commands/command-deps.js';
-import { ExitCode, RdtError } from './errors.js';
+import { BUG, ExitCode, type Failure, failureOf } from './errors.js';
 import type { Runtime } from './runtime.js';
 import { shownLine, shownText } from './ui/program-output.js';
 
@@ -20,29 +20,22 @@ export async function run(args: readonly string[], runtime: Runtime, wiring: Wir
 
 function report(error: unknown, runtime: Runtime): number {
   if (error instanceof CommanderError) return commanderExitCode(error);
-  if (runtime.signal.aborted && !(error instanceof RdtError && error.exitCode !== ExitCode.interrupted)) {
-    runtime.stderr.write('rdt: interrupted\n');
-    return ExitCode.interrupted;
-  }
-  if (error instanceof RdtError) {
-    runtime.stderr.write(describe(error, runtime.env['RDT_DEBUG'] !== undefined));
-    return error.exitCode;
-  }
-  runtime.stderr.write(
-    `rdt: this is a bug in rdt, please report it with the lines below\n${shownText(stack(error))}\n`,
-  );
-  return ExitCode.failure;
+  const failure = failureOf(error, runtime.signal);
+  const isBug = failure.message === BUG;
+  const isAsked = runtime.env['RDT_DEBUG'] !== undefined && failure.exitCode !== ExitCode.interrupted;
+  runtime.stderr.write(describe(failure));
+  if (isBug || isAsked) runtime.stderr.write(`${shownText(stack(error))}\n`);
+  return failure.exitCode;
 }
 
 /** commander has printed its own message; `--help` and `--version` are not failures. */
 const commanderExitCode = (error: CommanderError): number =>
   error.exitCode === 0 ? ExitCode.ok : ExitCode.usage;
 
-function describe(error: RdtError, withStack: boolean): string {
+function describe({ message, hint }: Failure): string {
   // Each may quote what an app, an engine, an ssh server or a project file says.
-  const lines = [`rdt: ${shownText(error.message)}`];
-  if (error.hint !== undefined) lines.push(...error.hint.split('\n').map((line) => `  ${shownLine(line)}`));
-  if (withStack) lines.push(shownText(stack(error)));
+  const lines = [`rdt: ${shownText(message)}`];
+  if (hint !== undefined) lines.push(...hint.split('\n').map((line) => `  ${shownLine(line)}`));
   return `${lines.join('\n')}\n`;
 }
 

@@ -4,6 +4,7 @@ import type { CommandDeps } from './command-deps.js';
 import { warnOfVisibleKey } from './configure.js';
 import type { ConfigureFlags } from './configure-flags.js';
 import { addConfigureOptions } from './configure-options.js';
+import { tellingFailure } from './failure-event.js';
 
 interface FlashFlags {
   readonly drive: readonly string[];
@@ -45,7 +46,7 @@ export function flashCommand(deps: CommandDeps): Command {
     .option('--json', 'print events, one JSON object a line')
     .addHelpText('after', NOTES);
   return addConfigureOptions(command).action((image: string, flags: FlashFlags & ConfigureFlags) =>
-    runFlash(image, flags, deps),
+    tellingFailure(flags.json === true, deps.runtime, runFlash(image, flags, deps)),
   );
 }
 

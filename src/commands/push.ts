@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander';
 import type { CommandDeps } from './command-deps.js';
+import { tellingFailure } from './failure-event.js';
 import {
   afterSync,
   appName,
@@ -72,7 +73,9 @@ export function pushCommand(deps: CommandDeps): Command {
     .option('--timing', 'print how long each part took')
     .option('--json', 'print events as JSON, one object a line')
     .addHelpText('after', NOTES)
-    .action((target: string | undefined, flags: PushFlags) => runPush(target, flags, deps));
+    .action((target: string | undefined, flags: PushFlags) =>
+      tellingFailure(flags.json === true, deps.runtime, runPush(target, flags, deps)),
+    );
 }
 
 async function runPush(target: string | undefined, flags: PushFlags, { wiring }: CommandDeps): Promise<void> {

@@ -2,9 +2,13 @@ import type { TriggerChanges } from '../sync/build-triggers.js';
 import type { Container, Image } from '../transport/engine.js';
 
 /** Whether a push builds a new image, and every reason for it. */
-export type Decision =
-  | { readonly action: 'build'; readonly reasons: readonly string[] }
-  | { readonly action: 'sync' };
+export interface Decision {
+  readonly action: 'build' | 'sync';
+  readonly reasons: readonly string[];
+}
+
+/** A push syncs when nothing calls for a build, and what calls for one are the triggers or what the device lacks. */
+const SYNC: Decision = { action: 'sync', reasons: ['no build trigger changed'] };
 
 export interface DecisionInput {
   readonly app: string;
@@ -30,7 +34,7 @@ export function decide(input: DecisionInput): Decision {
   else if (image !== undefined && container.imageId !== image.id) {
     reasons.push(`the container ${app} was made from another image`);
   }
-  return reasons.length === 0 ? { action: 'sync' } : { action: 'build', reasons };
+  return reasons.length === 0 ? SYNC : { action: 'build', reasons };
 }
 
 function describeChanges({ changed, appeared, vanished }: TriggerChanges): string[] {

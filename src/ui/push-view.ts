@@ -1,5 +1,6 @@
 import { StringDecoder } from 'node:string_decoder';
 import type { BuildEvent } from '../build/build-event.js';
+import type { Decision } from '../push/decision.js';
 import type { EmitPushEvent, PushEvent, PushPlan, PushResult, SyncSummary } from '../push/push-event.js';
 import type { Runtime } from '../runtime.js';
 import type { SyncPlan } from '../sync/sync-plan.js';
@@ -33,9 +34,7 @@ export function createPushView(runtime: Runtime, options: PushViewOptions): Emit
       case 'warning':
         return say(`${style.yellow('warning:')} ${shownLine(event.message)}`);
       case 'decision':
-        return event.decision.action === 'build'
-          ? say(buildLine(event.app, event.decision.reasons))
-          : undefined;
+        return event.decision.action === 'build' ? say(decisionLine(event.app, event.decision)) : undefined;
       case 'plan':
         return void runtime.stdout.write(planText(event.plan));
       case 'hook':
@@ -101,8 +100,8 @@ function ruleOutputFor({ isTTY }: Runtime['stderr']): (event: EventOf<'rule-outp
   return ({ stream, chunk }) => shownText(decoders[stream].write(Buffer.from(chunk)));
 }
 
-const buildLine = (app: string, reasons: readonly string[]): string =>
-  `building ${app}: ${reasons.join('; ')}`;
+const decisionLine = (app: string, { action, reasons }: Decision): string =>
+  `${action === 'build' ? 'building' : 'syncing'} ${app}: ${reasons.join('; ')}`;
 
 function syncLine({ files, deleted, bytes }: SyncSummary): string {
   const parts = [`${count(files, 'file')} (${formatBytes(bytes)})`];
@@ -116,12 +115,8 @@ function doneLine({ action, app, exitCode, durationMs }: PushResult, style: Styl
   return `${style.green(app)} ${what} in ${formatDuration(durationMs)}`;
 }
 
-/** A push syncs when nothing calls for a build, and what calls for one are the triggers or what the device lacks. */
-const syncReasonLine = (app: string): string => `syncing ${app}: no build trigger changed`;
-
 function planText({ app, decision, context, sync, effect }: PushPlan): string {
-  const lines = [decision.action === 'build' ? buildLine(app, decision.reasons) : syncReasonLine(app)];
-  lines.push(...planLines(context, sync), `app: ${effect}`);
+  const lines = [decisionLine(app, decision), ...planLines(context, sync), `app: ${effect}`];
   return `${lines.join('\n')}\n`;
 }
 

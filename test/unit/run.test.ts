@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import type { Wiring } from '../../src/commands/command-deps.js';
-import { ExitCode, RdtError } from '../../src/errors.js';
+import { ExitCode, failureOf, RdtError } from '../../src/errors.js';
 import { run } from '../../src/run.js';
 import type { Runtime } from '../../src/runtime.js';
 import type { ShellRequest } from '../../src/shell/shell-request.js';
@@ -45,6 +45,41 @@ describe('an error', () => {
     expect(err).not.toMatch(/[^\P{Cc}\n]/u);
     expect(err).not.toMatch(/\p{Cf}/u);
   });
+});
+
+describe('a command that prints its events', () => {
+  const output = async (args: string[], signal?: AbortSignal): Promise<string> => {
+    const runtime = runtimeOf({}, new PassThrough());
+    const stdout = new PassThrough();
+    const fail = () =>
+      Promise.reject(new RdtError('It failed.', { hint: 'Try this.', exitCode: ExitCode.unreachable }));
+    const wiring = { push: fail, flash: fail } as unknown as Wiring;
+    await run(args, { ...runtime, stdout, signal: signal ?? runtime.signal }, wiring);
+    return String(stdout.read() ?? '');
+  };
+
+  it.each([[['push', '--json']], [['flash', 'os.img', '--json']]])(
+    'ends %j with its failure',
+    async (args) => {
+      const failed = { type: 'failed', exitCode: 4, message: 'It failed.', hint: 'Try this.' };
+      expect(JSON.parse(await output(args))).toEqual(failed);
+    },
+  );
+
+  it('says nothing of it on stdout without --json', async () => {
+    expect(await output(['push'])).toBe('');
+  });
+});
+
+it('what fails after Ctrl-C is an interruption, unless it has a code of its own', () => {
+  const { signal } = new AbortController();
+  const aborted = AbortSignal.abort();
+  const interrupted = { exitCode: ExitCode.interrupted, message: 'interrupted', hint: undefined };
+  const own = new RdtError('It failed.', { exitCode: ExitCode.buildFailed });
+  const refused = { exitCode: ExitCode.buildFailed, message: 'It failed.', hint: undefined };
+  expect(failureOf(new Error('socket hang up'), aborted)).toEqual(interrupted);
+  expect(failureOf(own, aborted)).toEqual(refused);
+  expect(failureOf(own, signal)).toEqual(refused);
 });
 
 describe('rdt ssh', () => {

@@ -42,7 +42,7 @@ const settled: DecisionInput = {
 
 describe('decide', () => {
   it('syncs when image, container and triggers are as they were', () => {
-    expect(decide(settled)).toEqual({ action: 'sync' });
+    expect(decide(settled)).toEqual({ action: 'sync', reasons: ['no build trigger changed'] });
   });
 
   it.each<[string, Partial<DecisionInput>, RegExp]>([

@@ -147,5 +147,11 @@ it('says in yellow that an app has failed, and dimly that one has ended', () => 
 });
 
 it('says nothing of a push in the background that only syncs', () => {
-  expect(linesOf({ type: 'decision', app: 'a', decision: { action: 'sync' } })).toEqual([]);
+  expect(
+    linesOf({
+      type: 'decision',
+      app: 'a',
+      decision: { action: 'sync', reasons: ['no build trigger changed'] },
+    }),
+  ).toEqual([]);
 });
