@@ -3,6 +3,7 @@ import { ExitCode, RdtError } from '../errors.js';
 import type { WantedApps } from '../logs/choose-apps.js';
 import { type LogTime, parseLogTime } from '../logs/log-time.js';
 import type { CommandDeps } from './command-deps.js';
+import { DEVICE_HELP } from './device-help.js';
 import { repeated } from './push-flags.js';
 
 const NOTES = `
@@ -36,10 +37,7 @@ interface LogsFlags {
 export function logsCommand(deps: CommandDeps): Command {
   return new Command('logs')
     .description('Show what containers, or the device itself, have printed.')
-    .argument(
-      '[device]',
-      'address, host name, .local name or name from rdt scan; may be left out when there is only one',
-    )
+    .argument('[device]', DEVICE_HELP)
     .option('-f, --follow', 'go on with what is printed from now on, until Ctrl-C')
     .option('-a, --app-name <name>', 'name or id of the container; may be repeated', repeated)
     .option('--all', 'every container')

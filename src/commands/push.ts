@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander';
 import type { CommandDeps } from './command-deps.js';
+import { DEVICE_HELP } from './device-help.js';
 import { tellingFailure } from './failure-event.js';
 import {
   afterSync,
@@ -28,10 +29,7 @@ Examples:
 export function pushCommand(deps: CommandDeps): Command {
   return new Command('push')
     .description('Build the project on a device, or bring the changed files into its running container.')
-    .argument(
-      '[device]',
-      'address, host name, .local name or name from rdt scan; may be left out when there is only one',
-    )
+    .argument('[device]', DEVICE_HELP)
     .option('-s, --source <path>', 'root of the project', '.')
     .option('-d, --destination <path>', 'folder in the container (default: /usr/src/app)', destination)
     .option(

@@ -3,6 +3,7 @@ import { ExitCode, RdtError } from '../errors.js';
 import { type Forward, parseForward } from '../shell/forward-spec.js';
 import type { Place, ShellAction, ShellRequest } from '../shell/shell-request.js';
 import type { CommandDeps } from './command-deps.js';
+import { DEVICE_HELP } from './device-help.js';
 import { repeated } from './push-flags.js';
 
 const NOTES = `
@@ -31,10 +32,7 @@ interface SshFlags {
 export function sshCommand(deps: CommandDeps): Command {
   return new Command('ssh')
     .description('Open a shell, or run a command, in a container or on the device itself.')
-    .argument(
-      '[device]',
-      'address, host name, .local name or name from rdt scan; may be left out when there is only one',
-    )
+    .argument('[device]', DEVICE_HELP)
     .argument('[command...]', 'after --: the command and its arguments, passed on exactly as they are')
     .option('-c, --container <name>', 'the container, by name or id')
     .option('-s, --host', 'the device itself')

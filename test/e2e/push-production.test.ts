@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { mustRun } from '../testbed/program.js';
 import { VirtualDevice } from '../testbed/virtual-device.js';
 import { HELLO, PushedApp } from './pushed-app.js';
+import type { RdtResult } from './rdt.js';
 
 let device: VirtualDevice;
 let app: PushedApp;
@@ -140,6 +141,43 @@ describe('any Docker host with ssh', () => {
       await device.killSsh();
       await device.startSsh();
     }
+  });
+});
+
+describe('a Docker host that lets another user in than root', () => {
+  const target = (): string => `ssh://pi@${device.address}`;
+  const pushAs = (other: PushedApp, ...args: string[]): Promise<RdtResult> =>
+    other.rdt.run(['push', target(), '-n', 'produced-pi', '--skip-logs', ...args], { cwd: other.folder });
+
+  beforeAll(async () => {
+    // A password that nothing matches: sshd lets nobody in whose account is locked.
+    await device.run(['useradd', '--password', '*', 'pi']);
+  });
+
+  it('says how a key gets there', async () => {
+    using other = new PushedApp(device, 'produced-pi', HELLO);
+    const { exitCode, stderr } = await pushAs(other);
+    expect(exitCode, stderr).toBe(7);
+    expect(stderr).toContain('~/.ssh/authorized_keys of pi');
+    expect(stderr).not.toContain('os.sshKeys');
+  });
+
+  it('says how the user gets access to the engine', async () => {
+    using other = new PushedApp(device, 'produced-pi', HELLO);
+    const { exitCode, stderr } = await pushAs(other, ...withKey());
+    expect(exitCode, stderr).toBe(4);
+    expect(stderr).toContain('sudo usermod -aG docker pi');
+  });
+
+  it('is built on, and gets an edit', async () => {
+    await device.run(['usermod', '-aG', 'docker', 'pi']);
+    using other = new PushedApp(device, 'produced-pi', HELLO);
+    expect(await pushAs(other, ...withKey())).toMatchObject({ exitCode: 0 });
+    const { id } = await other.state();
+    other.write('greeting.txt', 'edited');
+    expect(await pushAs(other, ...withKey())).toMatchObject({ exitCode: 0 });
+    await other.expectInStep();
+    expect(await other.state()).toMatchObject({ id, running: true });
   });
 });
 

@@ -34,9 +34,17 @@ export class Authentication {
       exitCode: ExitCode.auth,
       hint:
         `Tried: ${tried.join(', ')}.${skippedPart}${acceptedPart}\n` +
-        'Give the key that the device knows with --identity FILE or ssh-add, or add your public key to "os.sshKeys" in the device\'s config.json.',
+        `Give the key that the device knows with --identity FILE or ssh-add, or ${this.wayToAddKey()}`,
       cause,
     });
+  }
+
+  private wayToAddKey(): string {
+    if (this.username !== 'root') return `add your public key to ~/.ssh/authorized_keys of ${this.username}.`;
+    return (
+      'add your public key to "os.sshKeys" in the device\'s config.json.\n' +
+      'A host that is no resinOS or balenaOS device may let another user in: ssh://USER@HOST.'
+    );
   }
 
   private async answer(

@@ -50,7 +50,7 @@ export const openSsh = async (
   try {
     const client = await login.run(socket, storedKeyTypes(known, host), signal);
     options.onAttempt?.({ type: 'logged-in', where: description });
-    return new SshConnection(client, description);
+    return new SshConnection(client, options.user, description);
   } catch (error) {
     socket.destroy();
     throw error;

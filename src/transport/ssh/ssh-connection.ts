@@ -15,6 +15,7 @@ export class SshConnection implements SshSession {
 
   constructor(
     private readonly client: Client,
+    readonly user: string,
     readonly description: string,
   ) {
     // Reaches every open stream by its channel.

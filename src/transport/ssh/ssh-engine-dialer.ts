@@ -120,7 +120,9 @@ export class SshEngineDialer implements Dialer {
         exitCode: ExitCode.unreachable,
         hint:
           `Tried the sockets ${ENGINE_SOCKETS.join(', ')} and \`docker system dial-stdio\`. ` +
-          'Is the engine running there, and does this user have access to it?',
+          (/permission denied/i.test(words)
+            ? `There, \`sudo usermod -aG docker ${this.connection.user}\` gives this user access, from the next connection on.`
+            : 'Is the engine running there?'),
         cause,
       },
     );
