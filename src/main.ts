@@ -6,6 +6,12 @@ import { run } from './run.js';
 import type { Runtime } from './runtime.js';
 import { systemClock } from './system-clock.js';
 
+/**
+ * Node warns of more than ten that wait for one signal, which a push within a watch has at times: six helpers, and five questions at once. A leak
+ * is many more.
+ */
+const MOST_LISTENERS = 50;
+
 /** The first signal asks the command to end in good order, the second one ends it at once. */
 function listenForInterrupts(): AbortController {
   const controller = new AbortController();
@@ -61,6 +67,7 @@ function currentFolder({ env }: NodeJS.Process): string {
   }
 }
 
+setMaxListeners(MOST_LISTENERS);
 const interrupts = listenForInterrupts();
 const runtime: Runtime = {
   env: process.env,
