@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream';
+import { pipeline, type Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { createGzip } from 'node:zlib';
 import type { Engine } from '../transport/engine.js';
@@ -29,7 +29,8 @@ export async function archiveBody(
   const tar = pack();
   if (level === undefined) return contentBytes <= BUFFERED_BYTES ? buffer(tar) : tar;
   const gzip = createGzip({ level, chunkSize: 1 << 18 });
-  tar.on('error', (error) => gzip.destroy(error)).pipe(gzip);
+  // What goes wrong with one of them ends the other: the archive holds files open.
+  pipeline(tar, gzip, () => undefined);
   return gzip;
 }
 

@@ -1,3 +1,4 @@
+import { LARGE_BYTES } from './blocks.js';
 import { isRacy, type LocalEntry, type LocalTree, NEVER, type Tree, type TreeEntry } from './tree.js';
 
 /**
@@ -44,8 +45,8 @@ export interface Sent {
 
 export interface Gone {
   readonly path: string;
-  /** What it was: anything else there is the app's own. Of a folder, '' is enough; one that is not empty stays. */
-  readonly content: string;
+  /** `traceOf` what it was: anything else there is the app's own. */
+  readonly trace: string;
   /** The laptop's wall clock, ms since 1970. */
   readonly atMs: number;
 }
@@ -83,21 +84,39 @@ export const unknownDeployment = (containerId: string, source: string, destinati
   tree: new Map(),
 });
 
-export function contentOf(entry: TreeEntry): string {
+/**
+ * What a path that was deleted is known by when it is back. The container cannot tell the hash of a large file that is remembered here, but the time
+ * that it was given. Of a folder, '' is enough; one that is not empty stays.
+ */
+export function traceOf(entry: TreeEntry): string {
   switch (entry.kind) {
     case 'directory':
       return '';
     case 'file':
-      return entry.sha256;
+      return entry.sizeBytes > LARGE_BYTES ? timeOf(entry) : entry.sha256;
     case 'symlink':
       return `-> ${entry.target}`;
   }
 }
 
+/** Whether what is `there` now has that trace, or is what a power cut has left of a file: nothing. */
+export function hasTrace(there: TreeEntry, trace: string): boolean {
+  if (there.kind !== 'file') return traceOf(there) === trace;
+  return [there.sha256, timeOf(there)].includes(trace) || there.sha256 === SHA256_OF_NOTHING;
+}
+
+const SHA256_OF_NOTHING = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
+
+/** In whole seconds: not every container tells more. */
+const timeOf = ({ leftMtimeNs }: Extract<TreeEntry, { kind: 'file' }>): string =>
+  `written at ${leftMtimeNs === undefined ? 'an unknown time' : leftMtimeNs / 1_000_000_000n}`;
+
 /** Where deployments are kept. A lost or damaged one is no error: it only costs a verification. */
 export interface DeploymentStore {
   load(containerId: string): Promise<Deployment | undefined>;
   save(deployment: Deployment): Promise<void>;
+  /** As `save`, and what it says outlives this process from then on. */
+  saveNow(deployment: Deployment): Promise<void>;
 }
 
 /** Takes the trust from a stamp that is too young for it, so that the file is read again by the next scan. */

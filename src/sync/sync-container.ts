@@ -4,13 +4,14 @@ import { type Commit, type CommitOutcome, commit } from './commit.js';
 import type { PackedFiles } from './commit-archive.js';
 import { DIRTY } from './commit-stage.js';
 import {
-  contentOf,
   type Deployed,
   type Deployment,
   type DeploymentStore,
   type Gone,
+  hasTrace,
   type Marks,
   type Sent,
+  traceOf,
   unknownDeployment,
   withoutRacyStamp,
 } from './deployment.js';
@@ -92,9 +93,22 @@ export async function readDeployed(
   ]);
   const sent = new Map<string, TreeEntry>([...left, ...doubtful, ...(remembered?.tree ?? [])]);
   const vanished = entriesNotIn(sent, local);
-  const tree = new Map<string, TreeEntry>([...(found ?? []), ...vanished]);
+  const tree = new Map(found === undefined ? vanished : [...found, ...withSent(vanished, found, begun)]);
   const knowledge = found === undefined ? 'none' : 'verified';
   return { tree, knowledge, remembered, marks, state: answer?.state ?? '', foreignToken };
+}
+
+/** A sync that was cut off may have put what it was sent in the place of what is remembered. */
+function withSent(
+  vanished: readonly [string, TreeEntry][],
+  found: Tree,
+  begun: readonly Sent[],
+): readonly [string, TreeEntry][] {
+  const sent = new Map(begun.map(({ path, kind }) => [path, kind]));
+  return vanished.map(([path, entry]) => {
+    const there = found.get(path);
+    return [path, there !== undefined && there.kind === sent.get(path) ? there : entry];
+  });
 }
 
 /** Without what is at a path where something of ours was deleted, and is not that. */
@@ -106,10 +120,10 @@ function withoutApps(
   if (found === undefined || remembered?.gone === undefined) return found;
   const sent = new Set(remembered.begun?.map(({ path }) => path));
   const ours = new Map(found);
-  for (const { path, content } of remembered.gone) {
+  for (const { path, trace } of remembered.gone) {
     const there = found.get(path);
     const isOtherwiseOurs = local.has(path) || sent.has(path) || remembered.tree.has(path);
-    if (there !== undefined && !isOtherwiseOurs && contentOf(there) !== content) ours.delete(path);
+    if (there !== undefined && !isOtherwiseOurs && !hasTrace(there, trace)) ours.delete(path);
   }
   return ours;
 }
@@ -141,6 +155,7 @@ export async function syncContainer(target: SyncTarget, options: SyncOptions): P
   const token = `v1.${randomBytes(8).toString('hex')}`;
   const owner = deployed.remembered?.owner ?? (await ownerOf(target.engine, target.container, target.signal));
   const request = { ...target, ...options, owner, token, hasShell: deployed.remembered?.hasShell };
+  await noteBeforehand(target, request, options.owed);
   const outcome = await commitOrNote(target, request);
   if (outcome.kind !== 'committed') {
     // It may have been tried; and nobody knows whether the build succeeds.
@@ -170,7 +185,7 @@ function goneLately({ deployed, plan, local, scannedAtMs }: SyncOptions): readon
   const before = (deployed.remembered?.gone ?? []).filter(({ atMs }) => scannedAtMs - atMs < ON_DISK_MS);
   const now = [...plan.deletions, ...plan.obstacles].flatMap(({ path }): Gone[] => {
     const entry = deployed.tree.get(path);
-    return entry === undefined ? [] : [{ path, content: contentOf(entry), atMs: scannedAtMs }];
+    return entry === undefined ? [] : [{ path, trace: traceOf(entry), atMs: scannedAtMs }];
   });
   const gone = [...before, ...now].filter(({ path }) => !local.has(path));
   return gone.length === 0 ? undefined : gone;
@@ -186,18 +201,32 @@ async function commitOrNote(target: SyncTarget, request: Commit): Promise<Commit
   }
 }
 
-async function noteBegun(
-  { store, container, source, destination }: SyncTarget,
-  { local, plan, deployed: { remembered } }: Commit,
-): Promise<void> {
-  const sent = plan.uploads.flatMap((path): Sent[] => {
-    const entry = local.get(path);
-    return entry === undefined || remembered?.tree.get(path)?.kind === entry.kind
-      ? []
-      : [{ path, kind: entry.kind }];
-  });
-  const begun = [...(remembered?.begun ?? []), ...sent];
-  await store.save({ ...(remembered ?? unknownDeployment(container.id, source, destination)), begun });
+async function noteBegun(target: SyncTarget, request: Commit): Promise<void> {
+  await target.store.save({ ...rememberedOf(target, request), begun: begunWith(request) });
+}
+
+/**
+ * A process that is killed notes nothing afterwards: nobody would know of the paths that are new, nor that the app has to be told. In a watch, which
+ * has no time for it, the paths are enough.
+ */
+async function noteBeforehand(target: SyncTarget, request: Commit, owed: Deployment['owed']): Promise<void> {
+  const { plan, deployed } = request;
+  const begun = begunWith(request);
+  const isNews = begun.length > (deployed.remembered?.begun?.length ?? 0);
+  if (isEmptyPlan(plan) || (target.channel !== undefined && !isNews)) return;
+  await target.store.saveNow({ ...rememberedOf(target, request), begun, owed });
+}
+
+const rememberedOf = ({ container, source, destination }: SyncTarget, { deployed }: Commit): Deployment =>
+  deployed.remembered ?? unknownDeployment(container.id, source, destination);
+
+function begunWith({ local, plan, deployed: { remembered } }: Commit): readonly Sent[] {
+  const begun = new Map(remembered?.begun?.map(({ path, kind }) => [path, kind]));
+  for (const path of plan.uploads) {
+    const kind = local.get(path)?.kind;
+    if (kind !== undefined && remembered?.tree.get(path)?.kind !== kind) begun.set(path, kind);
+  }
+  return Array.from(begun, ([path, kind]) => ({ path, kind }));
 }
 
 interface DeployedNow extends Pick<SyncOptions, 'local' | 'scannedAtMs'> {

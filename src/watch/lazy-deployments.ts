@@ -5,7 +5,7 @@ const IDLE_MS = 1_000;
 
 /**
  * Remembers deployments at once and writes them when nothing was saved for a second, and at the end: 20,000 files cost 20 ms each
- * time. What a crash loses only costs a verification, which the store's contract allows.
+ * time. What a crash loses only costs a verification, which the store's contract allows; new paths are saved at once (`saveNow`).
  */
 export class LazyDeployments implements DeploymentStore, AsyncDisposable {
   private readonly unwritten = new Map<string, Deployment>();
@@ -16,7 +16,7 @@ export class LazyDeployments implements DeploymentStore, AsyncDisposable {
   private writing: Promise<void> = Promise.resolve();
 
   constructor(
-    private readonly store: DeploymentStore,
+    private readonly store: Pick<DeploymentStore, 'load' | 'save'>,
     private readonly clock: Clock,
     private readonly onFailure: (error: unknown) => void,
   ) {}
@@ -51,6 +51,13 @@ export class LazyDeployments implements DeploymentStore, AsyncDisposable {
       () => undefined,
     );
     return Promise.resolve();
+  }
+
+  async saveNow(deployment: Deployment): Promise<void> {
+    await this.save(deployment);
+    this.idle?.abort();
+    this.write();
+    await this.writing;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

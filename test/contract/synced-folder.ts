@@ -86,10 +86,8 @@ export class SyncedFolder implements Disposable {
     } as const;
     const plan = planSync({ deployed: deployed.tree, local, isIgnored: () => false });
     await interfere();
-    const store = {
-      load: () => Promise.resolve(this.remembered),
-      save: (deployment: Deployment) => Promise.resolve(void (this.remembered = deployment)),
-    };
+    const save = (deployment: Deployment) => Promise.resolve(void (this.remembered = deployment));
+    const store = { load: () => Promise.resolve(this.remembered), save, saveNow: save };
     const channel = { commit: this.way };
     return syncContainer(
       { engine, container, source, destination, store, compress: true, signal, channel },

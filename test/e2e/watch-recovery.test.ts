@@ -200,6 +200,19 @@ it('goes on when somebody prunes the volumes of the device, its lock among them'
   expect(app.ofType('device-lost')).toEqual([]);
 });
 
+it('takes away with the next push what a watch that was killed has brought, and what went from the folder since', async () => {
+  await using app = new WatchedApp(device, 'killed', FILES);
+  // What was sent is written a second later, which a restart takes.
+  await app.watch('--restart', 'none');
+  await app.andThen('batch', () => app.write('extra/new', 'x'));
+  app.process.kill('SIGKILL');
+  await app.process.ended();
+  app.remove('extra');
+  await app.forgetLock();
+  await app.push();
+  await app.expectInStep();
+});
+
 it('is in step again when the laptop slept, and somebody else has pushed meanwhile', async () => {
   await using app = new WatchedApp(device, 'slept', FILES);
   using other = new Rdt();

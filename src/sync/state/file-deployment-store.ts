@@ -53,6 +53,10 @@ export class FileDeploymentStore implements DeploymentStore {
     }
   }
 
+  saveNow(deployment: Deployment): Promise<void> {
+    return this.save(deployment);
+  }
+
   private changesFromWhole(deployment: Deployment): StoredDeployment | undefined {
     const { whole } = this;
     if (whole?.containerId !== deployment.containerId) return undefined;

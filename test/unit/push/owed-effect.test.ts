@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { defaultSettings, resolveSettings } from '../../../src/project/settings.js';
 import { containerSpec } from '../../../src/push/container-spec.js';
 import type { PushResult } from '../../../src/push/push-event.js';
+import type { Deployment } from '../../../src/sync/deployment.js';
 import { LIST_SCRIPT } from '../../../src/sync/container-script.js';
 import { connectionCut } from '../../../src/transport/connection-error.js';
 import { FakeEngine } from '../../contract/fake-engine.js';
@@ -97,6 +98,27 @@ describe('the push after one that was cut off', () => {
     await pushed();
     expect(noted).toEqual(['migrate']);
     expect(store.saved.at(-1)?.owed).toBeUndefined();
+  });
+
+  it('that was killed while it sent finds the new paths, and a debt, noted beforehand', async () => {
+    writeFileSync(join(source, '1.sql'), 'create');
+    let noted: Deployment | undefined;
+    const put = engine.putArchive.bind(engine);
+    engine.putArchive = (...words) => {
+      noted ??= store.saved.at(-1);
+      return put(...words);
+    };
+    await pushed();
+    expect(noted).toMatchObject({ begun: [{ path: '1.sql', kind: 'file' }], owed: ['migrate'] });
+    const { begun, owed } = store.saved.at(-1) ?? {};
+    expect({ begun, owed }).toEqual({ begun: undefined, owed: undefined });
+  });
+
+  it('notes a path once, however often it was tried', async () => {
+    writeFileSync(join(source, 'main.js'), 'new');
+    engine.putArchive = () => Promise.reject(connectionCut('the device'));
+    for (let push = 1; push <= 3; push++) await expect(pushed()).rejects.toThrow();
+    expect(store.saved.at(-1)?.begun).toEqual([{ path: 'main.js', kind: 'file' }]);
   });
 
   it('compares once more when the one before has come to its end since', async () => {

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
+import { finished } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { archiveBody } from '../../../src/sync/archive-body.js';
@@ -47,6 +48,17 @@ describe('an archive of some size', () => {
 
   it('goes plain when only the first answer is late, which tells more of this process than of the link', async () => {
     expect(await isCompressed(answering(20, 0).engine)).toBe(false);
+  });
+
+  it('that nobody takes any more lets go of the files that it reads', async () => {
+    const packed = Readable.from([CONTENT, CONTENT]);
+    const { engine } = answering(20);
+    const { signal } = new AbortController();
+    const body = await archiveBody(() => packed, CONTENT.length, { engine, compress: true, signal });
+    if (Buffer.isBuffer(body)) throw new Error('it was not compressed');
+    body.on('error', () => undefined).destroy(new Error('cut'));
+    await finished(packed, { writable: false }).catch(() => undefined);
+    expect(packed.destroyed).toBe(true);
   });
 
   it('is not begun before the link is known: reading files would hold up the answers', async () => {

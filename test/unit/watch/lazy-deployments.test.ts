@@ -29,6 +29,16 @@ it('gives at once what was saved, and writes it after a second without another',
   expect(tokens(store)).toEqual(['2']);
 });
 
+it('writes at once what has to outlive a process that is killed, and nothing older after it', async () => {
+  const store = new MemoryDeployments();
+  const lazy = new LazyDeployments(store, new FakeClock(), () => undefined);
+  await lazy.save(deployment('1'));
+  await lazy.saveNow(deployment('2'));
+  expect(tokens(store)).toEqual(['2']);
+  await lazy[Symbol.asyncDispose]();
+  expect(tokens(store)).toEqual(['2']);
+});
+
 it('writes at the end what is not written yet, for each container', async () => {
   const store = new MemoryDeployments();
   const lazy = new LazyDeployments(store, new FakeClock(), () => undefined);

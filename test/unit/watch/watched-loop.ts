@@ -37,6 +37,10 @@ export class MemoryDeployments implements DeploymentStore {
     this.saved.push(deployment);
     return Promise.resolve();
   }
+
+  saveNow(deployment: Deployment): Promise<void> {
+    return this.save(deployment);
+  }
 }
 
 const device: Device = {

@@ -1,0 +1,129 @@
+import { createHash } from 'node:crypto';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { containerSpec } from '../../../src/push/container-spec.js';
+import { defaultSettings, resolveSettings } from '../../../src/project/settings.js';
+import { type Deployment, traceOf } from '../../../src/sync/deployment.js';
+import { readDeployed } from '../../../src/sync/sync-container.js';
+import type { LocalEntry, Tree } from '../../../src/sync/tree.js';
+import { FakeEngine } from '../../contract/fake-engine.js';
+import { type FakeProcess, runUntilKilled } from '../../contract/fake-process.js';
+import { directory, file, tree } from './trees.js';
+
+const SOURCE = '/home/anna/app';
+const DESTINATION = '/usr/src/app';
+const sha256 = (content: string): string => createHash('sha256').update(content).digest('hex');
+
+let engine: FakeEngine;
+/** What the container prints when it is asked for its paths. */
+let listing: string[];
+
+beforeEach(async () => {
+  engine = new FakeEngine((process) =>
+    process.argv[0] === 'main' ? runUntilKilled(process.killed) : list(process),
+  );
+  engine.addImage('app', { cmd: ['main'] });
+  const settings = resolveSettings({}, { appName: 'app' }, defaultSettings, { source: SOURCE });
+  await engine.startContainer(await engine.createContainer('app', containerSpec(settings)));
+});
+afterEach(() => engine[Symbol.asyncDispose]());
+
+function list({ stdin, stdout }: FakeProcess): number {
+  stdin.resume();
+  stdout.write(['state v1.other', ...listing, 'rdt:0', ''].join('\n'));
+  return 0;
+}
+
+const stat = (mode: number, path: string, time: string): string => `s ${mode.toString(16)} ${time} ./${path}`;
+const TIME = '1700000000 2023-11-14 22:13:20.5 +0000'.replace('.5', '.500000000');
+const folderThere = (path: string): string => stat(0o040_755, path, TIME);
+const fileThere = (path: string, content: string, time = TIME): string =>
+  `${stat(0o100_644, path, time)}\n${sha256(content)}  ./${path}`;
+
+/** What is known of the container when the folder is empty, and a sync was cut off, or the device has started anew. */
+async function deployedNow(remembered: Pick<Deployment, 'tree' | 'begun' | 'gone'>): Promise<Tree> {
+  const container = await engine.inspectContainer('app');
+  if (container === undefined) throw new Error('the app is not there');
+  const stored: Deployment = {
+    containerId: container.id,
+    source: SOURCE,
+    destination: DESTINATION,
+    token: 'v1.mine',
+    engineRun: 'before',
+    hasShell: true,
+    owner: { uid: 0, gid: 0 },
+    ...remembered,
+  };
+  const { signal } = new AbortController();
+  const target = { engine, container, source: SOURCE, destination: DESTINATION, signal };
+  const marks = { token: 'v1.mine', engineRun: 'now' };
+  const known = { marks, stored, left: new Map(), verify: false };
+  const { tree: there } = await readDeployed(target, Promise.resolve(new Map()), known);
+  return there;
+}
+
+describe('a path that a sync which was cut off has made another kind of, and that has left the folder since', () => {
+  it('is the file that was found, where a folder is remembered', async () => {
+    listing = [fileThere('a', 'now a file')];
+    const there = await deployedNow({
+      tree: tree({ a: directory(), 'a/x': file('x') }),
+      begun: [{ path: 'a', kind: 'file' }],
+    });
+    expect(there.get('a')).toMatchObject({ kind: 'file', sha256: sha256('now a file') });
+  });
+
+  it('is the folder that was found, where a file is remembered', async () => {
+    listing = [folderThere('a'), fileThere('a/x', 'x')];
+    const begun = [
+      { path: 'a', kind: 'directory' },
+      { path: 'a/x', kind: 'file' },
+    ] as const;
+    const there = await deployedNow({ tree: tree({ a: file('a') }), begun });
+    expect(there.get('a')?.kind).toBe('directory');
+    expect(there.get('a/x')?.kind).toBe('file');
+  });
+
+  it('is what is remembered, where the app has put a third kind', async () => {
+    listing = [`${stat(0o120_777, 'a', TIME)}\nl ./a\n/elsewhere\n.`];
+    const there = await deployedNow({ tree: tree({ a: directory() }), begun: [{ path: 'a', kind: 'file' }] });
+    expect(there.get('a')?.kind).toBe('directory');
+  });
+});
+
+describe('a file that was deleted, and is back after the device has lost its power', () => {
+  const LARGE: LocalEntry = {
+    ...file('x'),
+    kind: 'file',
+    mode: 0o644,
+    sha256: 'hash of the hashes of its blocks',
+    sizeBytes: 5 << 20,
+    leftMtimeNs: 1_700_000_000_000_000_000n,
+  };
+  const goneWas = async (was: LocalEntry): Promise<boolean> => {
+    const gone = [{ path: 'a', trace: traceOf(was), atMs: 0 }];
+    return (await deployedNow({ tree: tree({}), gone })).has('a');
+  };
+
+  it.each([
+    ['its content', file('x'), fileThere('a', 'x')],
+    ['its time, when it is large', LARGE, fileThere('a', 'x')],
+    [
+      'its time in whole seconds, where the container tells no more',
+      LARGE,
+      fileThere('a', 'x', '1700000000 2023-11-14 22:13:20'),
+    ],
+    ['nothing in it', file('x'), fileThere('a', '')],
+    ['nothing in it, when it was large', LARGE, fileThere('a', '', '1800000000 2027-01-15 08:00:00')],
+  ])('is known by %s', async (_, was, found) => {
+    listing = [found];
+    expect(await goneWas(was)).toBe(true);
+  });
+
+  it.each([
+    ['another content', file('x'), fileThere('a', 'y')],
+    ['another time, when it was large', LARGE, fileThere('a', 'y', '1800000000 2027-01-15 08:00:00')],
+    ['the time that nobody knew', { ...LARGE, leftMtimeNs: undefined }, fileThere('a', 'y')],
+  ])("is the app's own with %s", async (_, was, found) => {
+    listing = [found];
+    expect(await goneWas(was)).toBe(false);
+  });
+});
