@@ -45,15 +45,21 @@ it('a watch brings them by itself', async () => {
 });
 
 it('what was deleted goes again when it is back, and what the app has put there stays', async () => {
-  using app = new PushedApp(device, 'undeleted', { ...HELLO, 'old/a.txt': 'a', 'old/b.txt': 'b' });
+  using app = new PushedApp(device, 'undeleted', {
+    ...HELLO,
+    'old/a.txt': 'a',
+    'old/b.txt': 'b',
+    'old/large': 'x'.repeat(5 << 20),
+  });
   await app.push();
   const token = await app.exec('readlink', '.rdt-state');
+  await app.exec('cp', '-p', 'old/large', '/tmp/large');
   app.remove('old');
   await app.push();
   await app.exec(
     'sh',
     '-c',
-    `mkdir old; printf a >old/a.txt; echo data >old/b.txt; ln -sfn ${token} .rdt-state`,
+    `mkdir old; cp -p /tmp/large old; printf a >old/a.txt; echo data >old/b.txt; ln -sfn ${token} .rdt-state`,
   );
   app.write('beside.txt', '');
   await app.push();
