@@ -102,7 +102,7 @@ export class ChangedMeanwhile extends RdtError {
 
   constructor({ name }: Container) {
     super(`another push has changed ${name} meanwhile`, {
-      hint: 'Nothing was changed by this one. Push again: it compares the folder with what is there now.',
+      hint: 'Push again: it compares the folder with what is there now.',
     });
   }
 }

@@ -41,7 +41,7 @@ interface LoopOptions {
 }
 
 /** A shell that stays in the container and carries out stage after stage: no program has to be started by the engine for one. */
-export class StageLoop implements Stages, AsyncDisposable {
+export class StageLoop implements Stages {
   readonly channel = 'warm';
   /** Resolves when the shell has ended, for whatever reason. */
   readonly ended: Promise<void>;
@@ -103,12 +103,6 @@ export class StageLoop implements Stages, AsyncDisposable {
     const status = Number(end[1]);
     const output = `${this.output.slice(0, end.index)}\n`.replace(arrived, '');
     return status === 0 ? { kind: 'done', output } : failureOf(status, output.trim());
-  }
-
-  /** The shell sees the end of its input when it has nothing to do; what it is doing is cut. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.closing.abort(new Error('The channel was closed.'));
-    await this.ended;
   }
 
   /** Waits for words of the shell; undefined when it ends, or is silent for too long. Ends the shell when the signal is aborted. */
