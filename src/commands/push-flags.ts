@@ -82,6 +82,12 @@ export const repeated = (text: string, earlier: readonly string[] = []): readonl
   text,
 ];
 
+/** The working directory is what an unset variable of a shell would name. */
+export function sourceFolder(text: string): string {
+  if (text === '') throw new InvalidArgumentError('It must not be empty.');
+  return text;
+}
+
 const listOf = (text: string): string[] =>
   text
     .split(',')

@@ -11,6 +11,7 @@ import {
   type PushFlags,
   repeated,
   settingsOf,
+  sourceFolder,
   triggerPaths,
   watchOf,
 } from './push-flags.js';
@@ -30,7 +31,7 @@ export function pushCommand(deps: CommandDeps): Command {
   return new Command('push')
     .description('Build the project on a device, or bring the changed files into its running container.')
     .argument('[device]', DEVICE_HELP)
-    .option('-s, --source <path>', 'root of the project', '.')
+    .option('-s, --source <path>', 'root of the project', sourceFolder, '.')
     .option('-d, --destination <path>', 'folder in the container (default: /usr/src/app)', destination)
     .option(
       '-i, --ignore <paths>',

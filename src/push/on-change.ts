@@ -31,26 +31,45 @@ export const rulesFor = (
     return changed.some(({ path, isDirectory }) => names(path, isDirectory));
   });
 
+/** A rule that takes longer may be one that never ends. */
+const LONG_MS = 10_000;
+
+type RuleDeps = Pick<PushDeps, 'engine' | 'emit' | 'clock' | 'signal'>;
+
 /**
  * Runs the commands of the rules in the running container, one after the other, as the container's own user in its own working
  * folder. One that fails is told by an event, and the next is run. @throws what the connection throws.
  */
 export async function runRules(
   rules: readonly OnChangeRule[],
-  deps: Pick<PushDeps, 'engine' | 'emit' | 'signal'>,
+  deps: RuleDeps,
   container: Container,
 ): Promise<void> {
   for (const { run: command } of rules) {
     deps.emit({ type: 'rule', command });
-    const failure = await runRule(command, deps, container);
+    const failure = await tellingIfLong(command, deps, runRule(command, deps, container));
     if (failure !== undefined) deps.emit({ type: 'rule-failed', command, message: failure });
+  }
+}
+
+async function tellingIfLong<T>(command: string, { emit, clock }: RuleDeps, work: Promise<T>): Promise<T> {
+  const over = new AbortController();
+  const message = `an on-change command still runs, and the app and all further changes wait for it: ${command}`;
+  clock.sleep(LONG_MS, over.signal).then(
+    () => emit({ type: 'warning', message }),
+    () => undefined,
+  );
+  try {
+    return await work;
+  } finally {
+    over.abort();
   }
 }
 
 /** Answers what went wrong. */
 async function runRule(
   command: string,
-  { engine, emit, signal }: Pick<PushDeps, 'engine' | 'emit' | 'signal'>,
+  { engine, emit, signal }: RuleDeps,
   { id }: Container,
 ): Promise<string | undefined> {
   const hasShell = (await engine.statPath(id, '/bin/sh', signal)) !== undefined;

@@ -7,6 +7,7 @@ import { type SyncOptions, syncContainer } from '../sync/sync-container.js';
 import { isEmptyPlan } from '../sync/sync-plan.js';
 import type { Container } from '../transport/engine.js';
 import type { OnChangeRule } from '../project/on-change.js';
+import { startingAgain } from './app-not-restarted.js';
 import { noticesOf } from './notices.js';
 import { rulesOf, runRules } from './on-change.js';
 import { dueRules, isOwing, noteOwed, owedBy } from './owed-effect.js';
@@ -41,9 +42,10 @@ export async function syncStep(
   try {
     const outcome = await commitRounds(job, deps, container, planned, { unobserved: false, due });
     if (outcome.kind === 'needs-rebuild') return outcome;
-    if (outcome.kind === 'nothing' && !isOwing(planned)) return await startStopped(deps, container);
+    if (outcome.kind === 'nothing' && !isOwing(planned))
+      return await startingAgain(container, startStopped(deps, container));
     const rules = job.settings.onChange.filter((rule) => due.has(rule));
-    const kind = await runRulesAndTakeEffect(job, deps, container, rules);
+    const kind = await startingAgain(container, runRulesAndTakeEffect(job, deps, container, rules));
     await noteOwed(job, deps.store, container, undefined);
     return { kind };
   } catch (error) {

@@ -60,7 +60,9 @@ export function counted(request: Commit, patches: ReadonlyMap<string, Patch>): C
     ...request,
     patches,
     totalBytes,
-    onContent: (bytes) => request.onProgress((sentBytes += bytes), totalBytes),
+    // What is tried a second time is sent a second time.
+    onContent: (bytes) =>
+      request.onProgress((sentBytes = Math.min(sentBytes + bytes, totalBytes)), totalBytes),
   };
 }
 

@@ -1,10 +1,10 @@
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import ignore, { type Ignore } from 'ignore';
 import { RdtError } from '../errors.js';
 import { PROJECT_FILE_NAMES } from '../project/project-file-names.js';
 import { readRegularFile } from '../regular-file.js';
 import { ignoreShortcut } from './ignore-shortcut.js';
-import { isGone } from '../system-error.js';
+import { errorCode, isGone } from '../system-error.js';
 
 /** Which paths of one folder, and of all below it that have no `.gitignore` of their own, are left out of a sync. */
 export interface IgnoreRules {
@@ -30,12 +30,13 @@ export interface IgnoreOptions {
 }
 
 const PROJECT_FILES: ReadonlySet<string> = new Set(PROJECT_FILE_NAMES);
+const EXCLUDE_FILE = '.git/info/exclude';
 /** Our own stage, state and temporary files (SYNC.md, rule 11). */
 const OWN_PREFIX = '.rdt-';
 
 /** The rules outside of the source: `enter('', ...)` gives those of its top folder. */
 export function createIgnoreRules(options: IgnoreOptions): IgnoreRules {
-  const exclude = options.readIgnoreFile?.('.git/info/exclude');
+  const exclude = options.readIgnoreFile?.(EXCLUDE_FILE);
   const listed = options.patterns.map((pattern) => asBytes(asPattern(pattern)));
   return rulesOf({ options, listed, inherited: exclude === undefined ? [] : linesOf(exclude) });
 }
@@ -47,12 +48,32 @@ export function createIgnoreRules(options: IgnoreOptions): IgnoreRules {
 export function ignoreFilesOf(source: string): (relativePath: string) => Buffer | undefined {
   return (relativePath) => {
     try {
-      return readRegularFile(join(source, relativePath));
+      return readRegularFile(
+        relativePath === EXCLUDE_FILE ? excludeFileOf(source) : join(source, relativePath),
+      );
     } catch (cause) {
       if (isGone(cause)) return undefined;
       throw new RdtError(`${relativePath} cannot be read`, { hint: 'Or push with --skip-gitignore.', cause });
     }
   };
+}
+
+/** In a worktree, and in a submodule, `.git` is a file that names the folder, and that one names the folder of all worktrees (gitrepository-layout). */
+function excludeFileOf(source: string): string {
+  const folder = firstLineOf(join(source, '.git'))?.replace(/^gitdir: /, '');
+  if (folder === undefined) return join(source, EXCLUDE_FILE);
+  const own = resolve(source, folder);
+  return join(resolve(own, firstLineOf(join(own, 'commondir')) ?? ''), 'info/exclude');
+}
+
+/** Undefined where there is no such file. */
+function firstLineOf(path: string): string | undefined {
+  try {
+    return readRegularFile(path).toString().split('\n')[0];
+  } catch (error) {
+    if (isGone(error) || errorCode(error) === 'no file') return undefined;
+    throw error;
+  }
 }
 
 interface Level {

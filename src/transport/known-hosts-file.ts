@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { type FileHandle, link, mkdir, open, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { type FileHandle, link, open, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { RdtError } from '../errors.js';
+import { makeFolder } from '../make-folder.js';
 import { renameOver } from '../rename-over.js';
 import { errorCode } from '../system-error.js';
 import type { KnownHostsStore } from './host-key-check.js';
@@ -29,7 +30,7 @@ export class KnownHostsFile implements KnownHostsStore {
   }
 
   async append(line: string): Promise<void> {
-    await mkdir(dirname(this.path), { recursive: true, mode: PRIVATE_FOLDER });
+    await makeFolder(dirname(this.path), PRIVATE_FOLDER);
     const file = await open(this.path, 'a', PRIVATE_FILE);
     let isPresent: boolean;
     try {

@@ -1,5 +1,6 @@
 import { ContextError } from '../build/context/context-error.js';
 import { ExitCode, RdtError } from '../errors.js';
+import { AppNotRestarted } from '../push/app-not-restarted.js';
 import { EngineError } from '../transport/engine-error.js';
 import type { EmitWatchEvent } from './watch-event.js';
 import type { WatchMemory } from './watch-memory.js';
@@ -21,6 +22,7 @@ export const isEngineTrouble = (error: unknown): error is EngineError =>
 export const isBuildFailure = (error: unknown): error is RdtError =>
   error instanceof ContextError ||
   (error instanceof RdtError &&
+    !(error instanceof AppNotRestarted) &&
     (error.exitCode === ExitCode.buildFailed || error.exitCode === ExitCode.appFailed));
 
 /** Told once, however often it is tried again. */

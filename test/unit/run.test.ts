@@ -71,6 +71,11 @@ describe('a command that prints its events', () => {
   });
 });
 
+it('an empty --source, as an unset variable leaves it, is wrong usage', async () => {
+  const wiring = { push: () => Promise.reject(new Error('it was run')) } as unknown as Wiring;
+  expect(await run(['push', '--source', ''], runtimeOf({}, new PassThrough()), wiring)).toBe(ExitCode.usage);
+});
+
 it('what fails after Ctrl-C is an interruption, unless it has a code of its own', () => {
   const { signal } = new AbortController();
   const aborted = AbortSignal.abort();

@@ -1,7 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RdtError } from '../../errors.js';
+import { makeFolder } from '../../make-folder.js';
 import { renameOver } from '../../rename-over.js';
 import { stateUnusable } from '../../state-directory.js';
 import { isGone } from '../../system-error.js';
@@ -31,7 +32,7 @@ export class FileContextKeys implements ContextKeys {
 
   async keep(target: string, key: string): Promise<void> {
     try {
-      await mkdir(this.folder, { recursive: true, mode: 0o700 });
+      await makeFolder(this.folder, 0o700);
       await writeFile(this.fileOf(target), key, { mode: 0o600 });
     } catch (error) {
       throw this.unusable('write', error);

@@ -1,6 +1,7 @@
-import { mkdir, open, readdir, readFile, stat, unlink } from 'node:fs/promises';
+import { open, readdir, readFile, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RdtError } from '../../errors.js';
+import { makeFolder } from '../../make-folder.js';
 import { renameOver } from '../../rename-over.js';
 import { stateUnusable } from '../../state-directory.js';
 import { errorCode } from '../../system-error.js';
@@ -44,7 +45,7 @@ export class FileDeploymentStore implements DeploymentStore {
 
   async save(deployment: Deployment): Promise<void> {
     try {
-      await mkdir(this.folder, { recursive: true, mode: 0o700 });
+      await makeFolder(this.folder, 0o700);
       const changes = this.changesFromWhole(deployment);
       if (changes === undefined) await this.saveWhole(deployment);
       else await this.write(deployment.containerId, CHANGES, changes);

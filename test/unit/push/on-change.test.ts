@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { changedPaths, rulesFor, runRules } from '../../../src/push/on-change.js';
 import type { PushEvent } from '../../../src/push/push-event.js';
 import { connectionCut } from '../../../src/transport/connection-error.js';
+import { eventually } from '../../testbed/eventually.js';
+import { FakeClock } from './fake-clock.js';
 import { FakeEngine } from '../../contract/fake-engine.js';
 import { type FakeProgram, runUntilKilled } from '../../contract/fake-process.js';
 
@@ -51,8 +53,9 @@ async function run(command: string, program: FakeProgram, hasShell = true) {
   const container = engine.container(id).describe();
   const events: PushEvent[] = [];
   const rules = [{ paths: ['x'], run: command }];
-  const deps = { engine, emit: (event: PushEvent) => events.push(event), signal: never };
-  return { engine, events, running: runRules(rules, deps, container) };
+  const clock = new FakeClock();
+  const deps = { engine, emit: (event: PushEvent) => events.push(event), clock, signal: never };
+  return { engine, clock, events, running: runRules(rules, deps, container) };
 }
 
 describe('the command of a rule', () => {
@@ -80,6 +83,23 @@ describe('the command of a rule', () => {
     const { engine, running } = await run('migrate', () => 0);
     engine.failNext('exec', connectionCut('the engine'));
     await expect(running).rejects.toThrow('connection was cut');
+  });
+
+  it('that takes long is told once, and still waited for', async () => {
+    let end = (): void => undefined;
+    const ended = new Promise<number>((resolve) => (end = () => resolve(0)));
+    const { clock, events, running } = await run('migrate', () => ended);
+    await clock.advance(9_999);
+    expect(events.map(({ type }) => type)).toEqual(['rule']);
+    await clock.advance(1);
+    await eventually(() => events.length > 1, { what: 'a warning', withinMs: 1_000 });
+    expect(events[1]).toMatchObject({
+      type: 'warning',
+      message: expect.stringMatching(/still runs.*migrate/) as string,
+    });
+    end();
+    await running;
+    expect(events.length).toBe(2);
   });
 
   it('is split into words where there is no shell', async () => {

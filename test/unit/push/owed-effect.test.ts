@@ -9,6 +9,8 @@ import { containerSpec } from '../../../src/push/container-spec.js';
 import type { PushResult } from '../../../src/push/push-event.js';
 import type { Deployment } from '../../../src/sync/deployment.js';
 import { LIST_SCRIPT } from '../../../src/sync/container-script.js';
+import { ExitCode } from '../../../src/errors.js';
+import { EngineError } from '../../../src/transport/engine-error.js';
 import { connectionCut } from '../../../src/transport/connection-error.js';
 import { FakeEngine } from '../../contract/fake-engine.js';
 import { type FakeProcess, runUntilKilled } from '../../contract/fake-process.js';
@@ -71,6 +73,18 @@ async function pushed(): Promise<PushResult['action']> {
 }
 
 const calls = (method: string): number => engine.calls.filter((call) => call.startsWith(method)).length;
+
+it('an app that the engine does not start again is told of by its name, with the exit code for that', async () => {
+  writeFileSync(join(source, 'main.js'), 'new');
+  const { id } = engine.container(APP);
+  engine.restartContainer = () =>
+    Promise.reject(new EngineError(400, `Cannot restart container ${id}: exec: "/entry.sh": no such file`));
+  const failure = await pushed().catch((error: unknown) => error);
+  expect(failure).toMatchObject({
+    exitCode: ExitCode.appFailed,
+    message: 'app could not be started again: Cannot restart container app: exec: "/entry.sh": no such file',
+  });
+});
 
 describe('the push after one that was cut off', () => {
   it('by Ctrl-C during a rule runs that rule again, and restarts the app', async () => {

@@ -143,6 +143,31 @@ withPrograms('git').describe('on a real folder', () => {
     expect(() => read('odd/.gitignore')).toThrow(RdtError);
   });
 
+  it('has one exclude file for all worktrees, and one for each submodule', () => {
+    const git = (...args: string[]) =>
+      execFileSync('git', [
+        '-c',
+        'protocol.file.allow=always',
+        '-c',
+        'user.name=x',
+        '-c',
+        'user.email=x@x',
+        ...args,
+      ]);
+    const main = join(folder, 'repositories/main');
+    git('init', '-q', main);
+    git('-C', main, 'commit', '-q', '--allow-empty', '-m', 'x');
+    git('-C', main, 'worktree', 'add', '-q', '../tree');
+    git('-C', main, 'submodule', '--quiet', 'add', main, 'sub');
+    writeFileSync(join(main, '.git/info/exclude'), 'private\n');
+    writeFileSync(join(main, '.git/modules/sub/info/exclude'), 'of the submodule\n');
+    const excluded = (source: string) => ignoreFilesOf(source)('.git/info/exclude')?.toString();
+    expect(excluded(join(folder, 'repositories/tree'))).toBe('private\n');
+    expect(excluded(join(main, 'sub'))).toBe('of the submodule\n');
+    expect(excluded(join(folder, 'repositories'))).toBeUndefined();
+    rmSync(join(folder, 'repositories'), { recursive: true });
+  });
+
   it('agrees with git on random trees, patterns and nested .gitignore files', { timeout: 120_000 }, () => {
     fc.assert(
       fc.property(gitTree, ({ paths, ignoreFiles, exclude, listed }) => {
