@@ -92,6 +92,7 @@ async function replace(job: PushJob, deps: HeldDeps, remote: RemoteState, contex
     previous: remote.container,
     graceMs: stopGraceMs,
     clock,
+    emit,
     signal,
     lost,
     prepare: async (next) => {
@@ -180,9 +181,13 @@ async function undo(
   const app = settings.appName;
   using limit = new TimeLimit(lost, UNDO_MS);
   const { signal } = limit;
-  const wasBegun = await rollBack({ engine, app, previous: remote.container, signal });
-  await giveTagBack(engine, app, remote, signal);
-  if (wasBegun) emit({ type: 'rolled-back', app, toPrevious: remote.container !== undefined });
+  const previous = remote.container && { id: remote.container.id, ran: remote.container.state.running };
+  const outcome = await rollBack({ engine, app, previous, signal });
+  if (outcome === 'kept') {
+    const message = `the old container of ${app} was removed by somebody else: there is none to go back to, and the new one stays as it is`;
+    emit({ type: 'warning', message });
+  } else await giveTagBack(engine, app, remote, signal);
+  if (outcome === 'undone') emit({ type: 'rolled-back', app, toPrevious: previous !== undefined });
   await releaseImage({ engine, emit }, app, signal);
 }
 

@@ -1,5 +1,5 @@
 import type { Container, Engine } from '../transport/engine.js';
-import { EngineError, isAmbiguousId } from '../transport/engine-error.js';
+import { isAmbiguousId, isMissing } from '../transport/engine-error.js';
 import { TimeLimit } from '../time-limit.js';
 
 /** Who stops a container often starts it again, or removes it, or puts another one in its place. */
@@ -41,8 +41,7 @@ async function untilRemoved(engine: Engine, id: string, signal: AbortSignal): Pr
   try {
     await engine.waitContainer(id, 'removed', limit.signal);
   } catch (error) {
-    const isGone = error instanceof EngineError && error.status === 404;
-    if (!isGone && (signal.aborted || !limit.signal.aborted)) throw error;
+    if (!isMissing(error) && (signal.aborted || !limit.signal.aborted)) throw error;
   }
 }
 

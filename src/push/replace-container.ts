@@ -1,10 +1,17 @@
 import { ExitCode, RdtError } from '../errors.js';
 import type { Clock } from '../runtime.js';
 import type { Container, ContainerSpec, Engine } from '../transport/engine.js';
-import { EngineError } from '../transport/engine-error.js';
+import { EngineError, isMissing } from '../transport/engine-error.js';
 import { discardedName, nextName, previousName } from './labels.js';
+import type { EmitPushEvent } from './push-event.js';
 import { restartContainer, stopContainer } from './stop-container.js';
 import { inspect, watchStart } from './watch-start.js';
+
+/**
+ * At a new container that somebody else removes. `docker container prune` takes all that do not run: a new one that waits for its start, and
+ * at the same moment the old one that was stopped for it.
+ */
+const ATTEMPTS = 3;
 
 export interface Replacement {
   readonly engine: Engine;
@@ -13,10 +20,11 @@ export interface Replacement {
   readonly previous: Container | undefined;
   readonly graceMs: number;
   readonly clock: Clock;
+  readonly emit: EmitPushEvent;
   readonly signal: AbortSignal;
   /** See `HeldDeps`. */
   readonly lost: AbortSignal;
-  /** Called with the new container before it is started. */
+  /** Called with each new container before it is started. */
   prepare(container: Container): Promise<void>;
   /** Called with the new container while it proves itself; true when the app must be restarted to see what was done. */
   started(container: Container): Promise<boolean>;
@@ -24,13 +32,45 @@ export interface Replacement {
 
 /**
  * Puts a new container in the place of the app's old one: create, stop old, start new, discard old. After a failure everything
- * stays where it is then, for `rollBack`.
+ * stays where it is then, for `rollBack`. A new one that somebody else has removed is made again: the old one may be gone as well.
  * @throws RdtError (exit code 6) when the new one cannot be created or started, or fails within SETTLE_MS.
  */
 export async function replaceContainer(replacement: Replacement): Promise<Container> {
-  const { engine, app, previous, signal, lost } = replacement;
+  const { engine, app, emit, signal, lost } = replacement;
   await Promise.all([nextName(app), previousName(app)].map((name) => refuseTakenName(engine, name, signal)));
-  const id = await createNext(replacement);
+  for (let attempt = 1; ; attempt++) {
+    const id = await createNext(replacement);
+    try {
+      return await replaceBy(id, replacement);
+    } catch (error) {
+      if (signal.aborted || !(await isGone(engine, id, lost))) throw error;
+      if (attempt === ATTEMPTS) throw takenEachTime(app, error);
+      const message = `the new container of ${app} was removed by somebody else before it had proved itself; it is made again`;
+      emit({ type: 'warning', message });
+    }
+  }
+}
+
+/** False as well where nobody answers that. */
+async function isGone(engine: Engine, id: string, signal: AbortSignal): Promise<boolean> {
+  try {
+    return (await engine.inspectContainer(id, signal)) === undefined;
+  } catch (error) {
+    if (!(error instanceof RdtError)) throw error;
+    return false;
+  }
+}
+
+function takenEachTime(app: string, cause: unknown): RdtError {
+  const message = `the new container of ${app} was removed by somebody else ${ATTEMPTS} times before it had proved itself`;
+  return new RdtError(message, {
+    hint: 'Something on the device removes containers that do not run, such as `docker container prune`: let it rest while you push.',
+    cause,
+  });
+}
+
+async function replaceBy(id: string, replacement: Replacement): Promise<Container> {
+  const { engine, app, previous, signal, lost } = replacement;
   const next = await inspect(engine, id, signal);
   await replacement.prepare(next);
   await switchOver(replacement, next);
@@ -39,8 +79,17 @@ export async function replaceContainer(replacement: Replacement): Promise<Contai
   const proved = await inspect(engine, id, signal);
   // From here on there is no way back.
   if (previous !== undefined)
-    await engine.renameContainer(previous.id, discardedName(app, previous.id), lost);
+    await unlessGone(engine.renameContainer(previous.id, discardedName(app, previous.id), lost));
   return proved;
+}
+
+/** An old container that somebody else has removed is out of the way as well. */
+async function unlessGone(work: Promise<void>): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
 }
 
 /** What an unfinished push left was taken away before (unfinished-push.ts): whoever has the name now is not ours. */
@@ -70,12 +119,9 @@ async function createNext({ engine, app, spec, lost }: Replacement): Promise<str
 
 /** Not to be interrupted: an app that was asked to end is ended before it is started again. */
 async function switchOver(replacement: Replacement, next: Container): Promise<void> {
-  const { engine, app, previous, graceMs, clock, signal, lost } = replacement;
+  const { engine, app, previous, signal, lost } = replacement;
   signal.throwIfAborted();
-  if (previous !== undefined) {
-    if (previous.state.running) await stopContainer(engine, previous, { graceMs, clock, signal: lost });
-    await engine.renameContainer(previous.id, previousName(app), lost);
-  }
+  if (previous !== undefined) await unlessGone(putAside(previous.id, replacement));
   await engine.renameContainer(next.id, app, lost);
   try {
     await engine.startContainer(next.id, lost);
@@ -87,6 +133,13 @@ async function switchOver(replacement: Replacement, next: Container): Promise<vo
       cause: error,
     });
   }
+}
+
+/** As it is by now: it may have been started again during the build, and an attempt before this one has put it aside. */
+async function putAside(id: string, { engine, app, graceMs, clock, lost }: Replacement): Promise<void> {
+  const old = await engine.inspectContainer(id, lost);
+  if (old?.state.running === true) await stopContainer(engine, old, { graceMs, clock, signal: lost });
+  if (old?.name !== previousName(app)) await engine.renameContainer(id, previousName(app), lost);
 }
 
 /** Watches the first seconds, and lets the folder be completed meanwhile. */

@@ -6,34 +6,48 @@ import { isOurs, nextName } from './labels.js';
 export interface RollBack {
   readonly engine: Engine;
   readonly app: string;
-  /** What the app ran in before: it is left, or put back. */
-  readonly previous: Container | undefined;
+  /** The app's old container, which is left, or put back. */
+  readonly previous: { readonly id: string; readonly ran: boolean } | undefined;
   readonly signal: AbortSignal;
 }
 
+/** `kept`: somebody else has removed the old container, so the new one stays. */
+export type RolledBack = 'nothing' | 'undone' | 'kept';
+
 /**
- * Undoes a replacement at whatever point it is: new containers go, the old one has its name and runs, if it did. Answers whether
- * there was anything to undo. Only for the holder of the app's lock.
+ * Undoes a replacement at whatever point it is: new containers go, the old one has its name and runs, if it did. Where there is
+ * none to go back to, a new one that has the app's name is left as it is, also one that fails: the engine may start it again, its
+ * log tells why, and without it nothing would be left. Only for the holder of the app's lock.
+ * @throws RdtError when neither of them is there.
  */
-export async function rollBack({ engine, app, previous, signal }: RollBack): Promise<boolean> {
-  const removedNext = await removeOurs(engine, app, nextName(app), signal);
-  const current = await containerNamed(engine, app, signal);
+export async function rollBack({ engine, app, previous, signal }: RollBack): Promise<RolledBack> {
+  const next = await ourContainer(engine, app, nextName(app), signal);
+  if (next !== undefined) await remove(engine, next, signal);
+  const current = await ourContainer(engine, app, app, signal);
   const isNew = current !== undefined && current.id !== previous?.id;
-  const removedNew = isNew && (await removeOurs(engine, app, app, signal));
-  if (previous === undefined) return removedNext || removedNew;
-  const old = await engine.inspectContainer(previous.id, signal);
-  if (old === undefined) throw new RdtError(`the old container of ${app} was removed by somebody else`);
-  if (old.name !== app) await engine.renameContainer(old.id, app, signal);
-  if (previous.state.running) await engine.startContainer(old.id, signal);
-  return removedNext || removedNew;
+  const old = previous && (await engine.inspectContainer(previous.id, signal));
+  if (previous !== undefined && old === undefined) {
+    if (isNew) return 'kept';
+    throw new RdtError(`the old container of ${app} was removed by somebody else`);
+  }
+  if (isNew) await remove(engine, current, signal);
+  if (old !== undefined && old.name !== app) await engine.renameContainer(old.id, app, signal);
+  if (old !== undefined && previous?.ran === true) await engine.startContainer(old.id, signal);
+  return next !== undefined || isNew ? 'undone' : 'nothing';
 }
 
-async function removeOurs(engine: Engine, app: string, name: string, signal: AbortSignal): Promise<boolean> {
+async function ourContainer(
+  engine: Engine,
+  app: string,
+  name: string,
+  signal: AbortSignal,
+): Promise<Container | undefined> {
   const container = await containerNamed(engine, name, signal);
-  if (container === undefined || !isOurs(container, app)) return false;
-  await engine.removeContainer(container.id, { removeAnonymousVolumes: true }, signal);
-  return true;
+  return container !== undefined && isOurs(container, app) ? container : undefined;
 }
+
+const remove = (engine: Engine, { id }: Container, signal: AbortSignal): Promise<void> =>
+  engine.removeContainer(id, { removeAnonymousVolumes: true }, signal);
 
 const NEXT_PUSH = 'What this push has begun is taken back by the next one.';
 

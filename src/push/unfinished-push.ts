@@ -28,11 +28,10 @@ export async function takeBackUnfinished(deps: HeldDeps, app: string): Promise<v
   if (!containers.some(({ name }) => isBegun(name, app))) return;
   emit({ type: 'warning', message: `an earlier push of ${app} was cut off; what it began is taken back` });
   const aside = containers.find(({ name }) => name === previousName(app));
-  const previous = await (aside === undefined
-    ? containerNamed(engine, app, lost)
-    : engine.inspectContainer(aside.id, lost));
-  const state = previous && { ...previous.state, running: aside !== undefined || previous.state.running };
-  await rollBack({ engine, app, previous: state && { ...previous, state }, signal: lost });
+  const current = aside === undefined ? await containerNamed(engine, app, lost) : undefined;
+  const previous = aside ?? current;
+  const ran = aside !== undefined || current?.state.running === true;
+  await rollBack({ engine, app, previous: previous && { id: previous.id, ran }, signal: lost });
 }
 
 /** With their images. Engines of the devices' days often could not remove a container at once: "device or resource busy". The next push tries again. */

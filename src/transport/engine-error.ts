@@ -13,6 +13,9 @@ export class EngineError extends RdtError {
   }
 }
 
+/** What was asked for is not there, or not any more. */
+export const isMissing = (error: unknown): boolean => error instanceof EngineError && error.status === 404;
+
 /** Of what only a running container can do. */
 export const isNotRunning = (error: unknown): boolean => error instanceof EngineError && error.status === 409;
 

@@ -6,7 +6,7 @@ import type { FakeContainer, FakeImage } from './fake-container.js';
 import { FakeFileTree } from './fake-file-tree.js';
 import { type FakeProgram, runUntilKilled } from './fake-process.js';
 
-type Method = Exclude<keyof Engine, 'description' | typeof Symbol.asyncDispose>;
+export type Method = Exclude<keyof Engine, 'description' | typeof Symbol.asyncDispose>;
 
 export const FAKE_DESCRIPTION = 'tcp://fake:2375';
 

@@ -191,6 +191,38 @@ describe('a push that was cut off', () => {
   });
 });
 
+describe('a device whose containers are pruned', () => {
+  it('while the new one proves itself runs that one, and the push succeeds', async () => {
+    const { id } = await app.state();
+    const push = app.startPush('--force-build');
+    await push.until(/starting recovery/);
+    const pruned = await app.docker('container', 'prune', '--force');
+    expect(pruned).toContain(id);
+    const { exitCode, stderr } = await push.ended();
+    expect(exitCode, stderr).toBe(0);
+    expect((await app.state()).running).toBe(true);
+    await app.expectInStep();
+    expect(await app.leftovers()).toEqual([]);
+  });
+
+  it('while the old app is stopped, the new one among them, makes that one again', async () => {
+    using slow = new PushedApp(device, 'slow', {
+      ...HELLO,
+      '.resin-sync.yml': 'local_resinos:\n  stop-grace: 10\n',
+      'main.sh': 'trap "echo ending; sleep 2; exit 0" TERM\nwhile true; do sleep 0.1; done\n',
+    });
+    await slow.push();
+    const push = slow.startPush('--force-build');
+    await slow.untilLogged('ending');
+    await slow.docker('container', 'prune', '--force');
+    const { exitCode, stderr } = await push.ended();
+    expect(exitCode, stderr).toBe(0);
+    expect(stderr).toContain('the new container of slow was removed by somebody else');
+    expect((await slow.state()).running).toBe(true);
+    expect(await slow.leftovers()).toEqual([]);
+  });
+});
+
 describe('a push that was killed', () => {
   const killedAt = async (moment: RegExp | (() => Promise<boolean>), ...args: string[]): Promise<void> => {
     const push = app.startPush(...args);
