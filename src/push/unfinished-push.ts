@@ -1,10 +1,10 @@
-import type { ContainerSummary, Engine } from '../transport/engine.js';
+import type { ContainerState, ContainerSummary, Engine } from '../transport/engine.js';
 import { EngineError } from '../transport/engine-error.js';
 import { containerNamed } from './container-named.js';
 import { APP_LABEL, isDiscarded, nextName, previousName } from './labels.js';
 import type { HeldDeps } from './push-job.js';
 import { removeSuperseded } from './superseded-image.js';
-import { rollBack } from './roll-back.js';
+import { type RollBack, rollBack } from './roll-back.js';
 
 /** True while a push replaces the app's container, and ever after when that push was killed. */
 export async function isUnfinished(engine: Engine, app: string, signal: AbortSignal): Promise<boolean> {
@@ -28,11 +28,23 @@ export async function takeBackUnfinished(deps: HeldDeps, app: string): Promise<v
   if (!containers.some(({ name }) => isBegun(name, app))) return;
   emit({ type: 'warning', message: `an earlier push of ${app} was cut off; what it began is taken back` });
   const aside = containers.find(({ name }) => name === previousName(app));
-  const current = aside === undefined ? await containerNamed(engine, app, lost) : undefined;
-  const previous = aside ?? current;
-  const ran = aside !== undefined || current?.state.running === true;
-  await rollBack({ engine, app, previous: previous && { id: previous.id, ran }, signal: lost });
+  const previous = aside === undefined ? await notYetAside(deps, app) : { id: aside.id, ran: true };
+  await rollBack({ engine, app, previous, signal: lost });
 }
+
+/** An old container that the killed push may have stopped already: the engine does not start it again, since that was asked for. */
+async function notYetAside({ engine, lost }: HeldDeps, app: string): Promise<RollBack['previous']> {
+  const [old, next] = await Promise.all(
+    [app, nextName(app)].map((name) => containerNamed(engine, name, lost)),
+  );
+  if (old === undefined) return undefined;
+  const wasStopped = next !== undefined && hasEndedSince(next.createdAt, old.state);
+  return { id: old.id, ran: old.state.running || wasStopped };
+}
+
+/** One that had ended before was not stopped by that push. When the times cannot tell, it is thought to have run. */
+const hasEndedSince = (time: string, { finishedAt }: ContainerState): boolean =>
+  finishedAt !== undefined && !(Date.parse(finishedAt) < Date.parse(time));
 
 /** With their images. Engines of the devices' days often could not remove a container at once: "device or resource busy". The next push tries again. */
 export async function removeDiscarded({ engine, emit, lost }: HeldDeps, app: string): Promise<void> {

@@ -117,6 +117,8 @@ export interface Container {
   readonly name: string;
   /** Id (`sha256:...`) of the image it was created from. */
   readonly imageId: string;
+  /** As `state.startedAt`. */
+  readonly createdAt: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly state: ContainerState;
   /** The image's STOPSIGNAL; `SIGTERM` when it has none. */

@@ -256,7 +256,7 @@ export const engineContract = (name: string, open: () => Promise<EngineSubject>)
     });
 
     describe('running', () => {
-      it('starts without complaint what runs already, and knows when it ended', async () => {
+      it('starts without complaint what runs already, and knows when it was made and when it ended', async () => {
         await engine.createContainer(app, spec());
         await engine.startContainer(app);
         await engine.startContainer(app);
@@ -266,6 +266,7 @@ export const engineContract = (name: string, open: () => Promise<EngineSubject>)
         const ended = await engine.inspectContainer(app);
         expect(ended?.state.status).toBe('exited');
         expect(ended?.state.finishedAt).toMatch(/^20\d\d-\d\d-\d\dT/);
+        expect(ended?.createdAt).toMatch(/^20\d\d-\d\d-\d\dT/);
       });
 
       it('kills, and says whether there was something to kill', async () => {

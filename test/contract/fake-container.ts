@@ -35,6 +35,7 @@ type LogListener = (line: LogLine | 'ended') => void;
 /** A container with files, a main program, its log, and the engine's restart policy. */
 export class FakeContainer {
   readonly files: FakeFileTree;
+  readonly createdAt: string;
   running = false;
   /** False with a log driver that only writes. */
   hasReadableLog = true;
@@ -59,6 +60,7 @@ export class FakeContainer {
     private readonly now: () => string,
   ) {
     this.files = image.files.copy();
+    this.createdAt = this.now();
   }
 
   start(): void {
@@ -132,6 +134,7 @@ export class FakeContainer {
       id: this.id,
       name: this.name,
       imageId: image.id,
+      createdAt: this.createdAt,
       labels: this.labels,
       state: {
         status: this.status,

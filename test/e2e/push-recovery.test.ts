@@ -257,6 +257,27 @@ describe('a push that was killed', () => {
     expect(await app.leftovers()).toEqual([]);
   });
 
+  it('while it stopped the old container leaves an app that the next one starts, also when its build fails', async () => {
+    using slow = new PushedApp(device, 'killed', {
+      ...HELLO,
+      '.resin-sync.yml': 'local_resinos:\n  stop-grace: 10\n',
+      'main.sh': 'trap "echo ending; sleep 1; exit 0" TERM\nwhile true; do sleep 0.1; done\n',
+    });
+    await slow.push();
+    const { id } = await slow.state();
+    const push = slow.startPush('--force-build');
+    await slow.untilLogged('ending');
+    push.kill('SIGKILL');
+    await push.ended();
+    await eventually(async () => !(await slow.state()).running, { what: 'its end', withinMs: 10_000 });
+    expect(await slow.leftovers()).toContain('killed.rdt-next');
+    await slow.forgetLock();
+    slow.write('Dockerfile', 'FROM busybox\nRUN exit 3\n');
+    expect((await slow.tryPush()).exitCode).toBe(5);
+    expect(await slow.state()).toMatchObject({ id, running: true });
+    expect(await slow.leftovers()).toEqual([]);
+  });
+
   it('while the new container proved itself is healed by the next one, within 30 s', async () => {
     await killedAt(/starting recovery/, '--force-build');
     expect(await containers()).toContain('recovery.rdt-previous');

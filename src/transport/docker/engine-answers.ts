@@ -44,6 +44,7 @@ export const toContainer = (answer: AnswerFields): Container => {
     id: answer.text('Id'),
     name: answer.text('Name').replace(/^\//, ''),
     imageId: answer.text('Image'),
+    createdAt: answer.text('Created'),
     labels: config.map('Labels'),
     state: toState(answer),
     stopSignal: stopSignalOf(config),

@@ -7,6 +7,7 @@ const container: Container = {
   id: 'c1',
   name: 'app',
   imageId: 'sha256:1',
+  createdAt: '2026-01-01T00:00:00Z',
   labels: {},
   state: {
     status: 'running',

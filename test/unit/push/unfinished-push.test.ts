@@ -1,0 +1,62 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { ImageBuilder } from '../../../src/build/image-builder.js';
+import { defaultSettings, resolveSettings } from '../../../src/project/settings.js';
+import { containerSpec } from '../../../src/push/container-spec.js';
+import { labelsOf, nextName } from '../../../src/push/labels.js';
+import { FakeEngine } from '../../contract/fake-engine.js';
+import { MemoryDeployments } from '../watch/watched-loop.js';
+import { onePush } from './one-push.js';
+
+const APP = 'app';
+const SECOND_MS = 1_000;
+
+let source: string;
+let engine: FakeEngine;
+
+beforeEach(async () => {
+  source = mkdtempSync(join(tmpdir(), 'rdt-unfinished-'));
+  writeFileSync(join(source, 'Dockerfile'), 'FROM busybox\n');
+  let nowMs = Date.parse('2026-01-01T00:00:00Z');
+  engine = new FakeEngine(undefined, () => new Date((nowMs += SECOND_MS)));
+  engine.addImage(APP, { labels: labelsOf(APP), cmd: ['main'] });
+  await engine.startContainer(await engine.createContainer(APP, containerSpec(settings())));
+});
+afterEach(async () => {
+  rmSync(source, { recursive: true, force: true });
+  await engine[Symbol.asyncDispose]();
+});
+
+const settings = () => resolveSettings({}, { appName: APP }, defaultSettings, { source });
+
+const stop = () => engine.killContainer(APP, 'SIGTERM');
+const createNext = () => engine.createContainer(nextName(APP), containerSpec(settings()));
+
+/** The next push, which makes nothing better by itself. */
+async function pushThatFails(): Promise<void> {
+  const builder: ImageBuilder = { build: () => Promise.reject(new Error('no luck')) };
+  const store = new MemoryDeployments();
+  await expect(onePush({ settings: settings(), engine, store, builder, forceBuild: true })).rejects.toThrow(
+    'no luck',
+  );
+}
+
+describe('after a push that was killed before it had put the old container aside, one that fails', () => {
+  it('leaves an app running that was stopped for the new one', async () => {
+    await createNext();
+    await stop();
+    await pushThatFails();
+    expect(await engine.inspectContainer(APP)).toMatchObject({ state: { running: true } });
+    expect(await engine.inspectContainer(nextName(APP))).toBeUndefined();
+  });
+
+  it('leaves an app alone that had ended before', async () => {
+    await stop();
+    await createNext();
+    await pushThatFails();
+    expect(await engine.inspectContainer(APP)).toMatchObject({ state: { running: false } });
+    expect(await engine.inspectContainer(nextName(APP))).toBeUndefined();
+  });
+});
