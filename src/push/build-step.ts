@@ -147,6 +147,8 @@ async function fillBlindContainer(
 /**
  * Asks the new container what the image has brought along, adds the rest of the folder, and takes away what went from it during the build.
  * True when the app must be told.
+ * @throws RdtError when most of the folder went during the build, or is to go from a volume that the old container had as well: a mistake
+ * is as likely as in a sync. What went before the build and lay in the old container only is no deletion, so an ordinary build has none.
  */
 async function reconcile(
   job: PushJob,

@@ -1,5 +1,4 @@
 import { RdtError } from '../errors.js';
-import type { Deployed } from '../sync/deployment.js';
 import type { CommitOutcome } from '../sync/commit.js';
 import { startAtOnce } from '../sync/container-end.js';
 import { readMarks } from '../sync/state-token.js';
@@ -93,7 +92,11 @@ export interface RoundsOptions {
 export const isSettled = ({ plan, deployed }: PlannedSync): boolean =>
   isEmptyPlan(plan) && deployed.knowledge === 'token';
 
-/** Commits, and looks again while files changed under our hands, so that what is deployed is what the folder holds. */
+/**
+ * Commits, and looks again while files changed under our hands, so that what is deployed is what the folder holds. Each look may find that the
+ * folder was emptied or unmounted meanwhile.
+ * @throws RdtError as `refuseMassDeletion`; earlier looks were followed.
+ */
 export async function commitRounds(
   job: PushJob,
   deps: PushDeps,
@@ -104,6 +107,7 @@ export async function commitRounds(
   let planned = first;
   let committed = false;
   for (let round = 1; !isSettled(planned); round++) {
+    refuseMassDeletion(job, planned);
     for (const rule of rulesOf(job, planned.plan, planned.local.tree)) due?.add(rule);
     const owes = !isEmptyPlan(planned.plan) || isOwing(planned);
     const owed = owes && due !== undefined ? owedBy(due) : undefined;
@@ -217,19 +221,24 @@ export const stopOptions = ({ settings }: PushJob, { clock, lost }: HeldDeps): S
 });
 
 /** @throws RdtError when so much would be deleted that it has to be said twice. */
-export function refuseMassDeletion(
-  job: PushJob,
-  { plan, deployed }: Pick<PlannedSync, 'plan' | 'deployed'>,
-): void {
-  const deletions = plan.deletions.length + plan.obstacles.length;
-  const isMass = deletions >= MASS_DELETION.atLeast && deletions > sizeOf(deployed) * MASS_DELETION.share;
-  if (!isMass || job.force) return;
-  throw new RdtError(
-    `this push would delete ${deletions} of the ${sizeOf(deployed)} files that it once sent`,
-    {
-      hint: 'If that is what you want, push again with --force. Nothing was changed.',
-    },
-  );
+export function refuseMassDeletion(job: PushJob, planned: PlannedSync): void {
+  const { deletions, obstacles } = planned.plan;
+  const going = deletions.length + obstacles.length;
+  if (job.force || going < MASS_DELETION.atLeast) return;
+  const sent = countSent(planned);
+  if (going <= sent * MASS_DELETION.share) return;
+  throw new RdtError(`this push would delete ${going} of the ${sent} files that it once sent`, {
+    hint: 'If that is what you want, push again with --force. None of them was deleted.',
+  });
 }
 
-const sizeOf = ({ tree }: Deployed): number => tree.size;
+/**
+ * What goes, and what stays of ours. What an image was built from and a sync ignores does neither. A container that could not be asked is
+ * taken to hold the folder: all that is known of it is what goes.
+ */
+function countSent({ plan, local, deployed }: PlannedSync): number {
+  const going = new Set([...plan.deletions, ...plan.obstacles].map(({ path }) => path));
+  const held = new Set(deployed.tree.keys());
+  if (deployed.knowledge === 'none') for (const path of local.tree.keys()) held.add(path);
+  return [...held].filter((path) => going.has(path) || local.tree.has(path)).length;
+}

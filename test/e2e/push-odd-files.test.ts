@@ -200,6 +200,25 @@ describe('a folder that loses most of its files', () => {
     await app.push('--force');
     await app.expectInStep();
   });
+
+  it('during a build is not followed without --force either, and the old app is back', async () => {
+    using emptied = new PushedApp(device, 'emptied', HELLO);
+    for (let n = 0; n < 150; n++) emptied.write(`many/${n}.txt`, `${n}`);
+    await emptied.push();
+    const [tree, { id }] = [await emptied.deployedTree(), await emptied.state()];
+    emptied.write('Dockerfile', `${HELLO['Dockerfile'] ?? ''}RUN echo begun; sleep 3\n`);
+    const push = emptied.startPush();
+    await push.until(/begun/);
+    emptied.remove('many');
+    const { exitCode, stderr } = await push.ended();
+    expect(exitCode, stderr).toBe(1);
+    expect(stderr).toMatch(/rdt: this push would delete 151 of the \d+ files that it once sent\n.*--force/);
+    expect(stderr).toContain('emptied is back as it was');
+    expect(await emptied.state()).toMatchObject({ id, running: true });
+    expect(await emptied.deployedTree()).toEqual(tree);
+    await emptied.push();
+    await emptied.expectInStep();
+  });
 });
 
 describe('what cannot be read', () => {

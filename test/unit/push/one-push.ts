@@ -16,6 +16,7 @@ export interface OnePush {
   readonly signal?: AbortSignal;
   readonly builder?: ImageBuilder;
   readonly forceBuild?: boolean;
+  readonly force?: boolean;
   readonly emit?: (event: PushEvent) => void;
 }
 
@@ -27,6 +28,7 @@ export async function onePush({
   signal = new AbortController().signal,
   builder = new FakeImageBuilder(),
   forceBuild = false,
+  force = false,
   emit = () => undefined,
 }: OnePush): Promise<PushResult['action']> {
   const job: PushJob = {
@@ -35,7 +37,7 @@ export async function onePush({
     triggersGiven: false,
     forceBuild,
     dryRun: false,
-    force: false,
+    force,
     verify: false,
     compress: true,
     save: () => Promise.resolve(),

@@ -1,0 +1,116 @@
+import { createHash } from 'node:crypto';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, posix } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { defaultSettings, resolveSettings } from '../../../src/project/settings.js';
+import { containerSpec } from '../../../src/push/container-spec.js';
+import { labelsOf } from '../../../src/push/labels.js';
+import type { PushEvent, PushResult } from '../../../src/push/push-event.js';
+import { LIST_SCRIPT } from '../../../src/sync/container-script.js';
+import { FakeEngine } from '../../contract/fake-engine.js';
+import { type FakeProcess, runUntilKilled } from '../../contract/fake-process.js';
+import { MemoryDeployments } from '../watch/watched-loop.js';
+import { onePush, type OnePush } from './one-push.js';
+
+const APP = 'app';
+const DESTINATION = '/usr/src/app';
+const MANY = 150;
+
+let source: string;
+let engine: FakeEngine;
+let store: MemoryDeployments;
+let oldId: string;
+
+beforeEach(async () => {
+  source = mkdtempSync(join(tmpdir(), 'rdt-mass-'));
+  writeFileSync(join(source, 'Dockerfile'), 'FROM busybox\n');
+  writeMany('many');
+  store = new MemoryDeployments();
+  engine = new FakeEngine((process) => {
+    if (process.argv[0] === 'main') return runUntilKilled(process.killed);
+    return process.argv[2] === LIST_SCRIPT ? list(process) : undefined;
+  });
+  engine.addImage(APP, { labels: labelsOf(APP), cmd: ['main'] });
+  oldId = await engine.createContainer(APP, containerSpec(settings()));
+  await engine.startContainer(oldId);
+});
+afterEach(async () => {
+  rmSync(source, { recursive: true, force: true });
+  await engine[Symbol.asyncDispose]();
+});
+
+const settings = () => resolveSettings({}, { appName: APP }, defaultSettings, { source });
+
+function writeMany(folder: string): void {
+  mkdirSync(join(source, folder));
+  for (let n = 0; n < MANY; n++) writeFileSync(join(source, folder, String(n)), '');
+}
+
+const removeMany = (): void => rmSync(join(source, 'many'), { recursive: true, force: true });
+
+/** As the script does, for regular files. */
+async function list({ files, stdin, stdout }: FakeProcess): Promise<number> {
+  for (const path of (await text(stdin)).split('\0')) {
+    const node = files.find(posix.join(DESTINATION, path));
+    if (node?.kind !== 'file') continue;
+    const sha256 = createHash('sha256').update(node.bytes).digest('hex');
+    stdout.write(
+      `s ${(0o100_000 | node.mode).toString(16)} 0 2020-01-01 00:00:00 ${path}\n${sha256}  ${path}\n`,
+    );
+  }
+  stdout.write('rdt:0\n');
+  return 0;
+}
+
+const pushed = (options: Partial<OnePush> = {}): Promise<PushResult['action']> =>
+  onePush({ settings: settings(), engine, store, ...options });
+
+/** What happens to the folder while its image is built. */
+const built = (meanwhile: () => void, options: Partial<OnePush> = {}): Promise<PushResult['action']> => {
+  const build = () => {
+    meanwhile();
+    const files = { [`${DESTINATION}/Dockerfile`]: 'FROM busybox\n' };
+    const { id } = engine.addImage(APP, { labels: labelsOf(APP), cmd: ['main'], files });
+    return Promise.resolve({ type: 'built', imageId: id, builder: 'buildkit' } as const);
+  };
+  return pushed({ builder: { build }, forceBuild: true, ...options });
+};
+
+describe('a folder that loses most of its files', () => {
+  it('during a build is not followed: the old app is back', async () => {
+    await expect(built(removeMany)).rejects.toMatchObject({
+      message: `this push would delete ${MANY + 1} of the ${MANY + 2} files that it once sent`,
+      hint: 'If that is what you want, push again with --force. None of them was deleted.',
+    });
+    expect(await engine.inspectContainer(APP)).toMatchObject({ id: oldId, state: { running: true } });
+  });
+
+  it('during a build is not followed, however much the image holds that a sync ignores', async () => {
+    writeFileSync(join(source, '.gitignore'), 'ignored\n');
+    writeMany('ignored');
+    await expect(built(removeMany)).rejects.toThrow(/^this push would delete 151 of the 15\d files/);
+  });
+
+  it('during a build is followed with --force', async () => {
+    expect(await built(removeMany, { force: true })).toBe('build');
+  });
+
+  it('before a build is an ordinary one: the new container never had them', async () => {
+    await pushed();
+    removeMany();
+    expect(await built(() => undefined)).toBe('build');
+  });
+
+  it('between the plan and the sending is not followed', async () => {
+    await pushed();
+    writeFileSync(join(source, 'many/new'), '');
+    const emit = ({ type }: PushEvent): void => {
+      // The plan is made, and nothing is read for it yet: what is to be sent is missing, and so looked for again.
+      if (type === 'decision') removeMany();
+    };
+    await expect(pushed({ emit })).rejects.toThrow(/^this push would delete 151 of the 15\d files/);
+    expect((await engine.inspectContainer(APP))?.id).toBe(oldId);
+  });
+});
