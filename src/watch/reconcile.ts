@@ -1,6 +1,7 @@
 import { RdtError } from '../errors.js';
 import { push } from '../push/push.js';
 import type { PushEvent, PushResult } from '../push/push-event.js';
+import type { AppNews } from './app-news.js';
 import { isAbsence, isBuildFailure, tellFailure } from './failures.js';
 import { type Ready, readyNow } from './ready.js';
 import { syncOldApp } from './sync-old-app.js';
@@ -20,14 +21,21 @@ type Attempt =
   | { readonly kind: 'build-failed' }
   | { readonly kind: 'failed' };
 
+type HearNews = (news: AppNews) => Promise<unknown>;
+
 /**
  * A complete push, again and again until one succeeds or leaves an old app that can be synced. A trigger that changes meanwhile ends
- * a build and begins the next. @throws what ends the session: the device is gone, or the lock is lost.
+ * a build and begins the next. What others do to the app is told by `hear` as it comes.
+ * @throws what ends the session: the device is gone, or the lock is lost.
  */
-export async function reconcile(session: Session, triggers: TriggerLook): Promise<Ready | 'project-changed'> {
+export async function reconcile(
+  session: Session,
+  triggers: TriggerLook,
+  hear: HearNews,
+): Promise<Ready | 'project-changed'> {
   let pauseMs = FIRST_PAUSE_MS;
   for (;;) {
-    const attempting = new Attempting(session, triggers);
+    const attempting = new Attempting(session, triggers, hear);
     const attempt = await attempting.run();
     switch (attempt.kind) {
       case 'ready':
@@ -76,11 +84,14 @@ class Attempting {
   constructor(
     private readonly session: Session,
     private readonly triggers: TriggerLook,
+    private readonly hearNews: HearNews,
   ) {}
 
   async run(): Promise<Attempt> {
     const { session } = this;
     try {
+      // What is left in the inbox would end the pause after each failure. The push finds by itself what has changed until now.
+      await this.hearAll(session.inbox.takeAll());
       if ((await lookAtTriggers(session, this.triggers)).verdict === 'project-changed')
         return { kind: 'project-changed' };
       // While the build is broken each change goes into the old app, before the build is tried again.
@@ -97,10 +108,15 @@ class Attempting {
     if (this.tooLate !== undefined) this.session.inbox.put({ kind: 'batch', batch: this.tooLate });
   }
 
-  /** What happens to the container meanwhile is our own doing. */
-  private keep(messages: readonly Message[]): void {
+  private async keep(messages: readonly Message[]): Promise<void> {
     for (const message of messages)
       if (message.kind === 'batch') this.tooLate = joined(this.tooLate, message.batch);
+    await this.hearAll(messages);
+  }
+
+  /** What we do to the container ourselves is no news, so none of it is to be lost. */
+  private async hearAll(messages: readonly Message[]): Promise<void> {
+    for (const message of messages) if (message.kind === 'app') await this.hearNews(message.news);
   }
 
   private async pushUnlessNewer(): Promise<PushResult | { readonly kind: 'again' | 'project-changed' }> {
@@ -115,7 +131,7 @@ class Attempting {
         if (result !== undefined) return result;
         // What comes from here on belongs to the next batch.
         if (!this.isBuilding || held.signal.aborted) return await pushing;
-        this.keep(inbox.takeAll());
+        await this.keep(inbox.takeAll());
         const newer = await this.whatIsNewer();
         if (newer !== undefined) return { kind: newer };
       }

@@ -36,7 +36,7 @@ export class WatchSession {
   /** Until the project file says something else. @throws what ends the connection, and the signal's reason. */
   async run(): Promise<'project-changed'> {
     for (;;) {
-      const ready = await reconcile(this.session, this.triggers);
+      const ready = await reconcile(this.session, this.triggers, (news) => this.hear(news));
       if (ready === 'project-changed') return ready;
       this.onReady(ready);
       if ((await this.stayInStep(ready)) === 'project-changed') return 'project-changed';

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { EngineError } from '../../../src/transport/engine-error.js';
 import { WatchedLoop } from './watched-loop.js';
@@ -49,6 +50,34 @@ describe('a watched app', () => {
     expect(loop.events.filter(({ type }) => type === 'batch-failed')).toHaveLength(1);
     await loop.andThen('batch', () => loop.write('d.txt', 'd'));
     expect(loop.deployed('d.txt')).toBe('d');
+  });
+
+  it('is tried again after longer and longer pauses, whatever was saved and failed meanwhile', async () => {
+    await using loop = new WatchedLoop();
+    await loop.begin();
+    let puts = 0;
+    loop.engine.putArchive = () => {
+      puts++;
+      return Promise.reject(new EngineError(500, 'no space left on device'));
+    };
+    await loop.andThen('batch-failed', () => loop.write('a.txt', 'b'));
+    loop.write('b.txt', 'b');
+    puts = 0;
+    await sleep(4_000);
+    // Two for each try: at once, and 0.8 and 2.1 s later, and once more when the save came late.
+    expect(puts).toBeLessThanOrEqual(8);
+  });
+
+  it('is told of when it is removed while a push fails, once', async () => {
+    await using loop = new WatchedLoop();
+    await loop.begin();
+    await loop.andThen('batch-failed', () => loop.makeFolder('package.json'));
+    const { what } = await loop.andThen('app-changed', () =>
+      loop.engine.removeContainer('app', { removeAnonymousVolumes: false }),
+    );
+    expect(what).toBe('removed');
+    await sleep(2_000);
+    expect(loop.events.filter(({ type }) => type === 'app-changed')).toHaveLength(1);
   });
 
   it('restarts the app for what had arrived when the connection was lost before the restart', async () => {

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Device } from '../../../src/discovery/device.js';
@@ -78,6 +78,10 @@ export class WatchedLoop implements AsyncDisposable {
 
   write(path: string, content: string): void {
     writeFileSync(join(this.source, path), content);
+  }
+
+  makeFolder(path: string): void {
+    mkdirSync(join(this.source, path));
   }
 
   /** What the container holds at a path below the destination, as text. */
