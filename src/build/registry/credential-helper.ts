@@ -11,7 +11,7 @@ const TOKEN_USER = '<token>';
 /**
  * Asks `docker-credential-<helper> get`, as the docker client does.
  * Undefined when the helper has nothing for this server, which it tells by its exit code.
- * @throws RdtError when the program is not there, or cannot be run.
+ * @throws RdtError when the program is not there, cannot be run, or answers something else than a login.
  */
 export async function askCredentialHelper(
   helper: string,
@@ -21,7 +21,7 @@ export async function askCredentialHelper(
   const program = `docker-credential-${helper}`;
   const answer = await runHelper(program, server, signal);
   if (answer === undefined) return undefined;
-  const { Username: username, Secret: secret } = JSON.parse(answer) as { Username: string; Secret: string };
+  const { Username: username, Secret: secret } = parseLogin(program, answer);
   return username === TOKEN_USER ? { identitytoken: secret } : { username, password: secret };
 }
 
@@ -44,6 +44,26 @@ function runHelper(
     child.stdin?.end(server);
   });
 }
+
+function parseLogin(program: string, answer: string): { Username: string; Secret: string } {
+  const parsed = parseJson(answer);
+  if (typeof parsed !== 'object' || parsed === null) throw noLogin(program);
+  return parsed as { Username: string; Secret: string };
+}
+
+/** Undefined for no JSON. What the parser says of it quotes the text, which may be a secret: no error may have it, not even as its cause. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+const noLogin = (program: string): RdtError =>
+  new RdtError(`The answer of ${program}, which keeps your registry logins, is no JSON object.`, {
+    hint: 'Your docker config.json names it (credsStore or credHelpers); install another version of it, or log in without it.',
+  });
 
 const noHelper = (program: string, code: string, cause: unknown): RdtError =>
   new RdtError(`Cannot ${code === 'ENOENT' ? 'find' : 'run'} ${program}, which keeps your registry logins.`, {

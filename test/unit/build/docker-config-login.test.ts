@@ -1,7 +1,9 @@
 import { chmodSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { inspect } from 'node:util';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { DockerConfigLogin, dockerConfigFile } from '../../../src/build/registry/docker-config-login.js';
+import { RdtError } from '../../../src/errors.js';
 import { temporaryFolder } from './temporary-folder.js';
 
 const HUB = 'https://index.docker.io/v1/';
@@ -12,10 +14,11 @@ function loginWith(config: unknown): DockerConfigLogin {
   return new DockerConfigLogin(path.join(temporaryFolder({ 'config.json': text }), 'config.json'));
 }
 
-/** A helper of this name on the PATH, which knows one server. */
-function installHelper(name: string, server: string, answer: object): void {
+/** A helper of this name on the PATH, which knows one server; a string is printed as it is. */
+function installHelper(name: string, server: string, answer: object | string): void {
   const folder = temporaryFolder();
-  const script = `#!/bin/sh\nread -r asked\n[ "$1 $asked" = "get ${server}" ] || { echo not found; exit 1; }\necho '${JSON.stringify(answer)}'\n`;
+  const printed = typeof answer === 'string' ? answer : JSON.stringify(answer);
+  const script = `#!/bin/sh\nread -r asked\n[ "$1 $asked" = "get ${server}" ] || { echo not found; exit 1; }\necho '${printed}'\n`;
   writeFileSync(path.join(folder, `docker-credential-${name}`), script);
   chmodSync(path.join(folder, `docker-credential-${name}`), 0o755);
   vi.stubEnv('PATH', `${folder}:${process.env['PATH'] ?? ''}`);
@@ -85,6 +88,19 @@ describe('the logins of the docker client', () => {
     const login = loginWith({ credHelpers: { host: 'locked' } });
     await expect(login.credentialsFor(['host'])).rejects.toThrow('Cannot run docker-credential-locked');
   });
+
+  it.skipIf(process.platform === 'win32').each(['geheim', '{"Secret":"geheim"', '"geheim"', 'null'])(
+    'are kept out of the error when the helper answers %s',
+    async (answer) => {
+      installHelper('chatty', HUB, answer);
+      const login = loginWith({ auths: { [HUB]: {} }, credsStore: 'chatty' });
+      const failure = await login.credentialsFor(['docker.io']).catch((e: unknown) => e);
+      expect(failure).toBeInstanceOf(RdtError);
+      expect((failure as RdtError).message).toContain('docker-credential-chatty');
+      expect(inspect(failure, { depth: null })).not.toContain('geheim');
+      expect((failure as Error).cause).toBeUndefined();
+    },
+  );
 
   it('lie where the docker client looks for them', () => {
     expect(dockerConfigFile({}, '/home/anna')).toBe(path.join('/home/anna', '.docker', 'config.json'));
