@@ -3,6 +3,8 @@ import { createServer, type IncomingHttpHeaders } from 'node:http';
 import { type ClientHttp2Session, connect } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { type Duplex, Readable } from 'node:stream';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { gunzipSync } from 'node:zlib';
 import Pbf from 'pbf';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -114,6 +116,9 @@ function unframed(bytes: Buffer): { answers: Buffer[]; packed: number; travelled
   }
   return { answers, packed, travelled: bytes.length };
 }
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
 
 /** An engine that hands every upgraded connection to `upgraded`. */
 async function engine(
@@ -307,6 +312,19 @@ describe('an engine that knows no sessions', () => {
     const http = await engine(upgraded);
     expect(await BuildSession.open(http, offer, () => undefined, undefined)).toBeUndefined();
   });
+
+  it('is given up after a while when it says nothing after the upgrade, whatever was collected as garbage meanwhile', async () => {
+    const http = await engine((socket) =>
+      socket.write('HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n'),
+    );
+    const collecting = setInterval(collectGarbage, 500);
+    opened.push(() => clearInterval(collecting));
+    const { signal } = new AbortController();
+    // Without it the frame of the function holds more than the function needs.
+    setFlagsFromString('--always-turbofan');
+    opened.push(() => setFlagsFromString('--no-always-turbofan'));
+    expect(await BuildSession.open(http, offer, () => undefined, signal)).toBeUndefined();
+  }, 15_000);
 
   it('is waited for no longer than the signal wants', async () => {
     const abort = new AbortController();

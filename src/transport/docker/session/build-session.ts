@@ -12,6 +12,7 @@ import type { ContextFiles, OfferedEntry } from '../../../build/context/context-
 import type { LevelChoice } from '../../../build/context/level-choice.js';
 import type { RegistryCredentials } from '../../../build/image-builder.js';
 import { RdtError } from '../../../errors.js';
+import { TimeLimit } from '../../../time-limit.js';
 import type { EngineHttp } from '../engine-http.js';
 import { DiffCopy } from './diff-copy.js';
 import { dockerfileFolder } from './dockerfile-folder.js';
@@ -91,12 +92,12 @@ export class BuildSession implements Disposable {
 
   /** The engine speaks HTTP/2 to us: it begins with its settings. */
   private async isGreeted(signal: AbortSignal | undefined): Promise<boolean> {
-    const patience = AbortSignal.timeout(HANDSHAKE_MS);
     const closed = new AbortController();
     this.http2.once('close', () => closed.abort());
+    const ended = AbortSignal.any([closed.signal, ...(signal === undefined ? [] : [signal])]);
+    using patience = new TimeLimit(ended, HANDSHAKE_MS);
     try {
-      const until = [patience, closed.signal, ...(signal === undefined ? [] : [signal])];
-      await once(this.http2, 'remoteSettings', { signal: AbortSignal.any(until) });
+      await once(this.http2, 'remoteSettings', { signal: patience.signal });
       return true;
     } catch {
       return false;
