@@ -95,7 +95,7 @@ class Attempting {
       if ((await lookAtTriggers(session, this.triggers)).verdict === 'project-changed')
         return { kind: 'project-changed' };
       // While the build is broken each change goes into the old app, before the build is tried again.
-      if (session.memory.failedBuild !== undefined) await syncOldApp(session);
+      if (session.memory.failedBuild !== undefined) await this.tryOldApp();
       const outcome = await session.monitor.quietly(() => this.pushUnlessNewer());
       return 'kind' in outcome ? outcome : await this.succeeded(outcome);
     } catch (error) {
@@ -117,6 +117,19 @@ class Attempting {
   /** What we do to the container ourselves is no news, so none of it is to be lost. */
   private async hearAll(messages: readonly Message[]): Promise<void> {
     for (const message of messages) if (message.kind === 'app') await this.hearNews(message.news);
+  }
+
+  /** What the old app does not take may be what mends the build. */
+  private async tryOldApp(): Promise<void> {
+    const { session } = this;
+    try {
+      await syncOldApp(session);
+    } catch (error) {
+      session.folder.distrust();
+      session.held.signal.throwIfAborted();
+      if (!(error instanceof RdtError) || isAbsence(error)) throw error;
+      tellFailure(session.memory, session.emit, error);
+    }
   }
 
   private async pushUnlessNewer(): Promise<PushResult | { readonly kind: 'again' | 'project-changed' }> {
@@ -208,8 +221,10 @@ class Attempting {
     } catch (error) {
       emit({ type: 'build-failed', message, hint, again, oldAppRuns: false });
       if (!(error instanceof RdtError) || isAbsence(error)) throw error;
+      // Each further try would be a build as well.
+      const isLasting = memory.failedBatch === error.message;
       tellFailure(memory, emit, error);
-      return { kind: 'failed' };
+      return { kind: isLasting ? 'build-failed' : 'failed' };
     }
   }
 }

@@ -163,6 +163,39 @@ describe('a watched app', () => {
     expect(decision).toMatchObject({ action: 'build', reasons: ['Dockerfile changed'] });
   });
 
+  describe('that is not built, and does not take what has changed since either,', () => {
+    const many = Array.from({ length: 120 }, (_, index) => `${index}.txt`);
+    const begun = async (): Promise<WatchedLoop> => {
+      const loop = new WatchedLoop();
+      for (const path of many) loop.write(path, path);
+      await loop.begin();
+      await loop.andThen('build-failed', () => loop.write('Dockerfile', 'FROM busybox\nRUN exit 1\n'));
+      return loop;
+    };
+
+    it('is built by what mends the build', async () => {
+      await using loop = await begun();
+      const after = loop.events.length;
+      // As `git checkout` does.
+      const { message } = await loop.andThen('batch-failed', () => {
+        for (const path of many) loop.remove(path);
+        loop.write('Dockerfile', 'FROM busybox\n');
+      });
+      expect(message).toContain('would delete 120 of the');
+      const { result } = await loop.untilEvent('done', after);
+      expect(result.action).toBe('build');
+      expect(loop.events.filter(({ type }) => type === 'batch-failed')).toHaveLength(1);
+    });
+
+    it('is not built again and again', async () => {
+      await using loop = await begun();
+      const builds = loop.builder.requests.length;
+      await loop.andThen('batch-failed', () => many.forEach((path) => loop.remove(path)));
+      await sleep(4_000);
+      expect(loop.builder.requests.length - builds).toBeLessThanOrEqual(2);
+    });
+  });
+
   it('is owed a rule that Ctrl-C cut off, by the next push', async () => {
     await using loop = new WatchedLoop([{ paths: ['*.sql'], run: 'migrate' }]);
     await loop.begin();

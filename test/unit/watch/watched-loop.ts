@@ -84,6 +84,10 @@ export class WatchedLoop implements AsyncDisposable {
     mkdirSync(join(this.source, path));
   }
 
+  remove(path: string): void {
+    rmSync(join(this.source, path));
+  }
+
   /** What the container holds at a path below the destination, as text. */
   deployed(path: string): string | undefined {
     const node = this.engine.container(APP).files.find(`${DESTINATION}/${path}`);
