@@ -1,6 +1,6 @@
 import { ExitCode, RdtError } from '../errors.js';
 import { AppRestarter } from '../push/app-restarter.js';
-import { type DeviceLock, lockApp, newNonce } from '../push/device-lock.js';
+import { type DeviceLock, lockApp } from '../push/device-lock.js';
 import type { HeldDeps } from '../push/push-job.js';
 import type { EngineConnection } from '../push/push-project.js';
 import { unreachable } from '../transport/connection-error.js';
@@ -26,6 +26,8 @@ const PATIENCE_MS = 1_000;
 const GLANCE_MS = 1_000;
 
 export interface WatchConnectionParts {
+  /** Of the lock: the same for the whole watch, which takes over what an earlier connection could not let go. */
+  readonly nonce: string;
   readonly project: WatchedProject;
   readonly device: MovingDevice;
   readonly memory: WatchMemory;
@@ -40,7 +42,6 @@ export interface WatchConnectionParts {
 export class WatchConnection {
   private lostAtMs: number | undefined;
   private isWatchTold = false;
-  private readonly nonce = newNonce();
 
   constructor(private readonly parts: WatchConnectionParts) {}
 
@@ -110,11 +111,11 @@ export class WatchConnection {
   }
 
   private async locked(engine: Engine): Promise<DeviceLock> {
-    const { project, memory, deps } = this.parts;
+    const { project, memory, nonce, deps } = this.parts;
     const { clock, holder, signal } = deps;
     const app = project.settings.appName;
     try {
-      return await lockApp({ engine, app, holder, clock, nonce: this.nonce }, signal);
+      return await lockApp({ engine, app, holder, clock, nonce }, signal);
     } catch (error) {
       if (!memory.hasWorked || !isEngineTrouble(error)) throw error;
       throw new RdtError(`${engine.description} cannot be worked with: ${error.message}.`, {

@@ -10,6 +10,8 @@ export class WatchMemory {
   failedBuild: string | undefined;
   /** What failed last, so that it is told once. */
   failedBatch: string | undefined;
+  /** What was wrong with the project file when it was last read; undefined when nothing was. */
+  refusedProject: string | undefined;
   /** A push or a sync has succeeded: from then on nothing that passes ends the watch. */
   hasWorked = false;
   /** The user's `--force-build` and `--build-triggers` count once. */

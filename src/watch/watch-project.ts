@@ -1,7 +1,10 @@
 import { resolve } from 'node:path';
+import { RdtError } from '../errors.js';
+import { newNonce } from '../push/device-lock.js';
 import { projectAndDevice, type PushRequest, type Settled } from '../push/push-project.js';
 import { LazyDeployments } from './lazy-deployments.js';
 import { AppLogs } from './app-logs.js';
+import { tellFailure } from './failures.js';
 import { MovingDevice } from './moving-device.js';
 import { TriggerLook } from './trigger-look.js';
 import { WatchConnection } from './watch-connection.js';
@@ -9,10 +12,14 @@ import type { WatchDeps } from './watch-deps.js';
 import { WatchMemory } from './watch-memory.js';
 import { WatchedProject } from './watched-project.js';
 
+/** From something that cannot be read to the next try. */
+const AGAIN_MS = 1_000;
+
 interface Watch {
   readonly request: PushRequest;
   readonly device: MovingDevice;
   readonly memory: WatchMemory;
+  readonly nonce: string;
   readonly logs: AppLogs;
   readonly deps: WatchDeps;
 }
@@ -29,15 +36,16 @@ export async function watchProject(request: PushRequest, deps: WatchDeps): Promi
     const device = new MovingDevice(found, { ...deps, target: request.target });
     await using logs = new AppLogs(deps, device, request.followLogs);
     let settled: Settled = first;
-    for (;;) settled = await watchVersion(settled, { request, device, memory, logs, deps });
+    const watch = { request, device, memory, nonce: newNonce(), logs, deps };
+    for (;;) settled = await watchVersion(settled, watch);
   } catch (error) {
     if (!deps.signal.aborted || !memory.hasWorked) throw error;
   }
 }
 
-/** Until the project file says something else; answers what. */
+/** Until the project file says something else, or what it names cannot be read; answers what to go on with. */
 async function watchVersion(settled: Settled, watch: Watch): Promise<Settled> {
-  const { request, device, memory, logs, deps } = watch;
+  const { request, memory, logs, deps } = watch;
   const { clock, signal, emit } = deps;
   const project = new WatchedProject(request, settled, memory, deps);
   const { settings } = project;
@@ -45,12 +53,26 @@ async function watchVersion(settled: Settled, watch: Watch): Promise<Settled> {
   await using store = new LazyDeployments(deps.store, clock, (error) =>
     emit({ type: 'warning', message: `what was deployed could not be remembered: ${String(error)}` }),
   );
-  await using folder = await deps.openFolder(settings, signal);
+  await using folder = await tried(() => deps.openFolder(settings, signal), watch);
   // What it finds now is what the first push works with.
-  await triggers.look(signal);
+  const news = folder && (await tried(() => triggers.look(signal), watch));
+  if (folder === undefined || news === undefined) return await project.next();
   const log = await logs.of(settings);
-  const connection = new WatchConnection({ project, device, memory, triggers, store, folder, log, deps });
-  await connection.run();
+  await new WatchConnection({ ...watch, project, triggers, store, folder, log }).run();
   emit({ type: 'project-changed' });
-  return await project.reopen();
+  return await project.next();
+}
+
+/** What cannot be read is told of once a push has succeeded, and then undefined is answered after a pause. @throws until then. */
+async function tried<T>(work: () => Promise<T>, { memory, deps }: Watch): Promise<T | undefined> {
+  const { signal, clock, emit } = deps;
+  try {
+    return await work();
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!(error instanceof RdtError) || !memory.hasWorked) throw error;
+    tellFailure(memory, emit, error);
+    await clock.sleep(AGAIN_MS, signal);
+    return undefined;
+  }
 }

@@ -13,6 +13,8 @@ const GRACE_MS = 200;
 /** One version of the project file, and the pushes that it calls for. */
 export class WatchedProject {
   private readonly base: PushJob;
+  /** What the project file said last, as far as it was right. */
+  private latest: Settled;
 
   constructor(
     private readonly request: PushRequest,
@@ -20,6 +22,7 @@ export class WatchedProject {
     private readonly memory: WatchMemory,
     private readonly deps: WatchDeps,
   ) {
+    this.latest = settled;
     this.base = jobOf(request, settled.project, settled.settings);
     // Who takes a hash out of the project file wants a build.
     memory.savedTriggers = this.base.savedTriggers ?? memory.savedTriggers;
@@ -45,24 +48,42 @@ export class WatchedProject {
     };
   }
 
-  /** What the project file says now, when that is something else. What is wrong with it is told. */
+  /** Whether the project file says something else now. What is wrong with it is told. */
   async hasChanged(): Promise<boolean> {
     const { memory, settings } = this;
     try {
-      const { settings: now, project } = await this.reopen();
-      const { savedTriggers } = jobOf(this.request, project, now);
-      // One that cannot be a trigger is found here, while there is something to go on with.
-      await readTriggers(now.source, now.buildTriggers, this.deps.signal);
-      return !isSame(settings, now) || !isDeepStrictEqual(savedTriggers, memory.savedTriggers);
+      const now = await this.reopen();
+      memory.refusedProject = undefined;
+      const { savedTriggers } = jobOf(this.request, now.project, now.settings);
+      if (isSame(settings, now.settings) && isDeepStrictEqual(savedTriggers, memory.savedTriggers))
+        return false;
+      this.latest = now;
+      return true;
     } catch (error) {
-      if (!(error instanceof RdtError)) throw error;
-      this.deps.emit({ type: 'project-refused', message: error.message, hint: error.hint });
+      this.refuse(error);
       return false;
     }
   }
 
-  /** @throws RdtError (usage) for a file that is wrong. */
-  async reopen(): Promise<Settled> {
+  /** What to go on with: the project file as it is now, or as it was when it was right. */
+  async next(): Promise<Settled> {
+    try {
+      return await this.reopen();
+    } catch (error) {
+      if (!(error instanceof RdtError) || error.message !== this.memory.refusedProject) this.refuse(error);
+      return this.latest;
+    }
+  }
+
+  private refuse(error: unknown): void {
+    if (!(error instanceof RdtError)) throw error;
+    const { message, hint } = error;
+    this.memory.refusedProject = message;
+    this.deps.emit({ type: 'project-refused', message, hint });
+  }
+
+  /** @throws RdtError for a file that is wrong, also when it names what cannot be a trigger. */
+  private async reopen(): Promise<Settled> {
     const { request, deps, settings } = this;
     const quiet = { ...deps, askAppName: undefined, emit: () => undefined };
     // The folder has no other name than the one that was answered.
@@ -71,7 +92,10 @@ export class WatchedProject {
       flags: { ...request.flags, appName: request.flags.appName ?? settings.appName },
     };
     const named = await deps.openProject(settings.source);
-    return settleProject(named.settings.appName === undefined ? asked : request, settings.source, quiet);
+    const project = named.settings.appName === undefined ? asked : request;
+    const settled = await settleProject(project, settings.source, quiet);
+    await readTriggers(settled.settings.source, settled.settings.buildTriggers, deps.signal);
+    return settled;
   }
 
   /** A file that cannot be written now is no reason to stop: the next push writes it. */

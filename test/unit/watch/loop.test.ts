@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import { ExitCode, RdtError } from '../../../src/errors.js';
 import { EngineError } from '../../../src/transport/engine-error.js';
 import { WatchedLoop } from './watched-loop.js';
 
@@ -161,6 +162,60 @@ describe('a watched app', () => {
     loop.triggers = new Map([...loop.triggers, ['Dockerfile', 'none']]);
     const { decision } = await loop.andThen('decision', () => loop.write('.resin-sync.yml', 'changed: 1\n'));
     expect(decision).toMatchObject({ action: 'build', reasons: ['Dockerfile changed'] });
+  });
+
+  describe('whose project file changes', () => {
+    const change = (loop: WatchedLoop): void => {
+      loop.given = { ...loop.given, stopGraceMs: (loop.given.stopGraceMs ?? 0) + 100 };
+      loop.write('.resin-sync.yml', `stop-grace: ${loop.given.stopGraceMs ?? ''}\n`);
+    };
+    const refused = (): never => {
+      throw new RdtError('it cannot be read', { exitCode: ExitCode.usage });
+    };
+
+    it('is watched on when the file is wrong by the time it is taken in', async () => {
+      await using loop = new WatchedLoop();
+      await loop.begin();
+      const after = loop.events.length;
+      loop.beforeReading = (what) => {
+        if (what === 'project' && loop.events.some(({ type }) => type === 'project-changed')) refused();
+      };
+      await loop.andThen('project-refused', () => change(loop));
+      await loop.untilEvent('watching', after);
+      await loop.andThen('batch', () => loop.write('a.txt', 'b'));
+      loop.beforeReading = () => undefined;
+      await loop.andThen('project-changed', () => change(loop));
+      await loop.untilEvent('watching', loop.events.length);
+      expect(loop.events.filter(({ type }) => type === 'project-refused')).toHaveLength(1);
+    });
+
+    it.each(['folder', 'trigger'])('is watched on when a %s cannot be read just then', async (kind) => {
+      await using loop = new WatchedLoop();
+      await loop.begin();
+      const after = loop.events.length;
+      loop.beforeReading = (what) => {
+        if (what !== 'folder') return;
+        if (kind === 'folder') refused();
+        else loop.makeFolder('package.json');
+      };
+      await loop.andThen('batch-failed', () => change(loop));
+      loop.beforeReading = () => undefined;
+      if (kind === 'trigger') loop.remove('package.json');
+      await loop.untilEvent('watching', after);
+      await loop.andThen('batch', () => loop.write('a.txt', 'b'));
+    });
+
+    it('takes over its own lock when the device was away just then', async () => {
+      await using loop = new WatchedLoop();
+      await loop.begin();
+      const after = loop.events.length;
+      loop.beforeReading = () => loop.engine.disconnect();
+      const { reason } = await loop.andThen('device-lost', () => change(loop));
+      expect(reason).not.toContain('is being pushed by');
+      loop.beforeReading = () => undefined;
+      await loop.andThen('device-back', () => loop.engine.reconnect());
+      expect(loop.events.slice(after).map(({ type }) => type)).toContain('project-changed');
+    }, 15_000);
   });
 
   describe('that is not built, and does not take what has changed since either,', () => {

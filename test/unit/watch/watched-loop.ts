@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Device } from '../../../src/discovery/device.js';
 import type { OnChangeRule } from '../../../src/project/on-change.js';
-import { defaultSettings, resolveSettings } from '../../../src/project/settings.js';
+import { defaultSettings, type GivenSettings, resolveSettings } from '../../../src/project/settings.js';
 import { containerSpec } from '../../../src/push/container-spec.js';
 import type { PushEvent } from '../../../src/push/push-event.js';
 import { readTriggers, type TriggerHashes } from '../../../src/sync/build-triggers.js';
@@ -69,6 +69,10 @@ export class WatchedLoop implements AsyncDisposable {
   private readonly hearers = new Set<() => void>();
   /** The hashes in the project file. */
   triggers: TriggerHashes = new Map();
+  /** What else it says. */
+  given: GivenSettings = {};
+  /** Called before the project file is read, and before the folder is opened: may refuse it. */
+  beforeReading: (what: 'project' | 'folder') => void = () => undefined;
   private ended: Promise<void> = Promise.resolve();
 
   constructor(private readonly onChange: readonly OnChangeRule[] = []) {
@@ -85,7 +89,7 @@ export class WatchedLoop implements AsyncDisposable {
   }
 
   remove(path: string): void {
-    rmSync(join(this.source, path));
+    rmSync(join(this.source, path), { recursive: true });
   }
 
   /** What the container holds at a path below the destination, as text. */
@@ -172,16 +176,19 @@ export class WatchedLoop implements AsyncDisposable {
       contextKeys: { take: () => Promise.resolve('key'), keep: () => Promise.resolve() },
       login: { hasAny: () => Promise.resolve(false), credentialsFor: () => Promise.resolve({}) },
       readSupervisor: () => Promise.reject(new Error('no app of these tests has one')),
-      openProject: () =>
-        Promise.resolve({
-          settings: { appName: APP, onChange: this.onChange },
+      openProject: async () => {
+        await Promise.resolve();
+        this.beforeReading('project');
+        return {
+          settings: { appName: APP, onChange: this.onChange, ...this.given },
           triggers: [...this.triggers].map(([path, sha256]) => ({ path, sha256 })),
           warnings: [],
           save: (_, triggers) => {
             this.triggers = triggers;
             return Promise.resolve();
           },
-        }),
+        };
+      },
       findDevice: () => Promise.resolve(device),
       connect: () => Promise.resolve(connection),
       askAppName: undefined,
@@ -191,8 +198,10 @@ export class WatchedLoop implements AsyncDisposable {
         this.hearers.clear();
       },
       showOutput: () => Promise.resolve(),
-      openFolder: (settings, signal) =>
-        LocalFolder.open(
+      openFolder: async (settings, signal) => {
+        await Promise.resolve();
+        this.beforeReading('folder');
+        return LocalFolder.open(
           {
             source,
             platform: 'linux',
@@ -202,7 +211,8 @@ export class WatchedLoop implements AsyncDisposable {
             warn: (message) => this.events.push({ type: 'warning', message }),
           },
           signal,
-        ),
+        );
+      },
     };
   }
 }
