@@ -25,9 +25,12 @@ export const isBuildFailure = (error: unknown): error is RdtError =>
     !(error instanceof AppNotRestarted) &&
     (error.exitCode === ExitCode.buildFailed || error.exitCode === ExitCode.appFailed));
 
-/** Told once, however often it is tried again. */
+export const essenceOf = (message: string): string => message.replace(/\d{5,}/g, '*');
+
+/** Told once, however often it is tried again. Engines name temporary folders by a number that is another one each time. */
 export function tellFailure(memory: WatchMemory, emit: EmitWatchEvent, { message, hint }: RdtError): void {
-  if (memory.failedBatch === message) return;
-  memory.failedBatch = message;
+  const essence = essenceOf(message);
+  if (memory.failedBatch === essence) return;
+  memory.failedBatch = essence;
   emit({ type: 'batch-failed', message, hint });
 }

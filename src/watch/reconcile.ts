@@ -2,7 +2,7 @@ import { RdtError } from '../errors.js';
 import { push } from '../push/push.js';
 import type { PushEvent, PushResult } from '../push/push-event.js';
 import type { AppNews } from './app-news.js';
-import { isAbsence, isBuildFailure, tellFailure } from './failures.js';
+import { essenceOf, isAbsence, isBuildFailure, tellFailure } from './failures.js';
 import { type Ready, readyNow } from './ready.js';
 import { syncOldApp } from './sync-old-app.js';
 import { joined } from './joined-batch.js';
@@ -76,6 +76,8 @@ class Attempting {
   private readonly newer = new AbortController();
   private isBuilding = false;
   private isWaitTold = false;
+  /** Something was saved while it was built. */
+  private hasWaited = false;
   /** What came when the push had read the folder. */
   private tooLate: Batch | undefined;
   private beginBuilding: () => void = () => undefined;
@@ -109,8 +111,11 @@ class Attempting {
   }
 
   private async keep(messages: readonly Message[]): Promise<void> {
-    for (const message of messages)
-      if (message.kind === 'batch') this.tooLate = joined(this.tooLate, message.batch);
+    for (const message of messages) {
+      if (message.kind !== 'batch') continue;
+      this.tooLate = joined(this.tooLate, message.batch);
+      this.hasWaited = true;
+    }
     await this.hearAll(messages);
   }
 
@@ -199,10 +204,15 @@ class Attempting {
   }
 
   private async failed(error: unknown): Promise<Attempt> {
-    const { memory, emit, folder, held } = this.session;
+    const { memory, emit, folder, held, inbox } = this.session;
     folder.distrust();
     held.signal.throwIfAborted();
-    if (isBuildFailure(error)) return this.buildFailed(error);
+    if (isBuildFailure(error)) {
+      await this.keep(inbox.takeAll());
+      const attempt = await this.buildFailed(error);
+      // What was saved meanwhile may be what mends it, and the old app has it by now.
+      return this.hasWaited && attempt.kind !== 'failed' ? { kind: 'again' } : attempt;
+    }
     if (!(error instanceof RdtError) || isAbsence(error) || !memory.hasWorked) throw error;
     tellFailure(memory, emit, error);
     return { kind: 'failed' };
@@ -222,7 +232,7 @@ class Attempting {
       emit({ type: 'build-failed', message, hint, again, oldAppRuns: false });
       if (!(error instanceof RdtError) || isAbsence(error)) throw error;
       // Each further try would be a build as well.
-      const isLasting = memory.failedBatch === error.message;
+      const isLasting = memory.failedBatch === essenceOf(error.message);
       tellFailure(memory, emit, error);
       return { kind: isLasting ? 'build-failed' : 'failed' };
     }

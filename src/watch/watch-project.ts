@@ -50,9 +50,7 @@ async function watchVersion(settled: Settled, watch: Watch): Promise<Settled> {
   const project = new WatchedProject(request, settled, memory, deps);
   const { settings } = project;
   const triggers = new TriggerLook(settings.source, settings.buildTriggers, () => clock.wallMs());
-  await using store = new LazyDeployments(deps.store, clock, (error) =>
-    emit({ type: 'warning', message: `what was deployed could not be remembered: ${String(error)}` }),
-  );
+  await using store = new LazyDeployments(deps.store, clock, tellingOnce(emit));
   await using folder = await tried(() => deps.openFolder(settings, signal), watch);
   // What it finds now is what the first push works with.
   const news = folder && (await tried(() => triggers.look(signal), watch));
@@ -60,7 +58,27 @@ async function watchVersion(settled: Settled, watch: Watch): Promise<Settled> {
   const log = await logs.of(settings);
   await new WatchConnection({ ...watch, project, triggers, store, folder, log }).run();
   emit({ type: 'project-changed' });
-  return await project.next();
+  const next = await project.next();
+  tellOfOldApp(settings.appName, next.settings.appName, emit);
+  return next;
+}
+
+/** Another name is another app: nobody said that the one before is to end. */
+function tellOfOldApp(before: string, now: string, emit: WatchDeps['emit']): void {
+  if (before === now) return;
+  const message = `the app is called ${now} from now on; the container ${before} runs on, until somebody removes it (\`docker rm -f ${before}\` on the device)`;
+  emit({ type: 'warning', message });
+}
+
+/** What cannot be written now cannot be written a second later either. */
+function tellingOnce(emit: WatchDeps['emit']): (error: unknown) => void {
+  let told: string | undefined;
+  return (error) => {
+    const reason = error instanceof RdtError ? `${error.message} ${error.hint ?? ''}` : String(error);
+    if (reason !== told)
+      emit({ type: 'warning', message: `what was deployed could not be remembered: ${reason}` });
+    told = reason;
+  };
 }
 
 /** What cannot be read is told of once a push has succeeded, and then undefined is answered after a pause. @throws until then. */

@@ -1,26 +1,12 @@
-import { describe, expect, it } from 'vitest';
-import { unreadable as unreadableContext } from '../../../src/build/context/context-error.js';
-import { unreadable as unreadableFile } from '../../../src/sync/list-folder.js';
-import { isBuildFailure } from '../../../src/watch/failures.js';
+import { expect, it } from 'vitest';
+import { RdtError } from '../../../src/errors.js';
+import { tellFailure } from '../../../src/watch/failures.js';
+import { WatchMemory } from '../../../src/watch/watch-memory.js';
 
-const systemError = (code: string): Error => Object.assign(new Error(code), { code });
-
-describe('a file that cannot be read', () => {
-  it('has to be changed before a build is tried again', () => {
-    const error = unreadableContext('app.db', systemError('EACCES'));
-    expect(isBuildFailure(error)).toBe(true);
-    expect(error.hint).toContain('the right to read it');
-  });
-
-  it('is tried again by itself while another program has it open, as on Windows', () => {
-    const error = unreadableContext('app.db', systemError('EBUSY'));
-    expect(isBuildFailure(error)).toBe(false);
-    expect(error.message).toContain('Cannot read app.db');
-    expect(error.hint).toContain('when it is closed');
-  });
-
-  it('has the same advice in a sync', () => {
-    expect(unreadableFile('/src', 'app.db', systemError('EBUSY')).hint).toContain('when it is closed');
-    expect(unreadableFile('/src', 'app.db', systemError('EACCES')).hint).toContain('Make it readable');
-  });
+it('a failure is told once, also when the engine names another temporary folder each time', () => {
+  const [memory, told] = [new WatchMemory(), [] as unknown[]];
+  const full = (folder: number) => new RdtError(`mkdir /var/.pivot_root${folder}: no space left on device`);
+  for (const error of [full(1_394_485_368), full(283_745_192), new RdtError('no such file')])
+    tellFailure(memory, (event) => told.push(event), error);
+  expect(told).toHaveLength(2);
 });

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { ExitCode, RdtError } from '../../../src/errors.js';
 import { EngineError } from '../../../src/transport/engine-error.js';
+import { eventually } from '../../testbed/eventually.js';
 import { WatchedLoop } from './watched-loop.js';
 
 describe('a watched app', () => {
@@ -189,6 +190,16 @@ describe('a watched app', () => {
       expect(loop.events.filter(({ type }) => type === 'project-refused')).toHaveLength(1);
     });
 
+    it('is another app under another name, and the one before is told of', async () => {
+      await using loop = new WatchedLoop();
+      await loop.begin();
+      const warned = loop.untilEvent('warning', loop.events.length);
+      loop.given = { appName: 'other' };
+      loop.write('.resin-sync.yml', 'app-name: other\n');
+      expect((await warned).message).toMatch(/other from now on.*docker rm -f app/);
+      expect(loop.engine.container('app').running).toBe(true);
+    });
+
     it.each(['folder', 'trigger'])('is watched on when a %s cannot be read just then', async (kind) => {
       await using loop = new WatchedLoop();
       await loop.begin();
@@ -249,6 +260,26 @@ describe('a watched app', () => {
       await sleep(4_000);
       expect(loop.builder.requests.length - builds).toBeLessThanOrEqual(2);
     });
+  });
+
+  it('is built once more for what was saved while its build failed', async () => {
+    await using loop = new WatchedLoop();
+    await loop.begin();
+    const { builder } = loop;
+    const build = builder.build.bind(builder);
+    let release = (): void => undefined;
+    const released = new Promise<void>((resolve) => (release = resolve));
+    builder.build = async (...words) => {
+      await released;
+      return build(...words);
+    };
+    await loop.andThen('decision', () => loop.write('Dockerfile', 'FROM busybox\nRUN exit 1\n'));
+    await loop.andThen('changes-wait', () => loop.write('a.txt', 'mended'));
+    release();
+    const again = { what: 'a second build', withinMs: 5_000 };
+    await eventually(() => builder.requests.length === 2, again);
+    await loop.andThen('build-failed', () => loop.write('a.txt', 'mended again'));
+    expect(builder.requests.length).toBe(3);
   });
 
   it('is owed a rule that Ctrl-C cut off, by the next push', async () => {
