@@ -204,11 +204,10 @@ class Attempting {
   }
 
   private async failed(error: unknown): Promise<Attempt> {
-    const { memory, emit, folder, held, inbox } = this.session;
+    const { memory, emit, folder, held } = this.session;
     folder.distrust();
     held.signal.throwIfAborted();
     if (isBuildFailure(error)) {
-      await this.keep(inbox.takeAll());
       const attempt = await this.buildFailed(error);
       // What was saved meanwhile may be what mends it, and the old app has it by now.
       return this.hasWaited && attempt.kind !== 'failed' ? { kind: 'again' } : attempt;
