@@ -102,7 +102,8 @@ export function traceOf(entry: TreeEntry): string {
 /** Whether what is `there` now has that trace, or is what a power cut has left of a file: nothing. */
 export function hasTrace(there: TreeEntry, trace: string): boolean {
   if (there.kind !== 'file') return traceOf(there) === trace;
-  return [there.sha256, timeOf(there)].includes(trace) || there.sha256 === SHA256_OF_NOTHING;
+  const wasFile = trace !== '' && !trace.startsWith('-> ');
+  return [there.sha256, timeOf(there)].includes(trace) || (wasFile && there.sha256 === SHA256_OF_NOTHING);
 }
 
 const SHA256_OF_NOTHING = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';

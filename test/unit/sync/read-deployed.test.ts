@@ -7,7 +7,7 @@ import { readDeployed } from '../../../src/sync/sync-container.js';
 import type { LocalEntry, Tree } from '../../../src/sync/tree.js';
 import { FakeEngine } from '../../contract/fake-engine.js';
 import { type FakeProcess, runUntilKilled } from '../../contract/fake-process.js';
-import { directory, file, tree } from './trees.js';
+import { directory, file, link, tree } from './trees.js';
 
 const SOURCE = '/home/anna/app';
 const DESTINATION = '/usr/src/app';
@@ -121,6 +121,8 @@ describe('a file that was deleted, and is back after the device has lost its pow
   it.each([
     ['another content', file('x'), fileThere('a', 'y')],
     ['another time, when it was large', LARGE, fileThere('a', 'y', '1800000000 2027-01-15 08:00:00')],
+    ['nothing in it, where a folder was', directory(), fileThere('a', '')],
+    ['nothing in it, where a link was', link('x'), fileThere('a', '')],
     ['the time that nobody knew', { ...LARGE, leftMtimeNs: undefined }, fileThere('a', 'y')],
   ])("is the app's own with %s", async (_, was, found) => {
     listing = [found];
