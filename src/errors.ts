@@ -20,7 +20,7 @@ export const ExitCode = {
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 
 /** Of an error that nobody foresaw. */
-export const BUG = 'this is a bug in rdt, please report it with the lines below';
+const BUG = 'this is a bug in rdt, please report it with the lines below';
 
 /** What a command that did not succeed says of it. */
 export interface Failure {

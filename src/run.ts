@@ -2,7 +2,7 @@ import { CommanderError } from 'commander';
 import { buildProgram } from './cli.js';
 import { withoutBooleanValues } from './commands/legacy-booleans.js';
 import type { Wiring } from './commands/command-deps.js';
-import { BUG, ExitCode, type Failure, failureOf } from './errors.js';
+import { ExitCode, type Failure, failureOf, RdtError } from './errors.js';
 import type { Runtime } from './runtime.js';
 import { shownLine, shownText } from './ui/program-output.js';
 
@@ -21,10 +21,10 @@ export async function run(args: readonly string[], runtime: Runtime, wiring: Wir
 function report(error: unknown, runtime: Runtime): number {
   if (error instanceof CommanderError) return commanderExitCode(error);
   const failure = failureOf(error, runtime.signal);
-  const isBug = failure.message === BUG;
-  const isAsked = runtime.env['RDT_DEBUG'] !== undefined && failure.exitCode !== ExitCode.interrupted;
+  const isWanted = !(error instanceof RdtError) || runtime.env['RDT_DEBUG'] !== undefined;
   runtime.stderr.write(describe(failure));
-  if (isBug || isAsked) runtime.stderr.write(`${shownText(stack(error))}\n`);
+  if (isWanted && failure.exitCode !== ExitCode.interrupted)
+    runtime.stderr.write(`${shownText(stack(error))}\n`);
   return failure.exitCode;
 }
 

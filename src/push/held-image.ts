@@ -1,5 +1,5 @@
 import type { Image } from '../transport/engine.js';
-import { EngineError } from '../transport/engine-error.js';
+import { EngineError, isMissing } from '../transport/engine-error.js';
 import { isOurs } from './labels.js';
 import type { HeldDeps } from './push-job.js';
 
@@ -29,7 +29,7 @@ export async function holdImage(
     await engine.tagImage(image.id, app, HELD_TAG, lost);
   } catch (error) {
     // It was removed just now: nothing is left to be held.
-    if (!(error instanceof EngineError) || error.status !== 404) throw error;
+    if (!isMissing(error)) throw error;
   }
 }
 

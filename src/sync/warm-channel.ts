@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { RdtError } from '../errors.js';
 import type { Container } from '../transport/engine.js';
-import { EngineError } from '../transport/engine-error.js';
+import { isMissing } from '../transport/engine-error.js';
 import { isEnding } from './container-end.js';
 import { untilSettled } from './container-script.js';
 import { type Commit, type CommitOutcome, commit } from './commit.js';
@@ -109,7 +109,7 @@ export class WarmChannel implements AsyncDisposable {
     } catch (error) {
       // A container that does not run, or a device that is away: commits find out for themselves, and say it.
       if (!(error instanceof RdtError)) throw error;
-      return error instanceof EngineError && error.status === 404 ? 'never' : 'again';
+      return isMissing(error) ? 'never' : 'again';
     }
   }
 

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { RdtError } from '../../errors.js';
-import { EngineError } from '../engine-error.js';
+import { EngineError, isMissing } from '../engine-error.js';
 import { AnswerFields, listOf } from './answer-fields.js';
 import { type EngineAnswer, type EngineHttp, type EngineRequest, readText } from './engine-http.js';
 
@@ -49,7 +49,7 @@ export class EngineCalls {
     try {
       return await this.http.requestOk(asked);
     } catch (error) {
-      if (error instanceof EngineError && error.status === 404) return undefined;
+      if (isMissing(error)) return undefined;
       throw error;
     }
   }

@@ -1,5 +1,5 @@
 import { PassThrough } from 'node:stream';
-import { EngineError } from '../engine-error.js';
+import { EngineError, isMissing } from '../engine-error.js';
 import type { ExecOptions, ExecSession } from '../engine.js';
 import { type EngineCalls, inPath, jsonBody } from './engine-calls.js';
 import { execRequest } from './exec-request.js';
@@ -82,7 +82,8 @@ class StartedExec implements ExecControl {
   async state() {
     const asked = this.calls.object({ method: 'GET', path: `${this.path}/json`, ...this.limits });
     const answer = await asked.catch((error: unknown) => {
-      throw isForgotten(error) ? new EngineError(409, 'the container ended', { cause: error }) : error;
+      // An engine forgets an exec when the container ends, also one that is started again.
+      throw isMissing(error) ? new EngineError(409, 'the container ended', { cause: error }) : error;
     });
     return { running: answer.flag('Running'), exitCode: answer.number('ExitCode') };
   }
@@ -101,6 +102,3 @@ class StartedExec implements ExecControl {
     }
   }
 }
-
-/** An engine forgets an exec when the container ends, also one that is started again. */
-const isForgotten = (error: unknown): boolean => error instanceof EngineError && error.status === 404;

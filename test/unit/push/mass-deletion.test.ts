@@ -1,8 +1,6 @@
-import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, posix } from 'node:path';
-import { text } from 'node:stream/consumers';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { defaultSettings, resolveSettings } from '../../../src/project/settings.js';
 import { containerSpec } from '../../../src/push/container-spec.js';
@@ -10,8 +8,9 @@ import { labelsOf } from '../../../src/push/labels.js';
 import type { PushEvent, PushResult } from '../../../src/push/push-event.js';
 import { LIST_SCRIPT } from '../../../src/sync/container-script.js';
 import { FakeEngine } from '../../contract/fake-engine.js';
-import { type FakeProcess, runUntilKilled } from '../../contract/fake-process.js';
+import { runUntilKilled } from '../../contract/fake-process.js';
 import { MemoryDeployments } from '../watch/watched-loop.js';
+import { listFiles } from './list-files.js';
 import { onePush, type OnePush } from './one-push.js';
 
 const APP = 'app';
@@ -30,7 +29,7 @@ beforeEach(async () => {
   store = new MemoryDeployments();
   engine = new FakeEngine((process) => {
     if (process.argv[0] === 'main') return runUntilKilled(process.killed);
-    return process.argv[2] === LIST_SCRIPT ? list(process) : undefined;
+    return process.argv[2] === LIST_SCRIPT ? listFiles(process) : undefined;
   });
   engine.addImage(APP, { labels: labelsOf(APP), cmd: ['main'] });
   oldId = await engine.createContainer(APP, containerSpec(settings()));
@@ -49,20 +48,6 @@ function writeMany(folder: string): void {
 }
 
 const removeMany = (): void => rmSync(join(source, 'many'), { recursive: true, force: true });
-
-/** As the script does, for regular files. */
-async function list({ files, stdin, stdout }: FakeProcess): Promise<number> {
-  for (const path of (await text(stdin)).split('\0')) {
-    const node = files.find(posix.join(DESTINATION, path));
-    if (node?.kind !== 'file') continue;
-    const sha256 = createHash('sha256').update(node.bytes).digest('hex');
-    stdout.write(
-      `s ${(0o100_000 | node.mode).toString(16)} 0 2020-01-01 00:00:00 ${path}\n${sha256}  ${path}\n`,
-    );
-  }
-  stdout.write('rdt:0\n');
-  return 0;
-}
 
 const pushed = (options: Partial<OnePush> = {}): Promise<PushResult['action']> =>
   onePush({ settings: settings(), engine, store, ...options });

@@ -1,8 +1,6 @@
-import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, posix } from 'node:path';
-import { text } from 'node:stream/consumers';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { defaultSettings, resolveSettings } from '../../../src/project/settings.js';
 import { containerSpec } from '../../../src/push/container-spec.js';
@@ -13,8 +11,9 @@ import { ExitCode } from '../../../src/errors.js';
 import { EngineError } from '../../../src/transport/engine-error.js';
 import { connectionCut } from '../../../src/transport/connection-error.js';
 import { FakeEngine } from '../../contract/fake-engine.js';
-import { type FakeProcess, runUntilKilled } from '../../contract/fake-process.js';
+import { runUntilKilled } from '../../contract/fake-process.js';
 import { MemoryDeployments } from '../watch/watched-loop.js';
+import { listFiles } from './list-files.js';
 import { onePush } from './one-push.js';
 
 const APP = 'app';
@@ -35,7 +34,7 @@ beforeEach(async () => {
   engine = new FakeEngine((process) => {
     const { argv, killed } = process;
     if (argv[0] === 'main') return runUntilKilled(killed);
-    if (argv[2] === LIST_SCRIPT) return list(process);
+    if (argv[2] === LIST_SCRIPT) return listFiles(process);
     return argv.at(-1) === 'migrate' ? (migrate?.() ?? 0) : undefined;
   });
   engine.addImage(APP, { labels: LABELS, cmd: ['main'] });
@@ -51,20 +50,6 @@ const settings = () =>
   resolveSettings({}, { appName: APP, onChange: [{ paths: ['*.sql'], run: 'migrate' }] }, defaultSettings, {
     source,
   });
-
-/** As the script does, for regular files. */
-async function list({ files, stdin, stdout }: FakeProcess): Promise<number> {
-  for (const path of (await text(stdin)).split('\0')) {
-    const node = files.find(posix.join('/usr/src/app', path));
-    if (node?.kind !== 'file') continue;
-    const sha256 = createHash('sha256').update(node.bytes).digest('hex');
-    stdout.write(
-      `s ${(0o100_000 | node.mode).toString(16)} 0 2020-01-01 00:00:00 ${path}\n${sha256}  ${path}\n`,
-    );
-  }
-  stdout.write('rdt:0\n');
-  return 0;
-}
 
 /** One `rdt push` of its own. */
 async function pushed(): Promise<PushResult['action']> {
