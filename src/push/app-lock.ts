@@ -1,3 +1,4 @@
+import type { AppDebt } from './app-debt.js';
 import { type DeviceLock, lockApp } from './device-lock.js';
 import type { PushDeps, PushJob } from './push-job.js';
 import { type RemoteState, readRemote } from './push-state.js';
@@ -5,7 +6,7 @@ import { type RemoteState, readRemote } from './push-state.js';
 /** What the holder of the lock has. */
 export interface Held {
   /** Its signal is also aborted when the lock is lost. */
-  readonly deps: PushDeps & { readonly lost: AbortSignal };
+  readonly deps: PushDeps & { readonly lost: AbortSignal; readonly debt: AppDebt };
   /** As it is now that nobody else changes it. */
   readonly remote: RemoteState;
 }
@@ -37,10 +38,11 @@ export class AppLock implements AsyncDisposable {
   }
 
   private async locked(): Promise<Held['deps']> {
-    const { engine, holder, clock, signal, lost } = this.deps;
-    if (lost !== undefined) return { ...this.deps, lost };
+    const { engine, holder, clock, signal, lost, debt } = this.deps;
+    if (lost !== undefined && debt !== undefined) return { ...this.deps, lost, debt };
     this.lock = await lockApp({ engine, app: this.job.settings.appName, holder, clock }, signal);
-    return { ...this.deps, signal: AbortSignal.any([signal, this.lock.lost]), lost: this.lock.lost };
+    const held = { lost: this.lock.lost, debt: this.lock.debt };
+    return { ...this.deps, ...held, signal: AbortSignal.any([signal, this.lock.lost]) };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

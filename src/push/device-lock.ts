@@ -4,12 +4,14 @@ import type { Clock } from '../runtime.js';
 import { noAnswer } from '../transport/connection-error.js';
 import type { Engine, Volume } from '../transport/engine.js';
 import { EngineError } from '../transport/engine-error.js';
+import { AppDebt, isDebt } from './app-debt.js';
 
 /**
  * A lock on the device, made of what every engine has: `POST /volumes/create` never overwrites a volume, it answers the one
  * that exists, so that of two who create the same name exactly one finds its own nonce. Labels cannot be changed, so the
  * holder renews by creating the next ticket (`rdt-lock.<app>.<n+1>`) and removing the last one; the highest ticket is the lock.
- * A holder that died leaves a ticket which is stale after LEASE_MS on the device's own clock.
+ * A holder that died leaves a ticket which is stale after LEASE_MS on the device's own clock. What the holder owes the app when it
+ * lets go stays on the device beside the tickets (`AppDebt`).
  */
 const LEASE_MS = 25_000;
 const RENEW_MS = 8_000;
@@ -56,7 +58,8 @@ export async function lockApp(request: LockRequest, signal: AbortSignal): Promis
   // Not to be interrupted: a request that we no longer wait for may still make its ticket.
   const patience = AbortSignal.timeout(TICKET_MS);
   const tickets = await createTicket(request, number, nonce, before.deviceTimeMs, patience);
-  const lock = new DeviceLock(request, nonce, tickets);
+  const isLeft = notOf(nonce, before.tickets).length > 0;
+  const lock = new DeviceLock(request, nonce, tickets, { kept: before.debts, isLeft });
   if (before.tickets.length > 0) await settleAmongStealers(request, lock, nonce, before.tickets, signal);
   lock.startRenewing();
   return lock;
@@ -104,7 +107,7 @@ async function settleAmongStealers(
     await lock[Symbol.asyncDispose]();
     throw error;
   }
-  for (const ticket of stale) await removeTicket(engine, ticket, signal);
+  for (const ticket of stale) await removeIfUnused(engine, ticket, signal);
 }
 
 /** Held until disposed. `lost` is aborted when the lock could not be renewed in time, or somebody else took it. */
@@ -114,12 +117,19 @@ export class DeviceLock implements AsyncDisposable {
   private renewing: Promise<void> = Promise.resolve();
   /** That `tickets` is all that the device has of ours. */
   private isSure = true;
+  private readonly kept: readonly Volume[];
+  /** Written to the device when the lock is let go. */
+  readonly debt: AppDebt;
 
   constructor(
     private readonly request: LockRequest,
     private readonly nonce: string,
     private readonly tickets: Ticket[],
-  ) {}
+    { kept, isLeft }: { readonly kept: readonly Volume[]; readonly isLeft: boolean },
+  ) {
+    this.kept = kept;
+    this.debt = new AppDebt(request.app, kept, isLeft);
+  }
 
   get lost(): AbortSignal {
     return this.loss.signal;
@@ -184,7 +194,7 @@ export class DeviceLock implements AsyncDisposable {
       oldest !== undefined && this.tickets.length > keep;
       oldest = this.tickets[0]
     ) {
-      await removeTicket(this.request.engine, oldest, signal);
+      await removeIfUnused(this.request.engine, oldest, signal);
       this.tickets.shift();
     }
   }
@@ -195,12 +205,23 @@ export class DeviceLock implements AsyncDisposable {
     if (this.loss.signal.aborted) return;
     try {
       const signal = AbortSignal.timeout(PATIENCE_MS);
+      await this.writeDebt(signal);
       if (!this.isSure) await this.findTickets(signal);
       await this.removeTickets(0, signal);
     } catch (error) {
       // A lock that cannot be let go runs out by itself; the push has succeeded or failed without it.
       if (!(error instanceof RdtError || error instanceof DOMException)) throw error;
     }
+  }
+
+  /** Before the tickets go: one that stays says that there may be a debt. */
+  private async writeDebt(signal: AbortSignal): Promise<void> {
+    const { engine, app } = this.request;
+    const owed = this.debt.volumes();
+    for (const { name, labels } of owed)
+      await engine.createVolume(name, { ...labels, [LOCK_LABEL]: app }, signal);
+    const names = new Set(owed.map(({ name }) => name));
+    for (const volume of this.kept) if (!names.has(volume.name)) await removeIfUnused(engine, volume, signal);
   }
 
   /** A renewal that was not answered may have made its ticket all the same. */
@@ -215,9 +236,11 @@ async function readTickets(
   engine: Engine,
   app: string,
   signal: AbortSignal,
-): Promise<{ tickets: Ticket[]; deviceTimeMs: number }> {
+): Promise<{ tickets: Ticket[]; debts: Volume[]; deviceTimeMs: number }> {
   const { volumes, deviceTimeMs } = await engine.listVolumes(`${LOCK_LABEL}=${app}`, signal);
-  return { tickets: volumes.map(parseTicket), deviceTimeMs };
+  const debts = volumes.filter(isDebt);
+  const tickets = volumes.filter((volume) => !isDebt(volume)).map(parseTicket);
+  return { tickets, debts, deviceTimeMs };
 }
 
 /**
@@ -242,7 +265,11 @@ async function createTicket(
 }
 
 /** Somebody may have pruned what nobody uses, or use it. */
-async function removeTicket(engine: Engine, { name }: Ticket, signal: AbortSignal): Promise<void> {
+async function removeIfUnused(
+  engine: Engine,
+  { name }: Pick<Volume, 'name'>,
+  signal: AbortSignal,
+): Promise<void> {
   try {
     await engine.removeVolume(name, signal);
   } catch (error) {

@@ -8,6 +8,7 @@ import type { DeploymentStore } from '../sync/deployment.js';
 import type { Engine } from '../transport/engine.js';
 import type { LocalState } from '../sync/local-state.js';
 import type { LocalTree } from '../sync/tree.js';
+import type { AppDebt } from './app-debt.js';
 import type { AppRestarter } from './app-restarter.js';
 import type { ReadSupervisor } from './process-supervisor.js';
 import type { EmitPushEvent } from './push-event.js';
@@ -56,6 +57,8 @@ export interface PushDeps {
   readonly signal: AbortSignal;
   /** Given by a caller that holds the app's lock already: aborted when that is lost. */
   readonly lost?: AbortSignal;
+  /** Given together with it. */
+  readonly debt?: AppDebt;
   /** Given by a caller that watches the folder and so knows what it holds; otherwise the folder is walked. */
   readonly scan?: Scan;
   /** Given by a caller that has one already. */
@@ -66,6 +69,7 @@ export interface PushDeps {
 export interface HeldDeps extends PushDeps {
   /** Aborted when the lock or the device is lost, but not by the user: for steps that a Ctrl-C must not cut in two. */
   readonly lost: AbortSignal;
+  readonly debt: AppDebt;
   /** For `restart: process`. */
   readonly restarter: AppRestarter;
 }

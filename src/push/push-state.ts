@@ -1,7 +1,7 @@
 import { RdtError } from '../errors.js';
 import { compareTriggers, readTriggers, type TriggerHashes } from '../sync/build-triggers.js';
 import { DIRTY } from '../sync/commit-stage.js';
-import type { Deployed, Marks } from '../sync/deployment.js';
+import type { Deployed, Deployment, Marks } from '../sync/deployment.js';
 import { ignoredNow, type LocalState, rulesOfSource } from '../sync/local-state.js';
 import { hashTree, listTree, type ScanOptions } from '../sync/scan.js';
 import { leftOnMounts } from '../sync/mounts.js';
@@ -10,6 +10,7 @@ import { readDeployed } from '../sync/sync-container.js';
 import { planSync, type SyncPlan } from '../sync/sync-plan.js';
 import type { Tree } from '../sync/tree.js';
 import type { Container, Image } from '../transport/engine.js';
+import { allOwed } from './app-debt.js';
 import { containerNamed, imageNamed } from './container-named.js';
 import { describeOtherSettings, hasOtherSettings } from './container-spec.js';
 import { type Decision, decide } from './decision.js';
@@ -106,6 +107,8 @@ export interface PlannedSync {
   readonly local: LocalState;
   readonly deployed: Deployed;
   readonly plan: SyncPlan;
+  /** Given when the app may not know yet what it was sent: commands of the on-change rules that it is owed. */
+  readonly owed: Deployment['owed'];
 }
 
 /** What a new container may hold of ours before anything was sent to it. */
@@ -148,5 +151,5 @@ export async function planPushSync(
     }),
   ]);
   const plan = planSync({ deployed: deployed.tree, local: local.tree, isIgnored: local.isIgnored });
-  return { local, deployed, plan };
+  return { local, deployed, plan, owed: allOwed(deployed, deps.debt, container) };
 }

@@ -3,6 +3,7 @@ import { openContext } from '../build/context/open-context.js';
 import type { TriggerHashes } from '../sync/build-triggers.js';
 import { isEmptyPlan, type SyncPlan } from '../sync/sync-plan.js';
 import type { Container } from '../transport/engine.js';
+import { allOwed } from './app-debt.js';
 import { AppLock, type Held } from './app-lock.js';
 import { AppRestarter } from './app-restarter.js';
 import { buildStep } from './build-step.js';
@@ -111,7 +112,11 @@ async function carryOut(job: PushJob, lock: AppLock, prepared: Prepared): Promis
     return { action: 'none', containerId: container.id };
   }
   const { deps, remote } = await lock.take();
-  return withRestarter(deps, async (held) => apply(job, held, await stillTrue(job, held, prepared, remote)));
+  const carriedOut = await withRestarter(deps, async (held) =>
+    apply(job, held, await stillTrue(job, held, prepared, remote)),
+  );
+  deps.debt.settle();
+  return carriedOut;
 }
 
 const isUpToDate = ({ planned, decision }: Prepared): boolean =>
@@ -127,9 +132,16 @@ async function stillTrue(
   const { appName } = job.settings;
   // By a push that was killed: whoever builds has the lock.
   if (isHeld(now.image, appName)) await releaseImage(deps, appName, deps.lost);
-  if (!now.unfinished && isSameRemote(now, prepared.remote)) return prepared;
+  if (!now.unfinished && isSameRemote(now, prepared.remote)) return withDebts(prepared, deps);
   if (now.unfinished) await takeBackUnfinished(deps, appName);
   return planAgain(job, deps, prepared, now.unfinished ? await readRemote(job, deps) : now);
+}
+
+/** What others owe is known since we have the lock. */
+function withDebts(prepared: Prepared, { debt }: HeldDeps): Prepared {
+  const { planned, remote } = prepared;
+  if (planned === undefined || remote.container === undefined) return prepared;
+  return { ...prepared, planned: { ...planned, owed: allOwed(planned.deployed, debt, remote.container) } };
 }
 
 const planAgain = (

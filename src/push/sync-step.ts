@@ -45,12 +45,11 @@ export async function syncStep(
       return await startingAgain(container, startStopped(deps, container));
     const rules = job.settings.onChange.filter((rule) => due.has(rule));
     const kind = await startingAgain(container, runRulesAndTakeEffect(job, deps, container, rules));
-    await noteOwed(job, deps.store, container, undefined);
+    await noteOwed(job, deps, container, undefined);
     return { kind };
   } catch (error) {
     // All of it may have arrived, and then the next push finds nothing to send.
-    if (isOwing(planned) || !isEmptyPlan(planned.plan))
-      await noteOwed(job, deps.store, container, owedBy(due));
+    if (isOwing(planned) || !isEmptyPlan(planned.plan)) await noteOwed(job, deps, container, owedBy(due));
     throw error;
   }
 }

@@ -67,11 +67,11 @@ export class HotBatch {
       const outcome = await this.commit(running, planned, owedBy(due));
       if (outcome.kind === 'committed' && hasArrived(planned.plan, outcome)) {
         await this.takeEffect(running, planned, due, outcome);
-        await noteOwed(job, session.store, container, undefined);
+        await noteOwed(job, session.held, container, undefined);
       }
       return outcome;
     } catch (error) {
-      await noteOwed(job, session.store, container, owedBy(due));
+      await noteOwed(job, session.held, container, owedBy(due));
       throw error;
     }
   }
@@ -92,7 +92,7 @@ export class HotBatch {
       state: deployment.token,
       foreignToken: undefined,
     } as const;
-    return { local, deployed, plan };
+    return { local, deployed, plan, owed: deployment.owed };
   }
 
   /** Only a process in the container can delete there. */

@@ -150,6 +150,7 @@ export class WatchConnection {
       scan: (known) => folder.refresh(known, signal),
       signal,
       lost,
+      debt: lock.debt,
       // Ends with the session, as `lost` does.
       restarter: new AppRestarter(engine, lost),
     };

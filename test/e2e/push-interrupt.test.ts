@@ -7,7 +7,7 @@ import { eventually } from '../testbed/eventually.js';
 import { VirtualDevice } from '../testbed/virtual-device.js';
 import { Laptop } from './discovery/laptop.js';
 import { type AppState, HELLO, PushedApp } from './pushed-app.js';
-import type { RdtResult, RunningRdt } from './rdt.js';
+import { Rdt, type RdtResult, type RunningRdt } from './rdt.js';
 import { bytesRead } from './until-stuck.js';
 
 let device: VirtualDevice;
@@ -177,27 +177,42 @@ describe('Ctrl-C during a sync', () => {
     await app.expectInStep();
   });
 
-  it('while a rule runs in the container leaves the app alone, and the next push runs it again', async () => {
-    const file = app.projectFile();
-    const run = '[ -e /tmp/go ] || { echo rule begun; sleep 300; }; echo rule done';
-    app.write(
-      '.resin-sync.yml',
-      file.replace(
-        'local_resinos:\n',
-        `local_resinos:\n  on-change: [{ paths: small.txt, run: '${run}' }]\n`,
-      ),
-    );
-    app.write('small.txt', 'for the rule');
-    const push = app.startPush();
-    await push.until(/rule begun/);
-    await interrupted(push);
-    expect(await app.state()).toEqual(before);
-    await app.exec('touch', '/tmp/go');
-    expect((await app.push()).stderr).toContain('rule done');
-    expect((await app.state()).startedAt).not.toBe(before.startedAt);
-    await app.expectInStep();
-    app.write('.resin-sync.yml', file);
-  });
+  it.each([
+    ['from here', (): Rdt => app.rdt],
+    ['from another laptop', (): Rdt => new Rdt()],
+  ])(
+    'while a rule runs in the container leaves the app alone, and the next push %s runs it again',
+    async (from, rdtOf) => {
+      const file = app.projectFile();
+      const run = '[ -e /tmp/go ] || { echo rule begun; sleep 300; }; echo rule done';
+      app.write(
+        '.resin-sync.yml',
+        file.replace(
+          'local_resinos:\n',
+          `local_resinos:\n  on-change: [{ paths: small.txt, run: '${run}' }]\n`,
+        ),
+      );
+      app.write('small.txt', `for the rule, to be pushed again ${from}`);
+      const push = app.startPush();
+      await push.until(/rule begun/);
+      await interrupted(push);
+      expect(await app.state()).toEqual(before);
+      await app.exec('touch', '/tmp/go');
+      const words = ['push', device.address, '--app-name', 'interrupted', '--skip-logs'];
+      const rdt = rdtOf();
+      const { stderr } = await rdt.run(words, { cwd: app.folder });
+      expect(stderr).toContain('rule done');
+      const { startedAt } = await app.state();
+      expect(startedAt).not.toBe(before.startedAt);
+      await app.expectInStep();
+      expect((await rdt.run(words, { cwd: app.folder })).stderr).toContain('up to date');
+      expect((await app.state()).startedAt).toBe(startedAt);
+      expect(await app.docker('volume', 'ls', '--quiet')).toBe('');
+      await app.exec('rm', '/tmp/go');
+      app.write('.resin-sync.yml', file);
+      if (rdt !== app.rdt) rdt[Symbol.dispose]();
+    },
+  );
 
   it('while a new container is completed puts the old one back', async () => {
     const tree = await app.deployedTree();

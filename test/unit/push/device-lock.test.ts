@@ -126,6 +126,8 @@ describe('the lock on the device', () => {
     await using lock = await lockApp(request(engine, clock), never);
     now += 26_000;
     const other = await lockApp(request(engine, new FakeClock(), 'bert'), never);
+    expect(other.debt.owedTo('any')).toEqual([]);
+    other.debt.settle();
     if (ends) await other[Symbol.asyncDispose]();
     await clock.advance(8_000);
     await expect.poll(() => lock.lost.aborted).toBe(true);

@@ -162,3 +162,96 @@ describe('the push after one that was cut off', () => {
     },
   );
 });
+
+describe('a push from another computer', () => {
+  const volumes = async (): Promise<string[]> =>
+    (await engine.listVolumes('io.resin.rdt.lock=app')).volumes.map(({ name }) => name);
+  const effects = (): { restarts: number; rules: number } => ({
+    restarts: calls('restartContainer'),
+    rules: calls('exec'),
+  });
+  const interruptedInRule = async (): Promise<void> => {
+    writeFileSync(join(source, '1.sql'), 'create');
+    migrate = () => {
+      setTimeout(() => interrupt.abort(new Error('interrupted')), 1);
+      return new Promise(() => undefined);
+    };
+    await expect(pushed()).rejects.toThrow('interrupted');
+  };
+  const elsewhere = (): void => {
+    store = new MemoryDeployments();
+    migrate = undefined;
+  };
+
+  it('runs the rule that one from here was cut off in, and restarts the app, once', async () => {
+    await interruptedInRule();
+    expect(await volumes()).toEqual([expect.stringMatching(/^rdt-owed\.app\.[0-9a-f]{16}$/)]);
+    elsewhere();
+    let runs = 0;
+    migrate = () => Promise.resolve(runs++ * 0);
+    const before = effects().restarts;
+    expect(await pushed()).toBe('sync');
+    expect({ runs, restarts: effects().restarts - before, left: await volumes() }).toEqual({
+      runs: 1,
+      restarts: 1,
+      left: [],
+    });
+    elsewhere();
+    migrate = () => Promise.resolve(runs++ * 0);
+    expect(await pushed()).toBe('none');
+    expect({ runs, restarts: effects().restarts - before }).toEqual({ runs: 1, restarts: 1 });
+  });
+
+  it('that fails as well leaves the debt of both, once each', async () => {
+    await interruptedInRule();
+    const [debt] = await volumes();
+    elsewhere();
+    for (let push = 1; push <= 3; push++) {
+      await interruptedInRule();
+      expect(await volumes()).toEqual([debt]);
+    }
+  });
+
+  it('finds nothing owed when a new container took the place of the one that was', async () => {
+    await interruptedInRule();
+    elsewhere();
+    expect(await onePush({ settings: settings(), engine, store, forceBuild: true })).toBe('build');
+    expect(await volumes()).toEqual([]);
+  });
+
+  it('restarts the app of one that was killed: its lock is still there', async () => {
+    const ticket = { 'io.resin.rdt.lock': 'app', 'io.resin.rdt.lock.nonce': 'x' };
+    await engine.createVolume('rdt-lock.app.1', { ...ticket, 'io.resin.rdt.lock.taken-at-ms': '1' });
+    expect(await pushed()).toBe('none');
+    elsewhere();
+    const before = effects().restarts;
+    expect(await pushed()).toBe('sync');
+    expect({ restarts: effects().restarts - before, left: await volumes() }).toEqual({
+      restarts: 1,
+      left: [],
+    });
+  });
+
+  it.each(['', 'null', '7', '[]', '{"containerId":7,"rules":"migrate"}', '{"rules":[7,"migrate"]}'])(
+    'takes what it cannot read (%j) for a restart that is owed',
+    async (label) => {
+      await engine.createVolume('rdt-owed.app.1', { 'io.resin.rdt.lock': 'app', 'io.resin.rdt.owed': label });
+      elsewhere();
+      const before = effects().restarts;
+      expect(await pushed()).toBe('sync');
+      expect({ restarts: effects().restarts - before, left: await volumes() }).toEqual({
+        restarts: 1,
+        left: [],
+      });
+    },
+  );
+
+  it('is left the lock where the device cannot note the debt', async () => {
+    engine.createVolume = (name, labels, signal) =>
+      name.startsWith('rdt-owed')
+        ? Promise.reject(new EngineError(500, 'no space left on device'))
+        : FakeEngine.prototype.createVolume.call(engine, name, labels, signal);
+    await interruptedInRule();
+    expect(await volumes()).toEqual(['rdt-lock.app.1']);
+  });
+});
