@@ -5,6 +5,7 @@ import { EngineError, isMissing } from '../transport/engine-error.js';
 import { discardedName, nextName, previousName } from './labels.js';
 import type { EmitPushEvent } from './push-event.js';
 import { restartContainer, stopContainer } from './stop-container.js';
+import { takenPortHint } from './taken-port.js';
 import { inspect, watchStart } from './watch-start.js';
 
 /**
@@ -128,7 +129,7 @@ async function switchOver(replacement: Replacement, next: Container): Promise<vo
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;
     throw new RdtError(`${app} could not be started: ${error.message}`, {
-      hint: error.hint,
+      hint: error.hint ?? (await takenPortHint(engine, error, lost)),
       exitCode: ExitCode.appFailed,
       cause: error,
     });

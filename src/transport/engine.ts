@@ -109,6 +109,8 @@ export interface ContainerSummary {
   readonly state: string;
   /** As `docker ps` shows it: `Up 3 minutes`. */
   readonly status: string;
+  /** Of the device; each once, whatever its protocol and addresses. */
+  readonly publishedPorts: readonly number[];
   readonly labels: Readonly<Record<string, string>>;
 }
 

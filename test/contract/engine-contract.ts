@@ -253,6 +253,20 @@ export const engineContract = (name: string, open: () => Promise<EngineSubject>)
         expect(listed).toMatchObject({ name: app, image: IMAGE, state: 'running', labels: { [LABEL]: app } });
         expect(await engine.listContainers({ all: true, label: LABEL })).toContainEqual(listed);
       });
+
+      it('lists the ports of the device that it has, each once', async () => {
+        const PortBindings = {
+          '80/tcp': [{ HostPort: '18080' }],
+          '81/tcp': [{ HostPort: '18081' }],
+          '80/udp': [{ HostPort: '18080' }],
+        };
+        const HostConfig = { ...spec().HostConfig, NetworkMode: 'bridge', PortBindings };
+        const ExposedPorts = { '80/tcp': {}, '81/tcp': {}, '80/udp': {} };
+        await engine.createContainer(app, spec({ HostConfig, ExposedPorts }));
+        await engine.startContainer(app);
+        const [listed] = await engine.listContainers({ all: true, label: `${LABEL}=${app}` });
+        expect(listed?.publishedPorts.toSorted()).toEqual([18080, 18081]);
+      });
     });
 
     describe('running', () => {

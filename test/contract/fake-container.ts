@@ -166,7 +166,10 @@ export class FakeContainer {
   summary(): ContainerSummary {
     const state = this.status;
     const status = this.running ? 'Up 1 second' : `Exited (${this.exitCode}) 1 second ago`;
-    return { id: this.id, name: this.name, image: this.spec.Image, state, status, labels: this.labels };
+    const { id, name, labels } = this;
+    const bindings = this.running ? Object.values(this.spec.HostConfig.PortBindings ?? {}).flat() : [];
+    const publishedPorts = [...new Set(bindings.map(({ HostPort }) => Number(HostPort)))];
+    return { id, name, image: this.spec.Image, state, status, publishedPorts, labels };
   }
 
   /** An entrypoint of the spec makes the engine forget the image's command. */

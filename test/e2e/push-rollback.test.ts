@@ -43,6 +43,12 @@ async function wrongAnswersDuring(work: Promise<unknown>): Promise<string[]> {
   return wrong;
 }
 
+/** Held until disposed. */
+async function neighbour(...words: string[]): Promise<AsyncDisposable> {
+  await app.docker('run', '--detach', '--name', 'neighbour', ...words);
+  return { [Symbol.asyncDispose]: async () => void (await app.docker('rm', '--force', 'neighbour')) };
+}
+
 /** The container, its image and the image's name are those of before. */
 async function expectOldAppBack(): Promise<void> {
   const { id, image, running } = await app.state();
@@ -111,6 +117,30 @@ describe('a new app that', () => {
     expect(exitCode, stderr).toBe(6);
     expect(stderr).toContain('rdt: web could not be started: ');
     expect(stderr).toContain('no-such-program');
+    await expectOldAppBack();
+  });
+
+  it.each([
+    [
+      'a container publishes',
+      ['--publish', '8090:80', 'busybox', 'sleep', '600'],
+      'The container neighbour has port 8090 of the device; `ports` in the project file',
+    ],
+    [
+      'a program of the device has',
+      ['--network', 'host', 'busybox', 'httpd', '-f', '-p', '8090'],
+      'No container publishes port 8090: a program of the device has it, or an app in its network; `ports` in',
+    ],
+  ])('wants a port that %s is taken back, and told who has it', async (_who, words, hint) => {
+    await using _holder = await neighbour(...words);
+    app.write('Dockerfile', dockerfile('["sh", "main.sh"]'));
+    const file = app.projectFile();
+    const ports = 'local_resinos:\n  network: bridge\n  ports: ["8090:8001"]';
+    app.write('.resin-sync.yml', file.replace('local_resinos:', ports));
+    const { exitCode, stderr } = await app.tryPush();
+    app.write('.resin-sync.yml', file);
+    expect(exitCode, stderr).toBe(6);
+    expect(stderr).toContain(hint);
     await expectOldAppBack();
   });
 

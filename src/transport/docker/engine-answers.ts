@@ -29,8 +29,14 @@ export const toContainerSummary = (answer: AnswerFields): ContainerSummary => ({
   image: answer.text('Image'),
   state: answer.text('State'),
   status: answer.text('Status'),
+  publishedPorts: publishedPorts(answer.list('Ports')),
   labels: answer.map('Labels'),
 });
+
+/** Those that an image exposes are listed as well, without a port of the device. */
+const publishedPorts = (ports: readonly AnswerFields[]): number[] => [
+  ...new Set(ports.map((port) => port.number('PublicPort')).filter((port) => port !== 0)),
+];
 
 /** A linked container also lists the names that others call it by: `/other/alias`. */
 const ownName = (names: readonly string[]): string =>
