@@ -41,6 +41,8 @@ export class LocalFolder implements AsyncDisposable {
   private readonly keeper: LocalTreeKeeper;
   private idleLookMs = IDLE_LOOK_MS;
   private wake: () => void = () => undefined;
+  /** Ends with the look that goes on: there is never more than one at a time. */
+  private turn: Promise<void> | undefined;
 
   private constructor(
     private readonly options: LocalFolderOptions,
@@ -106,10 +108,33 @@ export class LocalFolder implements AsyncDisposable {
   /**
    * Lists what may have changed, reads changed files, and returns the folder as it is. The tree is the same object as the last time when
    * nothing differs but time stamps, else a new one that shares its unchanged entries (layered-tree.ts).
-   * `known` are files with trustworthy stamps, which then need not be read. One call at a time.
+   * `known` are files with trustworthy stamps, which then need not be read.
    * @throws RdtError when something cannot be read; what was to be looked at is kept for the next call.
    */
-  async refresh(known: LocalTree | undefined, signal: AbortSignal): Promise<LocalState> {
+  refresh(known: LocalTree | undefined, signal: AbortSignal): Promise<LocalState> {
+    return this.inTurn(() => this.lookAndRead(known, signal));
+  }
+
+  /**
+   * Another number when the folder is not as it was: events tell only that it may not be. Nothing is read but names and stamps.
+   * @throws as `refresh`.
+   */
+  edition(signal: AbortSignal): Promise<number> {
+    return this.inTurn(async () => {
+      await this.look(signal);
+      return this.keeper.edition;
+    });
+  }
+
+  private async inTurn<T>(work: () => Promise<T>): Promise<T> {
+    while (this.turn !== undefined) await this.turn;
+    const result = work();
+    const end = (): void => (this.turn = undefined);
+    this.turn = result.then(end, end);
+    return result;
+  }
+
+  private async lookAndRead(known: LocalTree | undefined, signal: AbortSignal): Promise<LocalState> {
     const scannedAtMs = this.options.clock.wallMs();
     await this.look(signal);
     await this.letEmptiesFill(signal);

@@ -18,6 +18,7 @@ export class LocalTreeKeeper {
   private readonly pending = new Set<string>();
   /** Those of them whose stamp proves nothing. */
   private readonly touched = new Set<string>();
+  private looksWithNews = 0;
 
   constructor(
     source: string,
@@ -29,6 +30,7 @@ export class LocalTreeKeeper {
   /** Takes over what a look at the folders found; returns the folders that are gone. */
   take(findings: Findings): string[] {
     const left = this.index.apply(findings);
+    if (findings.found.size + findings.gone.size > 0) this.looksWithNews++;
     // Before the first reading all of it is pending.
     if (this.given === undefined) return left;
     for (const path of findings.gone) this.pending.add(path);
@@ -36,6 +38,11 @@ export class LocalTreeKeeper {
     for (const path of findings.touched) this.touched.add(path);
     for (const path of this.reader.racyIn(findings.unclear)) this.pending.add(path);
     return left;
+  }
+
+  /** Another one when a look has found anything else than the one before. */
+  get edition(): number {
+    return this.looksWithNews;
   }
 
   /** When the latest of the empty files among what is to be read was emptied or made: ms since 1970, undefined when there is none. */

@@ -7,7 +7,7 @@ import { type Ready, readyNow } from './ready.js';
 import { syncOldApp } from './sync-old-app.js';
 import { joined } from './joined-batch.js';
 import type { Batch } from './settling.js';
-import { lookAtTriggers } from './look-at-triggers.js';
+import { lookAtTriggers, type TriggerVerdict } from './look-at-triggers.js';
 import type { TriggerLook } from './trigger-look.js';
 import type { Message, Session } from './watch-deps.js';
 
@@ -17,8 +17,8 @@ const LONGEST_PAUSE_MS = 30_000;
 type Attempt =
   | { readonly kind: 'ready'; readonly ready: Ready }
   | { readonly kind: 'again' | 'project-changed' }
-  /** Only a change can help. */
-  | { readonly kind: 'build-failed' }
+  /** Only a change can help: of the folder, which was of that edition, or of what others do to the app. */
+  | { readonly kind: 'build-failed'; readonly edition: number }
   | { readonly kind: 'failed' };
 
 type HearNews = (news: AppNews) => Promise<unknown>;
@@ -34,9 +34,11 @@ export async function reconcile(
   hear: HearNews,
 ): Promise<Ready | 'project-changed'> {
   let pauseMs = FIRST_PAUSE_MS;
+  let broken: number | undefined;
   for (;;) {
-    const attempting = new Attempting(session, triggers, hear);
+    const attempting = new Attempting(session, triggers, hear, broken);
     const attempt = await attempting.run();
+    broken = attempt.kind === 'build-failed' ? attempt.edition : undefined;
     switch (attempt.kind) {
       case 'ready':
         attempting.handOn();
@@ -44,9 +46,7 @@ export async function reconcile(
       case 'project-changed':
         return attempt.kind;
       case 'again':
-        continue;
       case 'build-failed':
-        await changeOf(session, undefined);
         continue;
       case 'failed':
         await changeOf(session, pauseMs);
@@ -55,7 +55,10 @@ export async function reconcile(
   }
 }
 
-/** Resolves when something has changed, or `pauseMs` have passed. */
+/** An app that ends again and again is no reason to build again. */
+const isOfOthers = (message: Message): boolean => message.kind === 'app' && message.news.kind !== 'exited';
+
+/** Resolves when something has come, or `pauseMs` have passed. */
 async function changeOf({ inbox, held }: Session, pauseMs: number | undefined): Promise<void> {
   const over = new AbortController();
   const stop = (): void => over.abort();
@@ -76,6 +79,8 @@ class Attempting {
   private readonly newer = new AbortController();
   private isBuilding = false;
   private isWaitTold = false;
+  /** Of the folder, before the push reads anything of it. */
+  private edition = 0;
   /** Something was saved while it was built. */
   private hasWaited = false;
   /** What came when the push had read the folder. */
@@ -87,21 +92,34 @@ class Attempting {
     private readonly session: Session,
     private readonly triggers: TriggerLook,
     private readonly hearNews: HearNews,
+    /** The edition of the folder that cannot be built. */
+    private readonly broken: number | undefined,
   ) {}
 
   async run(): Promise<Attempt> {
     const { session } = this;
     try {
-      // What is left in the inbox would end the pause after each failure. The push finds by itself what has changed until now.
-      await this.hearAll(session.inbox.takeAll());
-      if ((await lookAtTriggers(session, this.triggers)).verdict === 'project-changed')
-        return { kind: 'project-changed' };
+      if ((await this.begin()) === 'project-changed') return { kind: 'project-changed' };
       // While the build is broken each change goes into the old app, before the build is tried again.
       if (session.memory.failedBuild !== undefined) await this.tryOldApp();
       const outcome = await session.monitor.quietly(() => this.pushUnlessNewer());
       return 'kind' in outcome ? outcome : await this.succeeded(outcome);
     } catch (error) {
       return this.failed(error);
+    }
+  }
+
+  /** Waits for something new where what is there cannot be built. */
+  private async begin(): Promise<TriggerVerdict> {
+    const { session, broken } = this;
+    for (;;) {
+      if (broken !== undefined) await changeOf(session, undefined);
+      // What is left in the inbox would end the pause after each failure. The push finds by itself what has changed until now.
+      const messages = session.inbox.takeAll();
+      await this.hearAll(messages);
+      const { verdict } = await lookAtTriggers(session, this.triggers);
+      this.edition = await session.folder.edition(session.held.signal);
+      if (verdict !== 'nothing' || this.edition !== broken || messages.some(isOfOthers)) return verdict;
     }
   }
 
@@ -114,7 +132,6 @@ class Attempting {
     for (const message of messages) {
       if (message.kind !== 'batch') continue;
       this.tooLate = joined(this.tooLate, message.batch);
-      this.hasWaited = true;
     }
     await this.hearAll(messages);
   }
@@ -170,7 +187,10 @@ class Attempting {
       session.emit({ type: 'build-restarted', reasons });
       return 'again';
     }
-    if (session.memory.failedBuild !== undefined) return 'again';
+    // An idle folder is looked at as well, and nothing may have changed in it.
+    if ((await session.folder.edition(session.held.signal)) === this.edition) return undefined;
+    this.hasWaited = true;
+    if (session.memory.failedBuild !== undefined && this.isBuilding) return 'again';
     if (!this.isWaitTold) session.emit({ type: 'changes-wait' });
     this.isWaitTold = true;
     return undefined;
@@ -178,6 +198,7 @@ class Attempting {
 
   private hear(event: PushEvent): void {
     if (event.type === 'decision') {
+      this.session.memory.isBeforeDone = true;
       this.isBuilding = event.decision.action === 'build';
       if (this.isBuilding) this.beginBuilding();
     }
@@ -226,14 +247,14 @@ class Attempting {
     try {
       const ready = await syncOldApp(session);
       emit({ type: 'build-failed', message, hint, again, oldAppRuns: ready !== undefined });
-      return ready === undefined ? { kind: 'build-failed' } : { kind: 'ready', ready };
+      return ready === undefined ? { kind: 'build-failed', edition: this.edition } : { kind: 'ready', ready };
     } catch (error) {
       emit({ type: 'build-failed', message, hint, again, oldAppRuns: false });
       if (!(error instanceof RdtError) || isAbsence(error)) throw error;
       // Each further try would be a build as well.
       const isLasting = memory.failedBatch === essenceOf(error.message);
       tellFailure(memory, emit, error);
-      return { kind: isLasting ? 'build-failed' : 'failed' };
+      return isLasting ? { kind: 'build-failed', edition: this.edition } : { kind: 'failed' };
     }
   }
 }

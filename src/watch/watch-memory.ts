@@ -14,6 +14,8 @@ export class WatchMemory {
   refusedProject: string | undefined;
   /** A push or a sync has succeeded: from then on nothing that passes ends the watch. */
   hasWorked = false;
+  /** The command before the first push has run. */
+  isBeforeDone = false;
   /** The user's `--force-build` and `--build-triggers` count once. */
   isFirstBuildDone = false;
 

@@ -35,10 +35,15 @@ export class WatchedProject {
   /** The push that is due now. Hooks, `--force-build` and `--verify` are for the first one. */
   job(): PushJob {
     const { memory, base } = this;
-    const { savedTriggers, isFirstBuildDone } = memory;
+    const { savedTriggers, isFirstBuildDone, isBeforeDone } = memory;
+    const settings = watchSettings(this.settings);
     return {
       ...base,
-      settings: watchSettings(this.settings, isFirstBuildDone),
+      settings: {
+        ...settings,
+        before: isBeforeDone ? undefined : settings.before,
+        after: isFirstBuildDone ? undefined : settings.after,
+      },
       savedTriggers,
       triggersGiven: base.triggersGiven && !isFirstBuildDone,
       forceBuild: base.forceBuild && !isFirstBuildDone,
@@ -110,12 +115,10 @@ export class WatchedProject {
   }
 }
 
-function watchSettings(settings: PushSettings, isFirstBuildDone: boolean): PushSettings {
-  const stopGraceMs = graceOf(settings);
-  return isFirstBuildDone
-    ? { ...settings, stopGraceMs, before: undefined, after: undefined }
-    : { ...settings, stopGraceMs };
-}
+const watchSettings = (settings: PushSettings): PushSettings => ({
+  ...settings,
+  stopGraceMs: graceOf(settings),
+});
 
 /** With `process` it is part of the container, which must not be another than that of a push without `--watch`. */
 function graceOf({ stopGraceMs, afterSync, origin }: PushSettings): number {
