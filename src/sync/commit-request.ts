@@ -103,7 +103,7 @@ export class ChangedMeanwhile extends RdtError {
   override readonly name = 'ChangedMeanwhile';
 
   constructor({ name }: Container) {
-    super(`another push has changed ${name} meanwhile`, {
+    super(`something else than this push has changed the files in ${name} meanwhile`, {
       hint: 'Push again: it compares the folder with what is there now.',
     });
   }

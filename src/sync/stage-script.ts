@@ -47,8 +47,8 @@ const RMDIR = `${OURS}
  * whatever that one still wanted to move is not there any more, nor, where its archive was still arriving, the first file of it. One that
  * puts things in place already is waited for; whoever plans anew has done that before (\`LIST_SCRIPT\`), and is sent back when one began since then.
  *
- * All that the archive itself has is in there, too. Before anything is put in place, links that the app has put in the place of
- * folders of ours are taken away: they lead to what is not ours.
+ * All that the archive itself has is in there, too. Nothing is put in place when the app has put a link in the place of a folder of ours:
+ * it leads to what is not ours, and the files that the folder had are not there any more. Whoever syncs is sent back to ask what is there.
  *
  * A file is patched in a copy. An app that wrote into it since our last sync has left another size, or another time; a `stat` without
  * fractions of a second tells only what another second has left.
@@ -83,7 +83,11 @@ stage() (
   missing=
   if [ -s "$staged/folders" ]; then
     while IFS= read -r path; do
-      if [ -L "$path" ]; then rm -f -- "$path"; fi
+      if [ -L "$path" ]; then
+        rm -rf "$staged"
+        rmdir .rdt-stage 2>/dev/null || true
+        exit ${STALE_STATUS}
+      fi
       if [ ! -d "$path" ]; then missing=yes; fi
     done <"$staged/folders"
   fi

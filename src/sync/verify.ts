@@ -5,7 +5,7 @@ import { isNotRunning } from '../transport/engine-error.js';
 import { LARGE_BYTES } from './blocks.js';
 import { LIST_ODD_SCRIPT, LIST_SCRIPT, runScript } from './container-script.js';
 import { plainHashOf } from './hash-file.js';
-import type { LocalTree, Tree, TreeEntry } from './tree.js';
+import { type LocalTree, parentsOf, type Tree, type TreeEntry } from './tree.js';
 
 const FILE_TYPE = 0o170000;
 const REGULAR = 0o100000;
@@ -43,7 +43,12 @@ export async function verifyContainer(question: Question): Promise<Answer | unde
   // Not beside the other: what is found has to be younger than the state that it is told with.
   const odd = plain === undefined ? undefined : await listOdd(question);
   if (plain === undefined || odd === undefined) return undefined;
-  const tree = await sameLargeFiles(new Map([...plain.tree, ...odd]), source, await scanning, signal);
+  const tree = await sameLargeFiles(
+    behindNoLink(new Map([...plain.tree, ...odd])),
+    source,
+    await scanning,
+    signal,
+  );
   return { tree, state: plain.state };
 }
 
@@ -140,6 +145,12 @@ export function parseListing(
     tree.set(path, entryOf(stat, hashes.get(name), targets.get(name), local.get(path)));
   }
   return tree;
+}
+
+/** What the container finds through a link is somewhere else, and the app's. */
+function behindNoLink(tree: ReadonlyMap<string, TreeEntry>): Map<string, TreeEntry> {
+  const isNoFolder = (path: string): boolean => (tree.get(path)?.kind ?? 'directory') !== 'directory';
+  return new Map([...tree].filter(([path]) => ![...parentsOf(path)].some(isNoFolder)));
 }
 
 interface Stat {

@@ -136,8 +136,10 @@ async function carryOut(
   const moves = files.read(`${staged}/moves`);
   if (moves === undefined) throw new StageFailure(1, 'the archive was cut short');
   onArrived?.();
-  for (const path of lines(files, `${staged}/folders`)) {
-    if (files.find(`${folder}/${path}`)?.kind === 'symlink') files.remove(`${folder}/${path}`);
+  const isLink = (path: string): boolean => files.find(`${folder}/${path}`)?.kind === 'symlink';
+  if (lines(files, `${staged}/folders`).some(isLink)) {
+    files.remove(`${folder}/.rdt-stage`);
+    throw new StageFailure(STALE_STATUS);
   }
   patch(files, folder, staged);
   for (const name of ['parents', 'places']) {

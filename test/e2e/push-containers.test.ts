@@ -218,6 +218,23 @@ describe('a destination', () => {
     expect(stderr).not.toContain('another push');
   });
 
+  it('of which the app has put a part elsewhere, and a link in its place, has all of it after the next save', async () => {
+    const moving = `if [ ! -L data ]; then cp -r data /elsewhere; rm -rf data; ln -s /elsewhere data; fi\n${LOOP}`;
+    const build = dockerfile('COPY . .').replace('/main.sh', 'main.sh');
+    using app = new PushedApp(device, 'moving', { Dockerfile: build, 'main.sh': moving });
+    for (const name of ['a', 'b']) app.write(`data/${name}`, name);
+    await app.push();
+    await app.push();
+    app.write('data/a', 'saved');
+    await app.push('--restart', 'none');
+    await app.expectInStep();
+    expect((await app.push('--restart', 'none')).stderr).toContain('up to date');
+    expect(await app.exec('cat', '/elsewhere/a', '/elsewhere/b')).toBe('ab');
+    app.write('data/new', 'new');
+    await app.push('--restart', 'none');
+    await app.expectInStep();
+  });
+
   it('that is an absolute link in the container stays inside the container', async () => {
     using app = new PushedApp(device, 'linked', beside('RUN ln -s /tmp/real /opt'));
     app.write('a.txt', 'x');

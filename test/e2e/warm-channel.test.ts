@@ -65,7 +65,9 @@ it('changes nothing where somebody else has pushed meanwhile', async () => {
   await rig.exec('ln', '-sfn', 'v1.theirs', '.rdt-state');
   await rig.folder.writeThere('a.txt', 'theirs');
   rig.folder.write('a.txt', 'ours again');
-  await expect(rig.folder.commit()).rejects.toThrow(/another push has changed foreign/);
+  await expect(rig.folder.commit()).rejects.toThrow(
+    /something else than this push has changed the files in foreign/,
+  );
   expect(await rig.exec('cat', 'a.txt')).toBe('theirs');
   expect(await rig.exec('readlink', '.rdt-state')).toBe('v1.theirs');
 });
