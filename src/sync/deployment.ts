@@ -99,9 +99,13 @@ export function traceOf(entry: TreeEntry): string {
   }
 }
 
-/** Whether what is `there` now has that trace, or is what a power cut has left of a file: nothing. */
-export function hasTrace(there: TreeEntry, trace: string): boolean {
+/**
+ * Whether what is `there` now has that trace, or is what a power cut has left of a file: nothing. What was written since it was deleted is the
+ * app's, whatever is in it.
+ */
+export function isBack(there: TreeEntry, { trace, atMs }: Gone): boolean {
   if (there.kind !== 'file') return traceOf(there) === trace;
+  if (there.leftMtimeNs !== undefined && there.leftMtimeNs / 1_000_000n > atMs) return false;
   const wasFile = trace !== '' && !trace.startsWith('-> ');
   return [there.sha256, timeOf(there)].includes(trace) || (wasFile && there.sha256 === SHA256_OF_NOTHING);
 }

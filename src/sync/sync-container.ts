@@ -8,7 +8,7 @@ import {
   type Deployment,
   type DeploymentStore,
   type Gone,
-  hasTrace,
+  isBack,
   type Marks,
   type Sent,
   traceOf,
@@ -120,10 +120,11 @@ function withoutApps(
   if (found === undefined || remembered?.gone === undefined) return found;
   const sent = new Set(remembered.begun?.map(({ path }) => path));
   const ours = new Map(found);
-  for (const { path, trace } of remembered.gone) {
+  for (const gone of remembered.gone) {
+    const { path } = gone;
     const there = found.get(path);
     const isOtherwiseOurs = local.has(path) || sent.has(path) || remembered.tree.has(path);
-    if (there !== undefined && !isOtherwiseOurs && !hasTrace(there, trace)) ours.delete(path);
+    if (there !== undefined && !isOtherwiseOurs && !isBack(there, gone)) ours.delete(path);
   }
   return ours;
 }

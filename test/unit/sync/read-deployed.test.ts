@@ -98,8 +98,10 @@ describe('a file that was deleted, and is back after the device has lost its pow
     sizeBytes: 5 << 20,
     leftMtimeNs: 1_700_000_000_000_000_000n,
   };
+  const DELETED_MS = 1_750_000_000_000;
+  const YOUNGER = '1800000000 2027-01-15 08:00:00';
   const goneWas = async (was: LocalEntry): Promise<boolean> => {
-    const gone = [{ path: 'a', trace: traceOf(was), atMs: 0 }];
+    const gone = [{ path: 'a', trace: traceOf(was), atMs: DELETED_MS }];
     return (await deployedNow({ tree: tree({}), gone })).has('a');
   };
 
@@ -112,7 +114,7 @@ describe('a file that was deleted, and is back after the device has lost its pow
       fileThere('a', 'x', '1700000000 2023-11-14 22:13:20'),
     ],
     ['nothing in it', file('x'), fileThere('a', '')],
-    ['nothing in it, when it was large', LARGE, fileThere('a', '', '1800000000 2027-01-15 08:00:00')],
+    ['nothing in it, when it was large', LARGE, fileThere('a', '', '1700000001 2023-11-14 22:13:21')],
   ])('is known by %s', async (_, was, found) => {
     listing = [found];
     expect(await goneWas(was)).toBe(true);
@@ -120,6 +122,8 @@ describe('a file that was deleted, and is back after the device has lost its pow
 
   it.each([
     ['another content', file('x'), fileThere('a', 'y')],
+    ['a younger time, whatever it holds', file('x'), fileThere('a', 'x', YOUNGER)],
+    ['a younger time, and nothing in it', file('x'), fileThere('a', '', YOUNGER)],
     ['another time, when it was large', LARGE, fileThere('a', 'y', '1800000000 2027-01-15 08:00:00')],
     ['nothing in it, where a folder was', directory(), fileThere('a', '')],
     ['nothing in it, where a link was', link('x'), fileThere('a', '')],
