@@ -135,7 +135,7 @@ export async function planPushSync(
   const scanning = scan(stored?.tree ?? before?.tree ?? NOTHING);
   const target = { engine, container, source, destination, signal };
   const left =
-    predecessor !== undefined && before?.source === source && before.destination === destination
+    predecessor !== undefined && before?.destination === destination
       ? leftOnMounts(before.tree, predecessor, container, destination)
       : NOTHING;
   const scanned = scanning.then(({ tree }) => tree);

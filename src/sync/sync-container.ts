@@ -56,9 +56,10 @@ export async function readDeployed(
 ): Promise<Deployed> {
   const { token } = marks;
   const { engine, container, destination, source, signal } = target;
-  const remembered = stored?.source === source && stored.destination === destination ? stored : undefined;
-  // A tmpfs may be empty by now, wherever the token is.
-  const isSure = !verify && remembered?.begun === undefined && !touchesTmpfs(container, destination);
+  const remembered = stored?.destination === destination ? stored : undefined;
+  // A tmpfs may be empty by now, wherever the token is. What was sent from another folder, or from here before it was moved, is ours as well.
+  const isKnown = remembered?.source === source && remembered.begun === undefined;
+  const isSure = isKnown && !verify && !touchesTmpfs(container, destination);
   const isMarked = token === remembered?.token && marks.engineRun === remembered?.engineRun;
   if (remembered !== undefined && isSure && isMarked) {
     const { tree } = remembered;

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,8 +7,9 @@ import { containerSpec } from '../../../src/push/container-spec.js';
 import { labelsOf } from '../../../src/push/labels.js';
 import { LIST_SCRIPT } from '../../../src/sync/container-script.js';
 import { FakeEngine } from '../../contract/fake-engine.js';
-import { type FakeProcess, runUntilKilled } from '../../contract/fake-process.js';
+import { runUntilKilled } from '../../contract/fake-process.js';
 import { MemoryDeployments } from '../watch/watched-loop.js';
+import { listFiles } from './list-files.js';
 import { onePush } from './one-push.js';
 
 const APP = 'app';
@@ -24,7 +24,7 @@ beforeEach(async () => {
   for (const name of ['a', 'b']) writeFileSync(join(source, `data/${name}.txt`), name);
   engine = new FakeEngine((process) => {
     if (process.argv[0] === 'main') return runUntilKilled(process.killed);
-    return process.argv[2] === LIST_SCRIPT ? list(process) : undefined;
+    return process.argv[2] === LIST_SCRIPT ? listFiles(process) : undefined;
   });
   const image = engine.addImage(APP, { labels: labelsOf(APP), cmd: ['main'] });
   // As if its entrypoint had done: mv data /persistent/ && ln -s /persistent/data data
@@ -47,33 +47,12 @@ afterEach(async () => {
 
 const settings = () => resolveSettings({}, { appName: APP }, defaultSettings, { source });
 
-/** As the script does it with `stat` and `sha256sum`, which follow links in the middle of a path (behind-link.test.ts runs it itself). */
-async function list({ stdin, stdout, files }: FakeProcess): Promise<number> {
-  const paths = Buffer.concat(await stdin.toArray())
-    .toString()
-    .split('\0')
-    .filter(Boolean);
-  stdout.write('state none\n');
-  const time = '1700000000 2023-11-14 22:13:20.500000000 +0000';
-  for (const path of paths) {
-    const node = files.find(`${DESTINATION}/${path}`);
-    if (node === undefined) continue;
-    const kind = { file: 0o100_000, directory: 0o040_000, symlink: 0o120_000 }[node.kind];
-    stdout.write(`s ${(kind + node.mode).toString(16)} ${time} ${path}\n`);
-    if (node.kind === 'symlink') stdout.write(`l ${path}\n${node.target}\n.\n`);
-    if (node.kind === 'file')
-      stdout.write(`${createHash('sha256').update(node.bytes).digest('hex')}  ${path}\n`);
-  }
-  stdout.write('rdt:0\n');
-  return 0;
-}
-
 it('leaves the container with all that the folder has', async () => {
   const store = new MemoryDeployments();
   expect(await onePush({ settings: settings(), engine, store })).toBe('sync');
   const held = engine
     .container(APP)
-    .files.list(`${DESTINATION}`)
+    .files.list(DESTINATION)
     .filter((path) => !path.includes('.rdt-'));
   // And what the next push believes of it:
   const next = await onePush({ settings: settings(), engine, store });

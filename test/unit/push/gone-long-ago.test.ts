@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,9 +7,9 @@ import { containerSpec } from '../../../src/push/container-spec.js';
 import { labelsOf } from '../../../src/push/labels.js';
 import { LIST_SCRIPT } from '../../../src/sync/container-script.js';
 import { FakeEngine } from '../../contract/fake-engine.js';
-import { type FakeProcess, runUntilKilled } from '../../contract/fake-process.js';
-import { playStages } from '../../contract/fake-stages.js';
+import { runUntilKilled } from '../../contract/fake-process.js';
 import { MemoryDeployments } from '../watch/watched-loop.js';
+import { listFiles } from './list-files.js';
 import { onePush } from './one-push.js';
 
 const APP = 'app';
@@ -23,7 +22,7 @@ beforeEach(async () => {
   source = mkdtempSync(join(tmpdir(), 'rdt-gone-'));
   engine = new FakeEngine((process) => {
     if (process.argv[0] === 'main') return runUntilKilled(process.killed);
-    return process.argv[2] === LIST_SCRIPT ? list(process) : playStages(process);
+    return process.argv[2] === LIST_SCRIPT ? listFiles(process) : undefined;
   });
   engine.addImage(APP, { labels: labelsOf(APP), cmd: ['main'] });
   await engine.startContainer(await engine.createContainer(APP, containerSpec(settings())));
@@ -33,27 +32,6 @@ afterEach(async () => {
   await engine[Symbol.asyncDispose]();
 });
 const settings = () => resolveSettings({}, { appName: APP }, defaultSettings, { source });
-
-async function list({ stdin, stdout, files }: FakeProcess): Promise<number> {
-  const paths = Buffer.concat(await stdin.toArray())
-    .toString()
-    .split('\0')
-    .filter(Boolean);
-  const state = files.find(`${DESTINATION}/.rdt-state`);
-  stdout.write(`state ${state?.kind === 'symlink' ? state.target : 'none'}\n`);
-  for (const path of paths) {
-    const node = files.find(`${DESTINATION}/${path}`);
-    if (node?.kind !== 'file') continue;
-    const at = new Date(node.mtimeMs);
-    const words = at.toISOString().replace('T', ' ').replace('Z', '000000 +0000');
-    stdout.write(
-      `s ${(0o100_000 + node.mode).toString(16)} ${Math.floor(node.mtimeMs / 1000)} ${words} ${path}\n` +
-        `${createHash('sha256').update(node.bytes).digest('hex')}  ${path}\n`,
-    );
-  }
-  stdout.write('rdt:0\n');
-  return 0;
-}
 
 it.each([
   ['the same content, such as a default that it copies', 'default'],

@@ -3,15 +3,22 @@ import { posix } from 'node:path';
 import { text } from 'node:stream/consumers';
 import type { FakeProcess } from '../../contract/fake-process.js';
 
-/** Plays `LIST_SCRIPT` for regular files of the usual destination. */
+const DESTINATION = '/usr/src/app';
+const TYPES = { file: 0o100_000, directory: 0o040_000, symlink: 0o120_000 } as const;
+
+/** Plays `LIST_SCRIPT` for the usual destination. */
 export async function listFiles({ files, stdin, stdout }: FakeProcess): Promise<number> {
-  for (const path of (await text(stdin)).split('\0')) {
-    const node = files.find(posix.join('/usr/src/app', path));
-    if (node?.kind !== 'file') continue;
-    const sha256 = createHash('sha256').update(node.bytes).digest('hex');
-    stdout.write(
-      `s ${(0o100_000 | node.mode).toString(16)} 0 2020-01-01 00:00:00 ${path}\n${sha256}  ${path}\n`,
-    );
+  const state = files.find(`${DESTINATION}/.rdt-state`);
+  stdout.write(`state ${state?.kind === 'symlink' ? state.target : 'none'}\n`);
+  for (const path of (await text(stdin)).split('\0').filter(Boolean)) {
+    const node = files.find(posix.join(DESTINATION, path));
+    if (node === undefined) continue;
+    const time = new Date(node.mtimeMs).toISOString().replace('T', ' ').replace('Z', '000000 +0000');
+    const mode = (TYPES[node.kind] | node.mode).toString(16);
+    stdout.write(`s ${mode} ${Math.floor(node.mtimeMs / 1000)} ${time} ${path}\n`);
+    if (node.kind === 'symlink') stdout.write(`l ${path}\n${node.target}\n.\n`);
+    if (node.kind === 'file')
+      stdout.write(`${createHash('sha256').update(node.bytes).digest('hex')}  ${path}\n`);
   }
   stdout.write('rdt:0\n');
   return 0;
