@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { withChanges } from '../sync/layered-tree.js';
 import { Comparison } from '../sync/scan.js';
 import { type LocalEntry, type LocalTree, sameEntry, sameStamp } from '../sync/tree.js';
@@ -29,8 +30,11 @@ export class LocalTreeKeeper {
 
   /** Takes over what a look at the folders found; returns the folders that are gone. */
   take(findings: Findings): string[] {
+    const before = Array.from(findings.found, (path) => this.index.get(path));
     const left = this.index.apply(findings);
-    if (findings.found.size + findings.gone.size > 0) this.looksWithNews++;
+    const now = Array.from(findings.found, (path) => this.index.get(path));
+    // What was touched may be as it was.
+    if (findings.gone.size > 0 || !isDeepStrictEqual(before, now)) this.looksWithNews++;
     // Before the first reading all of it is pending.
     if (this.given === undefined) return left;
     for (const path of findings.gone) this.pending.add(path);

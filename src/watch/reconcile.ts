@@ -81,8 +81,6 @@ class Attempting {
   private isWaitTold = false;
   /** Of the folder, before the push reads anything of it. */
   private edition = 0;
-  /** Something was saved while it was built. */
-  private hasWaited = false;
   /** What came when the push had read the folder. */
   private tooLate: Batch | undefined;
   private beginBuilding: () => void = () => undefined;
@@ -113,13 +111,13 @@ class Attempting {
   private async begin(): Promise<TriggerVerdict> {
     const { session, broken } = this;
     for (;;) {
-      if (broken !== undefined) await changeOf(session, undefined);
       // What is left in the inbox would end the pause after each failure. The push finds by itself what has changed until now.
       const messages = session.inbox.takeAll();
       await this.hearAll(messages);
       const { verdict } = await lookAtTriggers(session, this.triggers);
       this.edition = await session.folder.edition(session.held.signal);
       if (verdict !== 'nothing' || this.edition !== broken || messages.some(isOfOthers)) return verdict;
+      await changeOf(session, undefined);
     }
   }
 
@@ -188,12 +186,17 @@ class Attempting {
       return 'again';
     }
     // An idle folder is looked at as well, and nothing may have changed in it.
-    if ((await session.folder.edition(session.held.signal)) === this.edition) return undefined;
-    this.hasWaited = true;
+    if (!(await this.hasChanged())) return undefined;
     if (session.memory.failedBuild !== undefined && this.isBuilding) return 'again';
     if (!this.isWaitTold) session.emit({ type: 'changes-wait' });
     this.isWaitTold = true;
     return undefined;
+  }
+
+  /** Something was saved since the push has begun. */
+  private async hasChanged(): Promise<boolean> {
+    const { folder, held } = this.session;
+    return (await folder.edition(held.signal)) !== this.edition;
   }
 
   private hear(event: PushEvent): void {
@@ -228,11 +231,7 @@ class Attempting {
     const { memory, emit, folder, held } = this.session;
     folder.distrust();
     held.signal.throwIfAborted();
-    if (isBuildFailure(error)) {
-      const attempt = await this.buildFailed(error);
-      // What was saved meanwhile may be what mends it, and the old app has it by now.
-      return this.hasWaited && attempt.kind !== 'failed' ? { kind: 'again' } : attempt;
-    }
+    if (isBuildFailure(error)) return this.buildFailed(error);
     if (!(error instanceof RdtError) || isAbsence(error) || !memory.hasWorked) throw error;
     tellFailure(memory, emit, error);
     return { kind: 'failed' };
@@ -246,7 +245,10 @@ class Attempting {
     memory.hasWorked = true;
     try {
       const ready = await syncOldApp(session);
+      const hasChanged = await this.hasChanged();
       emit({ type: 'build-failed', message, hint, again, oldAppRuns: ready !== undefined });
+      // What was saved meanwhile may be what mends it, and the old app has it by now.
+      if (hasChanged) return { kind: 'again' };
       return ready === undefined ? { kind: 'build-failed', edition: this.edition } : { kind: 'ready', ready };
     } catch (error) {
       emit({ type: 'build-failed', message, hint, again, oldAppRuns: false });

@@ -377,6 +377,25 @@ describe('a refresh', () => {
     expect(isIgnored('sub/b', false)).toBe(false);
   });
 
+  it('tells by its edition whether anything is other than before', async () => {
+    await using watched = await WatchedFolder.open({ a: '1', 'sub/b': '1' });
+    const edition = (): Promise<number> => watched.folder.edition(never());
+    const first = await edition();
+    await watched.tree();
+    watched.folder.distrust();
+    expect(await edition()).toBe(first);
+    watched.write('a', '2');
+    await watched.folder.nextBatch(never());
+    const second = await edition();
+    expect(second).not.toBe(first);
+    watched.folder.distrust();
+    await watched.tree();
+    expect(await edition()).toBe(second);
+    rmSync(watched.path('sub'), { recursive: true });
+    await watched.folder.nextBatch(never());
+    expect(await edition()).not.toBe(second);
+  });
+
   it.skipIf(onWindows)('says once what it does not sync', async () => {
     await using watched = await WatchedFolder.open({ a: '1' });
     await watched.tree();

@@ -283,6 +283,23 @@ describe('a watched app', () => {
     expect(builder.requests.length).toBe(3);
   });
 
+  it('is built once more for what was saved while its new container failed', async () => {
+    await using loop = new WatchedLoop();
+    await loop.begin();
+    const { engine, builder } = loop;
+    const start = engine.startContainer.bind(engine);
+    engine.startContainer = () => {
+      engine.startContainer = start;
+      loop.write('a.txt', 'mended');
+      return Promise.reject(new EngineError(400, 'no such program'));
+    };
+    const built = loop.events.length;
+    await loop.andThen('build-failed', () => loop.write('Dockerfile', 'FROM busybox\n# new\n'));
+    await loop.untilEvent('done', built);
+    expect(builder.requests.length).toBe(2);
+    expect(loop.deployed('a.txt')).toBe('mended');
+  });
+
   it('is owed a rule that Ctrl-C cut off, by the next push', async () => {
     await using loop = new WatchedLoop([{ paths: ['*.sql'], run: 'migrate' }]);
     await loop.begin();
