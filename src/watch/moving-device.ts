@@ -18,6 +18,8 @@ export interface MovingDeviceDeps {
 /** One device, which may get another address while it is away. Names are not unique: only the engine itself tells that it is the same. */
 export class MovingDevice {
   private readonly home: Device;
+  /** Found under its name, and not yet known to be it. */
+  private found: Device | undefined;
   private engineId: string | undefined;
   private searchedAtMs = 0;
 
@@ -28,26 +30,35 @@ export class MovingDevice {
     this.home = current;
   }
 
-  /** Where it is, as far as anybody knows. */
+  /** Where it was last. */
   get now(): Device {
     return this.current;
   }
 
-  /** To be called with the engine that is known to be the right one; asks it in the background, once. */
+  /** Where to try next while it is away. */
+  get next(): Device {
+    return this.found ?? this.current;
+  }
+
+  /** To be called with the engine that is known to be the right one; asks it in the background until it is known. */
   learn(engine: Engine): void {
     if (this.engineId !== undefined) return;
     engine.info(this.deps.signal).then(
-      ({ id }) => (this.engineId = id),
+      ({ id }) => (this.engineId ??= id),
       (error: unknown) => this.ignore(error),
     );
   }
 
-  /** Whether this engine, at the address that `now` has, is the one that was learnt; if not, the first address counts again. */
-  async isSame(engine: Engine, signal: AbortSignal): Promise<boolean> {
-    if (this.current.address === this.home.address || this.engineId === undefined) return true;
-    if ((await engine.info(signal)).id === this.engineId) return true;
-    this.current = this.home;
-    return false;
+  /** Whether it is what answers at `device`: then it is there `now`. Away from the first address only the engine that was learnt counts. */
+  async isAt(device: Device, engine: Engine, signal: AbortSignal): Promise<boolean> {
+    const isIt = device.address === this.home.address || (await this.isLearnt(engine, signal));
+    this.found = undefined;
+    this.current = isIt ? device : this.home;
+    return isIt;
+  }
+
+  private async isLearnt(engine: Engine, signal: AbortSignal): Promise<boolean> {
+    return this.engineId !== undefined && (await engine.info(signal)).id === this.engineId;
   }
 
   /** To be called while it does not answer; looks for it in the background now and then. An address that the user typed stays. */
@@ -59,7 +70,7 @@ export class MovingDevice {
     if (nowMs - this.searchedAtMs < BETWEEN_SEARCHES_MS) return;
     this.searchedAtMs = nowMs;
     this.deps.findDevice(name, Promise.resolve(), signal).then(
-      (found) => (this.current = found),
+      (found) => (this.found = found),
       (error: unknown) => this.ignore(error),
     );
   }

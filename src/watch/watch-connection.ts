@@ -75,13 +75,14 @@ export class WatchConnection {
   /** The first connection is not asked anything: the push has more patience. */
   private async connected(): Promise<EngineConnection> {
     const { device, deps } = this.parts;
-    const connection = await deps.connect(device.now);
-    if (this.lostAtMs === undefined) return connection;
+    if (this.lostAtMs === undefined) return deps.connect(device.now);
+    const where = device.next;
+    const connection = await deps.connect(where);
     try {
       const { engine } = connection;
       const patience = { ...deps, where: engine.description, ms: PATIENCE_MS };
       await withPatience(patience, (signal) => engine.ping(signal));
-      if (await withPatience(patience, (signal) => device.isSame(engine, signal))) return connection;
+      if (await withPatience(patience, (signal) => device.isAt(where, engine, signal))) return connection;
       throw unreachable(engine.description, new Error('another device answers there'));
     } catch (error) {
       await connection[Symbol.asyncDispose]();
@@ -93,13 +94,13 @@ export class WatchConnection {
     const { triggers, device, store } = this.parts;
     const { engine } = connection;
     await using lock = await this.locked(engine);
+    device.learn(engine);
     await store.forget();
     const end = new AbortController();
     const session = this.open(connection, lock, end);
     const watching = new WatchSession(session, triggers, (ready) => {
       onReady();
       this.ready(ready);
-      device.learn(engine);
     });
     const helpers = this.help(session, end);
     try {

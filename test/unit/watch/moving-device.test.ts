@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Device } from '../../../src/discovery/device.js';
 import { RdtError } from '../../../src/errors.js';
+import { connectionCut } from '../../../src/transport/connection-error.js';
 import { MovingDevice } from '../../../src/watch/moving-device.js';
 import { FakeEngine } from '../../contract/fake-engine.js';
 
@@ -41,7 +42,7 @@ function moving(
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 describe('a device that is away', () => {
-  it('is looked for under its name after a while, and taken at its new address', async () => {
+  it('is looked for under its name after a while, and tried where it was found', async () => {
     const { device, searched } = moving(at('10.0.0.9'));
     device.search(4_000);
     expect(searched).toEqual([]);
@@ -49,7 +50,8 @@ describe('a device that is away', () => {
     device.search(7_000);
     await nextTurn();
     expect(searched).toEqual(['kitchen']);
-    expect(device.now.address).toBe('10.0.0.9');
+    expect(device.next.address).toBe('10.0.0.9');
+    expect(device.now.address).toBe('10.0.0.5');
   });
 
   it('is not looked for when the user gave an address', () => {
@@ -62,17 +64,37 @@ describe('a device that is away', () => {
     const { device } = moving(new RdtError('no device'));
     device.search(6_000);
     await nextTurn();
-    expect(device.now.address).toBe('10.0.0.5');
+    expect(device.next.address).toBe('10.0.0.5');
   });
 
-  it('is known by its engine: another one of that name is left alone', async () => {
+  it('is known by its engine, and taken at its new address', async () => {
     const { device } = moving(at('10.0.0.9'));
     const engine = new FakeEngine();
     device.learn(engine);
     device.search(6_000);
     await nextTurn();
-    expect(await device.isSame(engine, never)).toBe(true);
-    expect(await device.isSame(new OtherEngine(), never)).toBe(false);
+    expect(await device.isAt(device.next, engine, never)).toBe(true);
+    expect(device.now.address).toBe('10.0.0.9');
+  });
+
+  it('is not taken for another one of that name', async () => {
+    const { device } = moving(at('10.0.0.9'));
+    device.learn(new FakeEngine());
+    device.search(6_000);
+    await nextTurn();
+    expect(await device.isAt(device.next, new OtherEngine(), never)).toBe(false);
+    expect(device.next.address).toBe('10.0.0.5');
+  });
+
+  it('is waited for at its first address as long as its engine is not known', async () => {
+    const { device } = moving(at('10.0.0.9'));
+    const engine = new FakeEngine();
+    engine.failNext('info', connectionCut('the device'));
+    device.learn(engine);
+    device.search(6_000);
+    await nextTurn();
+    expect(await device.isAt(device.next, engine, never)).toBe(false);
+    expect(await device.isAt(device.next, engine, never)).toBe(true);
     expect(device.now.address).toBe('10.0.0.5');
   });
 });

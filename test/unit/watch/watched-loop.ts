@@ -106,21 +106,25 @@ export class WatchedLoop implements AsyncDisposable {
     const image = this.engine.addImage(APP, { labels: { 'io.resin.rdt.app': APP }, cmd: ['main'] });
     image.files.put(`${DESTINATION}/Dockerfile`, fileNode('FROM busybox\n'));
     await this.engine.startContainer(await this.engine.createContainer(APP, containerSpec(settings)));
-    this.ended = watchProject(
-      {
-        target: '10.0.0.5',
-        source: this.source,
-        flags: {},
-        forceBuild: false,
-        dryRun: false,
-        force: false,
-        verify: false,
-        compress: true,
-        followLogs: false,
-      },
-      this.deps(),
-    );
+    this.watch('10.0.0.5');
     await Promise.race([this.untilEvent('watching'), this.ended]);
+  }
+
+  /** `rdt push --watch` of the folder, as it is; `other` in the place of what the loop has. */
+  watch(target: string, other: (deps: WatchDeps) => Partial<WatchDeps> = () => ({})): void {
+    const deps = this.deps();
+    const request = {
+      target,
+      source: this.source,
+      flags: {},
+      forceBuild: false,
+      dryRun: false,
+      force: false,
+      verify: false,
+      compress: true,
+      followLogs: false,
+    };
+    this.ended = watchProject(request, { ...deps, ...other(deps) });
   }
 
   /** Resolves with the first event of this type after the `after` first ones. */
