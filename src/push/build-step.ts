@@ -43,12 +43,14 @@ export async function buildStep(job: PushJob, deps: HeldDeps, remote: RemoteStat
 }
 
 async function buildAndReplace(job: PushJob, deps: HeldDeps, remote: RemoteState): Promise<Container> {
+  let wasStopped = false;
+  const stopping = (): void => void (wasStopped = true);
   try {
     await holdImage(deps, job.settings.appName, await oldImage(deps.engine, remote, deps.signal));
     const context = await buildAppImage(job, deps);
-    return await replace(job, deps, remote, context);
+    return await replace(job, deps, remote, context, stopping);
   } catch (error) {
-    throw await undoneAfter(error, () => undo(job, deps, remote));
+    throw await undoneAfter(error, () => undo(job, deps, remote, wasStopped));
   }
 }
 
@@ -78,7 +80,13 @@ async function buildAppImage({ settings, compress }: PushJob, deps: PushDeps): P
   );
 }
 
-async function replace(job: PushJob, deps: HeldDeps, remote: RemoteState, context: Tree): Promise<Container> {
+async function replace(
+  job: PushJob,
+  deps: HeldDeps,
+  remote: RemoteState,
+  context: Tree,
+  stopping: () => void,
+): Promise<Container> {
   const { engine, clock, signal, lost, emit } = deps;
   const { appName, stopGraceMs, afterSync } = job.settings;
   const [image, supervisor] = await Promise.all([
@@ -95,6 +103,7 @@ async function replace(job: PushJob, deps: HeldDeps, remote: RemoteState, contex
     emit,
     signal,
     lost,
+    stopping,
     prepare: async (next) => {
       if (supervisor !== undefined) await installSupervisor(engine, next.id, supervisor, signal);
       await fillBlindContainer(job, deps, next, remote);
@@ -179,11 +188,12 @@ async function undo(
   { settings }: PushJob,
   { engine, lost, emit }: HeldDeps,
   remote: RemoteState,
+  wasStopped: boolean,
 ): Promise<void> {
   const app = settings.appName;
   using limit = new TimeLimit(lost, UNDO_MS);
   const { signal } = limit;
-  const previous = remote.container && { id: remote.container.id, ran: remote.container.state.running };
+  const previous = remote.container && { id: remote.container.id, wasStopped };
   const outcome = await rollBack({ engine, app, previous, signal });
   if (outcome === 'kept') {
     const message = `the old container of ${app} was removed by somebody else: there is none to go back to, and the new one stays as it is`;

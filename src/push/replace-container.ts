@@ -25,6 +25,8 @@ export interface Replacement {
   readonly signal: AbortSignal;
   /** See `HeldDeps`. */
   readonly lost: AbortSignal;
+  /** Called just before the old one is asked to end: from then on it has to be started again when there is no new one. */
+  stopping(): void;
   /** Called with each new container before it is started. */
   prepare(container: Container): Promise<void>;
   /** Called with the new container while it proves itself; true when the app must be restarted to see what was done. */
@@ -137,9 +139,13 @@ async function switchOver(replacement: Replacement, next: Container): Promise<vo
 }
 
 /** As it is by now: it may have been started again during the build, and an attempt before this one has put it aside. */
-async function putAside(id: string, { engine, app, graceMs, clock, lost }: Replacement): Promise<void> {
+async function putAside(id: string, replacement: Replacement): Promise<void> {
+  const { engine, app, graceMs, clock, lost } = replacement;
   const old = await engine.inspectContainer(id, lost);
-  if (old?.state.running === true) await stopContainer(engine, old, { graceMs, clock, signal: lost });
+  if (old?.state.running === true) {
+    replacement.stopping();
+    await stopContainer(engine, old, { graceMs, clock, signal: lost });
+  }
   if (old?.name !== previousName(app)) await engine.renameContainer(id, previousName(app), lost);
 }
 

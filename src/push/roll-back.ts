@@ -6,8 +6,8 @@ import { isOurs, nextName } from './labels.js';
 export interface RollBack {
   readonly engine: Engine;
   readonly app: string;
-  /** The app's old container, which is left, or put back. */
-  readonly previous: { readonly id: string; readonly ran: boolean } | undefined;
+  /** The app's old container, which is left, or put back; started when the push that is taken back has stopped it, or may have. */
+  readonly previous: { readonly id: string; readonly wasStopped: boolean } | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -15,7 +15,7 @@ export interface RollBack {
 export type RolledBack = 'nothing' | 'undone' | 'kept';
 
 /**
- * Undoes a replacement at whatever point it is: new containers go, the old one has its name and runs, if it did. Where there is
+ * Undoes a replacement at whatever point it is: new containers go, the old one has its name, and runs if it was stopped for that. Where there is
  * none to go back to, a new one that has the app's name is left as it is, also one that fails: the engine may start it again, its
  * log tells why, and without it nothing would be left. Only for the holder of the app's lock.
  * @throws RdtError when neither of them is there.
@@ -32,7 +32,9 @@ export async function rollBack({ engine, app, previous, signal }: RollBack): Pro
   }
   if (isNew) await remove(engine, current, signal);
   if (old !== undefined && old.name !== app) await engine.renameContainer(old.id, app, signal);
-  if (old !== undefined && previous?.ran === true) await engine.startContainer(old.id, signal);
+  // One that is paused runs, and the engine refuses to start it.
+  const mustStart = previous?.wasStopped === true && old?.state.paused === false;
+  if (mustStart) await engine.startContainer(previous.id, signal);
   return next !== undefined || isNew ? 'undone' : 'nothing';
 }
 

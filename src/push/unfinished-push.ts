@@ -28,7 +28,7 @@ export async function takeBackUnfinished(deps: HeldDeps, app: string): Promise<v
   if (!containers.some(({ name }) => isBegun(name, app))) return;
   emit({ type: 'warning', message: `an earlier push of ${app} was cut off; what it began is taken back` });
   const aside = containers.find(({ name }) => name === previousName(app));
-  const previous = aside === undefined ? await notYetAside(deps, app) : { id: aside.id, ran: true };
+  const previous = aside === undefined ? await notYetAside(deps, app) : { id: aside.id, wasStopped: true };
   await rollBack({ engine, app, previous, signal: lost });
 }
 
@@ -38,8 +38,8 @@ async function notYetAside({ engine, lost }: HeldDeps, app: string): Promise<Rol
     [app, nextName(app)].map((name) => containerNamed(engine, name, lost)),
   );
   if (old === undefined) return undefined;
-  const wasStopped = next !== undefined && hasEndedSince(next.createdAt, old.state);
-  return { id: old.id, ran: old.state.running || wasStopped };
+  const hasEnded = next !== undefined && hasEndedSince(next.createdAt, old.state);
+  return { id: old.id, wasStopped: old.state.running || hasEnded };
 }
 
 /** One that had ended before was not stopped by that push. When the times cannot tell, it is thought to have run. */
