@@ -92,7 +92,10 @@ export const newNonce = (): string => randomBytes(12).toString('hex');
 const notOf = (nonce: string, tickets: readonly Ticket[]): readonly Ticket[] =>
   tickets.filter((ticket) => ticket.nonce !== nonce);
 
-/** Two who found the same stale lock may hold tickets of different numbers: whoever sees another live one stands back. */
+/**
+ * Two who found the same stale lock may hold tickets of different numbers: whoever sees another live one stands back. After any failure
+ * the lock is let go.
+ */
 async function settleAmongStealers(
   { engine, app }: LockRequest,
   lock: DeviceLock,
@@ -100,14 +103,14 @@ async function settleAmongStealers(
   stale: readonly Ticket[],
   signal: AbortSignal,
 ): Promise<void> {
-  const now = await readTickets(engine, app, signal);
   try {
+    const now = await readTickets(engine, app, signal);
     refuseIfHeld(notOf(nonce, now.tickets), now.deviceTimeMs, app);
+    for (const ticket of stale) await removeIfUnused(engine, ticket, signal);
   } catch (error) {
     await lock[Symbol.asyncDispose]();
     throw error;
   }
-  for (const ticket of stale) await removeIfUnused(engine, ticket, signal);
 }
 
 /** Held until disposed. `lost` is aborted when the lock could not be renewed in time, or somebody else took it. */

@@ -3,8 +3,24 @@ import { ExitCode } from '../../../src/errors.js';
 import { lockApp, newNonce } from '../../../src/push/device-lock.js';
 import { EngineError } from '../../../src/transport/engine-error.js';
 import { connectionCut } from '../../../src/transport/connection-error.js';
+import type { Method } from '../../contract/fake-device.js';
 import { FakeEngine } from '../../contract/fake-engine.js';
 import { FakeClock } from './fake-clock.js';
+
+/** Whoever works with it presses Ctrl-C while it answers. */
+class InterruptingEngine extends FakeEngine {
+  readonly interrupt = new AbortController();
+  interruptAfter: Method | undefined;
+
+  protected override async enter(
+    method: Method,
+    words: readonly string[],
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    await super.enter(method, words, signal);
+    if (method === this.interruptAfter) this.interrupt.abort(new Error('interrupted'));
+  }
+}
 
 const never = new AbortController().signal;
 const request = (engine: FakeEngine, clock: FakeClock, holder = 'anna@laptop (pid 1)') => ({
@@ -78,6 +94,20 @@ describe('the lock on the device', () => {
     await using lock = await lockApp(request(engine, new FakeClock()), never);
     expect(lock.lost.aborted).toBe(false);
     expect(await lockNames(engine)).toEqual(['rdt-lock.app.4']);
+  });
+
+  it.each([
+    ['just when it has its own ticket', 'createVolume'],
+    ['while the stale ticket is removed', 'removeVolume'],
+  ] as const)('of a dead holder, whose taking over is interrupted %s, is held by nobody', async (_, step) => {
+    const engine = new InterruptingEngine();
+    const labels = { 'io.resin.rdt.lock': 'app', 'io.resin.rdt.lock.nonce': 'dead' };
+    for (const number of [3, 4]) await engine.createVolume(`rdt-lock.app.${number}`, labels);
+    engine.interruptAfter = step;
+    const interrupted = lockApp(request(engine, new FakeClock()), engine.interrupt.signal);
+    await expect(interrupted).rejects.toThrow('interrupted');
+    await using lock = await lockApp(request(engine, new FakeClock(), 'bert'), never);
+    expect(lock.lost.aborted).toBe(false);
   });
 
   it('is renewed as long as it is held, by a new ticket for the old one', async () => {
