@@ -7,6 +7,7 @@ import { Turns } from '../sync/turns.js';
 import { DirtyFolders } from './dirty-folders.js';
 import { LocalTreeKeeper } from './local-tree-keeper.js';
 import { type Batch, Settling } from './settling.js';
+import { SourcePlace } from './source-place.js';
 import { TreeIndex } from './tree-index.js';
 import type { Hint, OpenWatcher, Watcher } from './watcher.js';
 
@@ -39,6 +40,7 @@ export class LocalFolder implements AsyncDisposable {
   private unconfirmed = new DirtyFolders();
   private readonly settling: Settling;
   private readonly keeper: LocalTreeKeeper;
+  private readonly place: SourcePlace;
   private idleLookMs = IDLE_LOOK_MS;
   private wake: () => void = () => undefined;
   /** Ends with the look that goes on: there is never more than one at a time. */
@@ -50,6 +52,7 @@ export class LocalFolder implements AsyncDisposable {
     private readonly watcher: Watcher,
   ) {
     this.keeper = new LocalTreeKeeper(options.source, index);
+    this.place = new SourcePlace(options.source);
     this.settling = new Settling(options, index, watcher);
   }
 
@@ -109,7 +112,7 @@ export class LocalFolder implements AsyncDisposable {
    * Lists what may have changed, reads changed files, and returns the folder as it is. The tree is the same object as the last time when
    * nothing differs but time stamps, else a new one that shares its unchanged entries (layered-tree.ts).
    * `known` are files with trustworthy stamps, which then need not be read.
-   * @throws RdtError when something cannot be read; what was to be looked at is kept for the next call.
+   * @throws RdtError when something cannot be read, or the source has gone; what was to be looked at is kept for the next call.
    */
   refresh(known: LocalTree | undefined, signal: AbortSignal): Promise<LocalState> {
     return this.inTurn(() => this.lookAndRead(known, signal));
@@ -126,6 +129,16 @@ export class LocalFolder implements AsyncDisposable {
     });
   }
 
+  /** Notices when the source leads to another folder, of which no event tells. Costs one stat. */
+  glance(): void {
+    if (this.place.hasMoved) this.hear({ kind: 'all', reason: 'the source leads elsewhere' });
+  }
+
+  /** The next look is at everything, also where nothing was heard of. */
+  lookAtAll(): void {
+    this.dirty.add({ kind: 'all', reason: 'somebody has to be sure' });
+  }
+
   private async inTurn<T>(work: () => Promise<T>): Promise<T> {
     while (this.turn !== undefined) await this.turn;
     const result = work();
@@ -135,12 +148,16 @@ export class LocalFolder implements AsyncDisposable {
   }
 
   private async lookAndRead(known: LocalTree | undefined, signal: AbortSignal): Promise<LocalState> {
-    const scannedAtMs = this.options.clock.wallMs();
-    await this.look(signal);
-    await this.letEmptiesFill(signal);
-    const tree = await this.keeper.read(known, signal);
     const { options } = this;
-    return { tree, scannedAtMs, isIgnored: lazily(() => ignoredNow(options.source, options.rules())) };
+    for (;;) {
+      const scannedAtMs = options.clock.wallMs();
+      await this.look(signal);
+      await this.letEmptiesFill(signal);
+      const tree = await this.keeper.read(known, signal);
+      // What was read may be of one folder, and what was listed of another.
+      if (this.place.hasMoved) continue;
+      return { tree, scannedAtMs, isIgnored: lazily(() => ignoredNow(options.source, options.rules())) };
+    }
   }
 
   /** What the last refresh gave has arrived where it should. */
@@ -165,10 +182,17 @@ export class LocalFolder implements AsyncDisposable {
   private async look(signal: AbortSignal): Promise<void> {
     const { dirty } = this;
     this.dirty = new DirtyFolders();
+    if (this.place.see()) this.beginAnew(dirty);
     this.unconfirmed.merge(dirty);
     const startMs = this.now();
     try {
       const findings = await new Turns(signal).take(this.index.look(dirty));
+      if (this.place.hasMoved) {
+        this.dirty.merge(dirty);
+        await this.look(signal);
+        return;
+      }
+      this.place.believe(findings);
       for (const folder of this.keeper.take(findings)) this.watcher.leave(folder);
       this.settling.leaveEarly();
     } catch (error) {
@@ -176,6 +200,12 @@ export class LocalFolder implements AsyncDisposable {
       throw error;
     }
     if (dirty.all) this.idleLookMs = idleLookMs(this.now() - startMs);
+  }
+
+  /** Nothing that is known is of the folder that the source leads to now, nor is it watched. */
+  private beginAnew(dirty: DirtyFolders): void {
+    for (const folder of this.keeper.forget()) this.watcher.leave(folder);
+    dirty.add({ kind: 'all', reason: 'the source leads elsewhere' });
   }
 
   /** Most programs open a file, which empties it, and then write: a look that comes between the two looks again. */

@@ -10,7 +10,7 @@ const NOTHING: LocalTree = new Map<string, never>();
 
 /** Keeps the tree with its hashes in step with the index, and what is still to be read. */
 export class LocalTreeKeeper {
-  private readonly reader: FileReader;
+  private reader: FileReader;
   /** What was given the last time. */
   private given: LocalTree | undefined;
   /** The same with the newest time stamps. */
@@ -22,7 +22,7 @@ export class LocalTreeKeeper {
   private looksWithNews = 0;
 
   constructor(
-    source: string,
+    private readonly source: string,
     private readonly index: TreeIndex,
   ) {
     this.reader = new FileReader(source);
@@ -42,6 +42,17 @@ export class LocalTreeKeeper {
     for (const path of findings.touched) this.touched.add(path);
     for (const path of this.reader.racyIn(findings.unclear)) this.pending.add(path);
     return left;
+  }
+
+  /** All is as before the first look, but of another edition; returns the folders that were known. */
+  forget(): string[] {
+    this.reader = new FileReader(this.source);
+    this.given = undefined;
+    this.newest = NOTHING;
+    this.pending.clear();
+    this.touched.clear();
+    this.looksWithNews++;
+    return this.index.forget();
   }
 
   /** Another one when a look has found anything else than the one before. */

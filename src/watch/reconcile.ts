@@ -208,7 +208,11 @@ class Attempting {
     // A file that kept changing: there may be no further event that tells of it.
     if (event.type === 'warning') this.lookAgain();
     // From here on the container is replaced: that is quicker ended than taken back.
-    if (event.type === 'build' && event.event.type === 'ended') this.isBuilding = false;
+    if (event.type === 'build' && event.event.type === 'ended') {
+      this.isBuilding = false;
+      // What the image has and the folder has not is deleted: no older look may decide that.
+      this.session.folder.lookAtAll();
+    }
     this.session.emit(event);
   }
 

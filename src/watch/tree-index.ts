@@ -54,7 +54,7 @@ export interface LookOptions extends ListOptions {
 
 /** The folder tree as it was found by the last looks at it. */
 export class TreeIndex {
-  private folders = new Map<string, Folder>();
+  private readonly folders = new Map<string, Folder>();
 
   constructor(private readonly options: LookOptions) {}
 
@@ -121,6 +121,13 @@ export class TreeIndex {
       yield child;
       yield* this.newIn(child, rules.enter(child, hasIgnoreFile(this.options.source, child)), isOver);
     }
+  }
+
+  /** The next look is as the first one; returns the folders that were known. */
+  forget(): string[] {
+    const known = [...this.folders.keys()];
+    this.folders.clear();
+    return known;
   }
 
   /** Takes over what a look found; returns the folders that are gone. */

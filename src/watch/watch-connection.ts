@@ -170,11 +170,9 @@ export class WatchConnection {
   /** What goes on beside the session, until it ends. A bug in it ends the session. */
   private async help({ monitor, inbox, held }: Session, end: AbortController): Promise<void> {
     const { signal } = held;
-    const helpers = [
-      monitor.run(),
-      this.hearChanges(inbox, signal),
-      this.glanceAtTriggers(inbox, signal),
-    ].map((helper) => helper.catch((error: unknown) => end.abort(error)));
+    const helpers = [monitor.run(), this.hearChanges(inbox, signal), this.glanceAround(inbox, signal)].map(
+      (helper) => helper.catch((error: unknown) => end.abort(error)),
+    );
     await Promise.all(helpers);
   }
 
@@ -186,12 +184,13 @@ export class WatchConnection {
     }
   }
 
-  /** The project file, and triggers in ignored folders, are not part of the folder that is watched. */
-  private async glanceAtTriggers(inbox: Inbox<Message>, signal: AbortSignal): Promise<void> {
-    const { triggers, deps } = this.parts;
+  /** The project file, triggers in ignored folders, and where the source leads to, are not part of the folder that is watched. */
+  private async glanceAround(inbox: Inbox<Message>, signal: AbortSignal): Promise<void> {
+    const { triggers, folder, deps } = this.parts;
     try {
       for (;;) {
         await deps.clock.sleep(GLANCE_MS, signal);
+        folder.glance();
         if (!triggers.glance()) continue;
         const nowMs = deps.clock.monotonicMs();
         inbox.put({ kind: 'batch', batch: { firstEventAtMs: nowMs, settledAtMs: nowMs } });

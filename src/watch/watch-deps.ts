@@ -14,7 +14,15 @@ import type { WatchMemory } from './watch-memory.js';
 
 export type WatchedFolder = Pick<
   LocalFolder,
-  'watching' | 'nextBatch' | 'refresh' | 'edition' | 'confirm' | 'distrust' | typeof Symbol.asyncDispose
+  | 'watching'
+  | 'nextBatch'
+  | 'refresh'
+  | 'edition'
+  | 'glance'
+  | 'lookAtAll'
+  | 'confirm'
+  | 'distrust'
+  | typeof Symbol.asyncDispose
 >;
 
 /** What `rdt push --watch` needs beyond a push. */

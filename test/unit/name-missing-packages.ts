@@ -1,6 +1,7 @@
 import { canEndTree } from './can-end-tree.js';
 import { canLink } from './can-link.js';
 import { missingPackages } from './image/medium/programs.js';
+import { canMount } from './watch/bind-mount.js';
 import { runs32Bit } from './supervisor/supervised-program.js';
 
 /** Run once before all unit tests, by vitest: a test that is skipped does not say why. */
@@ -15,6 +16,10 @@ export function setup(): void {
   if (!canLink)
     console.warn(
       'Some tests are skipped because no symbolic link can be made here. On Windows: turn on its developer mode\n',
+    );
+  if (!canMount)
+    console.warn(
+      'The tests of what is watched on a drive that is unmounted are skipped: only root on Linux can mount a folder\n',
     );
   if (!canEndTree)
     console.warn(

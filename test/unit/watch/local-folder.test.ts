@@ -25,7 +25,7 @@ import type { OpenWatcher } from '../../../src/watch/watcher.js';
 import { canLink } from '../can-link.js';
 import { FakeClock } from '../push/fake-clock.js';
 import { sameTree } from './same-tree.js';
-import { never, ofThisSystem, tellsInOrder, WatchedFolder } from './watched-folder.js';
+import { deaf, never, ofThisSystem, tellsInOrder, WatchedFolder } from './watched-folder.js';
 
 /** As it is read again from the disk. */
 function stored(tree: LocalTree): LocalTree {
@@ -464,15 +464,6 @@ class Hints {
     for (let turn = 0; turn < 3; turn++) await nextTurn();
   }
 }
-
-/** Hears nothing. */
-const deaf: OpenWatcher = () =>
-  Promise.resolve({
-    description: 'nothing',
-    enter: () => undefined,
-    leave: () => undefined,
-    [Symbol.asyncDispose]: () => Promise.resolve(),
-  });
 
 describe('a .gitignore that changes', () => {
   it('takes away what it ignores, and gives back what it does not any more', async () => {

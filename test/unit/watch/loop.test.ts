@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { ExitCode, RdtError } from '../../../src/errors.js';
 import { EngineError } from '../../../src/transport/engine-error.js';
 import { eventually } from '../../testbed/eventually.js';
+import { deaf } from './watched-folder.js';
 import { WatchedLoop } from './watched-loop.js';
 
 describe('a watched app', () => {
@@ -163,6 +164,18 @@ describe('a watched app', () => {
     loop.triggers = new Map([...loop.triggers, ['Dockerfile', 'none']]);
     const { decision } = await loop.andThen('decision', () => loop.write('.resin-sync.yml', 'changed: 1\n'));
     expect(decision).toMatchObject({ action: 'build', reasons: ['Dockerfile changed'] });
+  });
+
+  it('keeps what its image was built with, also when nothing was heard of it', async () => {
+    await using loop = new WatchedLoop();
+    loop.openWatcher = deaf;
+    await loop.begin();
+    loop.write('new', '1');
+    const { summary } = await loop.andThen('synced', () =>
+      loop.write('Dockerfile', 'FROM busybox\nRUN true\n'),
+    );
+    expect(summary).toMatchObject({ deleted: 0 });
+    expect(loop.deployed('new')).toBe('1');
   });
 
   describe('whose project file changes', () => {

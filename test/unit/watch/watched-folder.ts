@@ -16,6 +16,15 @@ import { watcherFor } from '../../../src/wiring/watcher.js';
 /** What rdt takes on this system. */
 export const ofThisSystem = watcherFor({ platform: process.platform, clock: systemClock }, false);
 
+/** Hears nothing. */
+export const deaf: OpenWatcher = () =>
+  Promise.resolve({
+    description: 'nothing',
+    enter: () => undefined,
+    leave: () => undefined,
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  });
+
 /** macOS has a watch for each file and each folder: their events come in any order, and some tell of what was there before. */
 export const tellsInOrder = process.platform !== 'darwin';
 

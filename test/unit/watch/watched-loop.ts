@@ -54,7 +54,6 @@ const device: Device = {
 
 /** A real folder that is watched, and an app on an engine in memory. */
 export class WatchedLoop implements AsyncDisposable {
-  readonly source = mkdtempSync(join(tmpdir(), 'rdt-loop-'));
   /** The app, and the one program that rules run; the rest is not there, so that all goes by the archive. */
   readonly engine = new FakeEngine(({ argv, killed }) => {
     if (argv[0] === 'main') return runUntilKilled(killed);
@@ -73,9 +72,14 @@ export class WatchedLoop implements AsyncDisposable {
   given: GivenSettings = {};
   /** Called before the project file is read, and before the folder is opened: may refuse it. */
   beforeReading: (what: 'project' | 'folder') => void = () => undefined;
+  /** How the folder is watched. */
+  openWatcher = ofThisSystem;
   private ended: Promise<void> = Promise.resolve();
 
-  constructor(private readonly onChange: readonly OnChangeRule[] = []) {
+  constructor(
+    private readonly onChange: readonly OnChangeRule[] = [],
+    readonly source = mkdtempSync(join(tmpdir(), 'rdt-loop-')),
+  ) {
     this.write('Dockerfile', 'FROM busybox\n');
     this.write('a.txt', 'a');
   }
@@ -210,7 +214,7 @@ export class WatchedLoop implements AsyncDisposable {
             source,
             platform: 'linux',
             clock: systemClock,
-            openWatcher: ofThisSystem,
+            openWatcher: this.openWatcher,
             rules: () => withoutEditorFiles(rulesOfSource({ ...settings, platform: 'linux' })),
             warn: (message) => this.events.push({ type: 'warning', message }),
           },
