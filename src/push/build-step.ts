@@ -1,11 +1,13 @@
 import { posix } from 'node:path';
 import { buildImage } from '../build/build-image.js';
+import type { TriggerHashes } from '../sync/build-triggers.js';
 import type { Marks } from '../sync/deployment.js';
 import { readMarks } from '../sync/state-token.js';
 import { type Tree, unknownEntry } from '../sync/tree.js';
 import { RdtError } from '../errors.js';
 import type { Container, ContainerSpec, Engine, Image, ImageDetails } from '../transport/engine.js';
 import { imageNamed } from './container-named.js';
+import { builtFromLabel } from './built-from.js';
 import { containerSpec } from './container-spec.js';
 import { holdImage, releaseImage } from './held-image.js';
 import { labelsOf } from './labels.js';
@@ -23,15 +25,27 @@ import { TimeLimit } from '../time-limit.js';
 /** Taking back must end by itself, whatever the user's signal says. */
 const UNDO_MS = 30_000;
 
+/** What an image was made of. */
+interface Ingredients {
+  readonly context: Tree;
+  readonly triggers: TriggerHashes;
+}
+
 /**
  * Builds the image while the old container runs on, puts a new container in its place, and brings into that one what the image
  * left out of the folder. The caller holds the app's lock.
+ * @param triggers as they were before anything of the folder was read for the build.
  * @throws BuildError, or RdtError with exit code 6; either way the old container runs as before.
  */
-export async function buildStep(job: PushJob, deps: HeldDeps, remote: RemoteState): Promise<Container> {
+export async function buildStep(
+  job: PushJob,
+  deps: HeldDeps,
+  remote: RemoteState,
+  triggers: TriggerHashes,
+): Promise<Container> {
   const { engine, lost } = deps;
   const { appName } = job.settings;
-  const container = await buildAndReplace(job, deps, remote);
+  const container = await buildAndReplace(job, deps, remote, triggers);
   const old = new Set([remote.container?.imageId, remote.image?.id]);
   old.delete(container.imageId);
   await Promise.all([
@@ -42,13 +56,18 @@ export async function buildStep(job: PushJob, deps: HeldDeps, remote: RemoteStat
   return container;
 }
 
-async function buildAndReplace(job: PushJob, deps: HeldDeps, remote: RemoteState): Promise<Container> {
+async function buildAndReplace(
+  job: PushJob,
+  deps: HeldDeps,
+  remote: RemoteState,
+  triggers: TriggerHashes,
+): Promise<Container> {
   let wasStopped = false;
   const stopping = (): void => void (wasStopped = true);
   try {
     await holdImage(deps, job.settings.appName, await oldImage(deps.engine, remote, deps.signal));
     const context = await buildAppImage(job, deps);
-    return await replace(job, deps, remote, context, stopping);
+    return await replace(job, deps, remote, { context, triggers }, stopping);
   } catch (error) {
     throw await undoneAfter(error, () => undo(job, deps, remote, wasStopped));
   }
@@ -84,7 +103,7 @@ async function replace(
   job: PushJob,
   deps: HeldDeps,
   remote: RemoteState,
-  context: Tree,
+  { context, triggers }: Ingredients,
   stopping: () => void,
 ): Promise<Container> {
   const { engine, clock, signal, lost, emit } = deps;
@@ -96,7 +115,7 @@ async function replace(
   return replaceContainer({
     engine,
     app: appName,
-    spec: specFor(job, remote.container, image),
+    spec: specFor(job, remote.container, image, triggers),
     previous: remote.container,
     graceMs: stopGraceMs,
     clock,
@@ -127,8 +146,15 @@ async function builtImage(engine: Engine, app: string, signal: AbortSignal): Pro
  * image's, and said nevertheless: an engine that is not told one takes every signal for the wish to end, and does not start an app again
  * that crashes after it was sent SIGHUP (moby, daemon/kill.go, `ExitOnNext`).
  */
-function specFor({ settings }: PushJob, previous: Container | undefined, image: ImageDetails): ContainerSpec {
-  const plain = { ...containerSpec(settings), StopSignal: image.stopSignal };
+function specFor(
+  { settings }: PushJob,
+  previous: Container | undefined,
+  image: ImageDetails,
+  triggers: TriggerHashes,
+): ContainerSpec {
+  const described = containerSpec(settings);
+  const Labels = { ...described.Labels, ...builtFromLabel(settings.buildTriggers, triggers) };
+  const plain = { ...described, Labels, StopSignal: image.stopSignal };
   const isSupervised = settings.afterSync.kind === 'process';
   const spec = isSupervised ? supervised(plain, image, settings.stopGraceMs) : plain;
   const taken = new Set(settings.volumes.map(({ target }) => posix.resolve(target)));

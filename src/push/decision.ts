@@ -17,6 +17,8 @@ export interface DecisionInput {
   readonly triggersGiven: boolean;
   /** Undefined when the project file has none saved. */
   readonly triggerChanges: TriggerChanges | undefined;
+  /** Since the container's image was built; undefined when the device does not tell. */
+  readonly changesSinceBuilt: TriggerChanges | undefined;
   readonly image: Image | undefined;
   readonly container: Container | undefined;
 }
@@ -28,13 +30,26 @@ export function decide(input: DecisionInput): Decision {
   if (input.forceBuild) reasons.push('--force-build was given');
   if (input.triggersGiven) reasons.push('--build-triggers was given');
   if (triggerChanges === undefined) reasons.push('no build is recorded for this folder');
-  else reasons.push(...describeChanges(triggerChanges));
+  else reasons.push(...describeChanges(triggerChanges), ...describeOtherBuild(input, triggerChanges));
   if (image === undefined) reasons.push(`the device has no image ${app}`);
   if (container === undefined) reasons.push(`the device has no container ${app}`);
   else if (image !== undefined && container.imageId !== image.id) {
     reasons.push(`the container ${app} was made from another image`);
   }
   return reasons.length === 0 ? SYNC : { action: 'build', reasons };
+}
+
+/** The project file belongs to the folder: another device, or another branch's push, may have left something else there. */
+function describeOtherBuild({ changesSinceBuilt }: DecisionInput, told: TriggerChanges): string[] {
+  if (changesSinceBuilt === undefined) return [];
+  const { changed, appeared, vanished } = changesSinceBuilt;
+  const known = new Set([...told.changed, ...told.appeared, ...told.vanished]);
+  const news = (paths: readonly string[]): string[] => paths.filter((path) => !known.has(path));
+  return [
+    ...news(changed).map((path) => `${path} is not the one that the app on the device was built from`),
+    ...news(appeared).map((path) => `the app on the device was built without ${path}`),
+    ...news(vanished).map((path) => `the app on the device was built with ${path}, which is gone`),
+  ];
 }
 
 function describeChanges({ changed, appeared, vanished }: TriggerChanges): string[] {

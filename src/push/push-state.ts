@@ -11,6 +11,7 @@ import { planSync, type SyncPlan } from '../sync/sync-plan.js';
 import type { Tree } from '../sync/tree.js';
 import type { Container, Image } from '../transport/engine.js';
 import { allOwed } from './app-debt.js';
+import { changesSinceBuilt } from './built-from.js';
 import { containerNamed, imageNamed } from './container-named.js';
 import { describeOtherSettings, hasOtherSettings } from './container-spec.js';
 import { type Decision, decide } from './decision.js';
@@ -61,18 +62,20 @@ function imageNotOurs(app: string): RdtError {
 
 export function decideAction(job: PushJob, remote: RemoteState, triggers: TriggerHashes): Decision {
   const { settings, savedTriggers } = job;
+  const { container } = remote;
   const decision = decide({
     app: settings.appName,
     forceBuild: job.forceBuild,
     triggersGiven: job.triggersGiven,
     triggerChanges: savedTriggers === undefined ? undefined : compareTriggers(savedTriggers, triggers),
+    changesSinceBuilt: container && changesSinceBuilt(container, settings.buildTriggers, triggers),
     image: remote.image,
-    container: remote.container,
+    container,
   });
   const reasons = new Set(decision.action === 'build' ? decision.reasons : []);
   for (const reason of job.buildReasons ?? []) reasons.add(reason);
-  if (remote.container !== undefined && hasOtherSettings(remote.container, settings))
-    reasons.add(`the container ${settings.appName} ${describeOtherSettings(remote.container, settings)}`);
+  if (container !== undefined && hasOtherSettings(container, settings))
+    reasons.add(`the container ${settings.appName} ${describeOtherSettings(container, settings)}`);
   return reasons.size === 0 ? decision : { action: 'build', reasons: [...reasons] };
 }
 

@@ -154,7 +154,7 @@ const planAgain = (
 async function apply(job: PushJob, deps: HeldDeps, prepared: Prepared, attempt = 1): Promise<CarriedOut> {
   const { remote, planned } = prepared;
   const { container } = remote;
-  if (container === undefined || planned === undefined) return build(job, deps, remote);
+  if (container === undefined || planned === undefined) return build(job, deps, prepared);
   const outcome = await timed(deps, 'sync', () => syncUnlessTaken(job, deps, container, planned));
   if (outcome.kind === 'taken') {
     if (attempt === ATTEMPTS) throw outcome.error;
@@ -165,7 +165,7 @@ async function apply(job: PushJob, deps: HeldDeps, prepared: Prepared, attempt =
   }
   const decision: Decision = { action: 'build', reasons: [outcome.reason] };
   deps.emit({ type: 'decision', app: job.settings.appName, decision });
-  return build(job, deps, remote);
+  return build(job, deps, prepared);
 }
 
 /** Others may take the container away, put another one in its place, or change it in the middle of a sync. */
@@ -196,8 +196,8 @@ async function isThere({ id, name }: Container, { engine, signal }: HeldDeps): P
   }
 }
 
-async function build(job: PushJob, deps: HeldDeps, remote: RemoteState): Promise<CarriedOut> {
-  const { id, state } = await timed(deps, 'build', () => buildStep(job, deps, remote));
+async function build(job: PushJob, deps: HeldDeps, { remote, triggers }: Prepared): Promise<CarriedOut> {
+  const { id, state } = await timed(deps, 'build', () => buildStep(job, deps, remote, triggers));
   const built: CarriedOut = { action: 'build', containerId: id };
   return state.running ? built : { ...built, exitCode: state.exitCode };
 }

@@ -11,6 +11,11 @@ export const IMPLICIT_TRIGGERS: readonly string[] = ['Dockerfile', 'package.json
 /** Path relative to the source, `/` between names -> SHA-256 of the file's bytes, 64 lower-case hex digits. */
 export type TriggerHashes = ReadonlyMap<string, string>;
 
+/** Every trigger of a project that lists those. */
+export const triggerNames = (listed: readonly string[]): readonly string[] => [
+  ...new Set([...IMPLICIT_TRIGGERS, ...listed]),
+];
+
 export interface TriggerChanges {
   readonly changed: readonly string[];
   readonly appeared: readonly string[];
@@ -27,7 +32,7 @@ export async function readTriggers(
   listed: readonly string[],
   signal?: AbortSignal,
 ): Promise<TriggerHashes> {
-  const names = [...new Set([...IMPLICIT_TRIGGERS, ...listed])];
+  const names = triggerNames(listed);
   const hashes = await Promise.all(names.map((name) => hashTrigger(source, name, signal)));
   const found = names.map((name, index) => [name, hashes[index]] as const);
   return new Map(found.filter((entry): entry is [string, string] => entry[1] !== undefined));

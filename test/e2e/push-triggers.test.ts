@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -60,6 +60,22 @@ describe('a build trigger', () => {
     const before = await app.state();
     app.remove('later.txt');
     expect((await app.push()).stderr).toContain('building triggers: later.txt is gone\n');
+    await expectRebuilt(before);
+  });
+
+  it('that is put back together with the project file, as by git checkout, calls for a build', async () => {
+    const [dockerfile, file] = [HELLO['Dockerfile'] ?? '', app.projectFile()];
+    const edited = readFileSync(app.path('Dockerfile'), 'utf8');
+    app.write('Dockerfile', dockerfile.replace('COPY', 'RUN echo v2 > /installed\nCOPY'));
+    await app.push();
+    expect(await app.exec('cat', '/installed')).toBe('v2');
+    const before = await app.state();
+    app.write('Dockerfile', edited);
+    app.write('.resin-sync.yml', file);
+    expect((await app.push()).stderr).toContain(
+      'building triggers: Dockerfile is not the one that the app on the device was built from\n',
+    );
+    expect(await app.exec('ls', '/')).not.toContain('installed');
     await expectRebuilt(before);
   });
 

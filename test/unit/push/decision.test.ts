@@ -37,6 +37,7 @@ const settled: DecisionInput = {
   forceBuild: false,
   triggersGiven: false,
   triggerChanges: unchanged,
+  changesSinceBuilt: unchanged,
   image,
   container,
 };
@@ -65,6 +66,29 @@ describe('decide', () => {
       { triggerChanges: { ...unchanged, vanished: ['package.json'] } },
       /package.json is gone/,
     ],
+    [
+      'the device has what another Dockerfile made',
+      { changesSinceBuilt: { ...unchanged, changed: ['Dockerfile'] } },
+      /^Dockerfile is not the one that the app on the device was built from$/,
+    ],
+    [
+      'the device has what was made without a trigger',
+      { changesSinceBuilt: { ...unchanged, appeared: ['package.json'] } },
+      /^the app on the device was built without package.json$/,
+    ],
+    [
+      'the device has what was made with a trigger that is gone',
+      { changesSinceBuilt: { ...unchanged, vanished: ['package.json'] } },
+      /^the app on the device was built with package.json, which is gone$/,
+    ],
+    [
+      'a trigger changed since the last push and since the last build',
+      {
+        triggerChanges: { ...unchanged, changed: ['Dockerfile'] },
+        changesSinceBuilt: { ...unchanged, changed: ['Dockerfile'] },
+      },
+      /^Dockerfile changed$/,
+    ],
     ['the image is missing', { image: undefined }, /no image/],
     ['the container is missing', { container: undefined }, /no container/],
     [
@@ -75,6 +99,10 @@ describe('decide', () => {
   ])('builds when %s, and says so', (_, change, reason) => {
     const decision = decide({ ...settled, ...change });
     expect(decision).toMatchObject({ action: 'build', reasons: [expect.stringMatching(reason)] });
+  });
+
+  it('syncs when the device does not tell what its app was built from', () => {
+    expect(decide({ ...settled, changesSinceBuilt: undefined }).action).toBe('sync');
   });
 
   it('names every reason', () => {

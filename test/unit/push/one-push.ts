@@ -33,7 +33,7 @@ export async function onePush({
 }: OnePush): Promise<PushResult['action']> {
   const job: PushJob = {
     settings,
-    savedTriggers: await readTriggers(settings.source, []),
+    savedTriggers: await readTriggers(settings.source, settings.buildTriggers),
     triggersGiven: false,
     forceBuild,
     dryRun: false,
