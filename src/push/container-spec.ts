@@ -3,11 +3,8 @@ import type { PortMapping } from '../project/ports.js';
 import type { RestartPolicy } from '../project/restart.js';
 import type { PushSettings } from '../project/settings.js';
 import type { Container, ContainerSpec } from '../transport/engine.js';
-import { labelsOf } from './labels.js';
+import { labelsOf, SPEC_LABEL } from './labels.js';
 import { SUPERVISOR_LABEL, supervisorLabel } from './process-supervisor.js';
-
-/** Fingerprint of the settings that a container was created with: they cannot be changed afterwards. */
-const SPEC_LABEL = 'io.resin.rdt.spec';
 
 /** The container that the settings describe. */
 export function containerSpec(settings: PushSettings): ContainerSpec {

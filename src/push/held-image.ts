@@ -1,6 +1,6 @@
 import type { Image } from '../transport/engine.js';
 import { EngineError, isMissing } from '../transport/engine-error.js';
-import { isOurs } from './labels.js';
+import { isOurImage } from './labels.js';
 import type { HeldDeps } from './push-job.js';
 
 /** The second name of the image that the app runs from, while another one is built. */
@@ -20,9 +20,9 @@ export async function holdImage(
   app: string,
   image: Image | undefined,
 ): Promise<void> {
-  if (image === undefined || !isOurs(image, app)) return;
+  if (image === undefined || !isOurImage(image, app)) return;
   const held = await engine.inspectImage(heldName(app), signal);
-  if (held !== undefined && !isOurs(held, app)) return;
+  if (held !== undefined && !isOurImage(held, app)) return;
   signal.throwIfAborted();
   try {
     // Not to be interrupted: a request that we no longer wait for may still give the name.
@@ -45,7 +45,7 @@ export async function releaseImage(
   const name = heldName(app);
   try {
     const held = await engine.inspectImage(name, signal);
-    if (held !== undefined && isOurs(held, app)) await engine.removeImage(name, signal);
+    if (held !== undefined && isOurImage(held, app)) await engine.removeImage(name, signal);
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;
     emit({ type: 'warning', message: `the image ${name} could not be removed: ${error.message}` });

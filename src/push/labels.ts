@@ -1,12 +1,20 @@
-import type { Container, Image } from '../transport/engine.js';
+import type { Container, ContainerSummary, Image } from '../transport/engine.js';
 
 /** Marks containers and images that rdt made; its value is the app's name. Nothing without it is ever stopped or removed. */
 export const APP_LABEL = 'io.resin.rdt.app';
 
+/**
+ * Fingerprint of the settings that a container was created with: they cannot be changed afterwards. Only containers have it from us: those
+ * that people run from an image of ours have the image's labels, and not this one.
+ */
+export const SPEC_LABEL = 'io.resin.rdt.spec';
+
 export const labelsOf = (app: string): Readonly<Record<string, string>> => ({ [APP_LABEL]: app });
 
-export const isOurs = ({ labels }: Pick<Container | Image, 'labels'>, app: string): boolean =>
-  labels[APP_LABEL] === app;
+export const isOurImage = ({ labels }: Image, app: string): boolean => labels[APP_LABEL] === app;
+
+export const isOurContainer = ({ labels }: Container | ContainerSummary, app: string): boolean =>
+  labels[APP_LABEL] === app && labels[SPEC_LABEL] !== undefined;
 
 /** A new container waits under this name until it takes the app's own. */
 export const nextName = (app: string): string => `${app}.rdt-next`;

@@ -15,7 +15,7 @@ import { changesSinceBuilt } from './built-from.js';
 import { containerNamed, imageNamed } from './container-named.js';
 import { describeOtherSettings, hasOtherSettings } from './container-spec.js';
 import { type Decision, decide } from './decision.js';
-import { isOurs } from './labels.js';
+import { isOurContainer, isOurImage } from './labels.js';
 import type { PushDeps, PushJob, Scan } from './push-job.js';
 import { notOurs } from './replace-container.js';
 import { isUnfinished } from './unfinished-push.js';
@@ -39,8 +39,8 @@ export async function readRemote({ settings }: PushJob, { engine, signal }: Push
     readMarks(engine, appName, destination, signal),
     isUnfinished(engine, appName, signal),
   ]);
-  if (container !== undefined && !isOurs(container, appName)) throw notOurs(appName);
-  if (image !== undefined && !isOurs(image, appName)) throw imageNotOurs(appName);
+  if (container !== undefined && !isOurContainer(container, appName)) throw notOurs(appName);
+  if (image !== undefined && !isOurImage(image, appName)) throw imageNotOurs(appName);
   return { container, image, ...marks, unfinished };
 }
 

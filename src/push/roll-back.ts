@@ -1,7 +1,7 @@
 import { ExitCode, RdtError } from '../errors.js';
 import type { Container, Engine } from '../transport/engine.js';
 import { containerNamed } from './container-named.js';
-import { isOurs, nextName } from './labels.js';
+import { isOurContainer, nextName } from './labels.js';
 
 export interface RollBack {
   readonly engine: Engine;
@@ -45,7 +45,7 @@ async function ourContainer(
   signal: AbortSignal,
 ): Promise<Container | undefined> {
   const container = await containerNamed(engine, name, signal);
-  return container !== undefined && isOurs(container, app) ? container : undefined;
+  return container !== undefined && isOurContainer(container, app) ? container : undefined;
 }
 
 const remove = (engine: Engine, { id }: Container, signal: AbortSignal): Promise<void> =>

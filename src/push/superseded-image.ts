@@ -1,6 +1,6 @@
 import type { Engine } from '../transport/engine.js';
 import { heldName } from './held-image.js';
-import { isOurs } from './labels.js';
+import { isOurImage } from './labels.js';
 
 /**
  * Takes an image away that a push of ours made for the app and that has lost its name to a newer one. One with another tag stays: somebody
@@ -13,7 +13,7 @@ export async function removeSuperseded(
   signal: AbortSignal,
 ): Promise<void> {
   const image = await engine.inspectImage(imageId, signal);
-  if (image === undefined || !isOurs(image, app)) return;
+  if (image === undefined || !isOurImage(image, app)) return;
   if (image.tags.some((tag) => tag !== heldName(app))) return;
   await engine.removeImage(imageId, signal);
 }

@@ -1,7 +1,7 @@
 import type { ContainerState, ContainerSummary, Engine } from '../transport/engine.js';
 import { EngineError } from '../transport/engine-error.js';
 import { containerNamed } from './container-named.js';
-import { APP_LABEL, isDiscarded, nextName, previousName } from './labels.js';
+import { APP_LABEL, isDiscarded, isOurContainer, nextName, previousName } from './labels.js';
 import type { HeldDeps } from './push-job.js';
 import { removeSuperseded } from './superseded-image.js';
 import { type RollBack, rollBack } from './roll-back.js';
@@ -14,8 +14,10 @@ export async function isUnfinished(engine: Engine, app: string, signal: AbortSig
 
 const isBegun = (name: string, app: string): boolean => name === nextName(app) || name === previousName(app);
 
-const containersOf = (engine: Engine, app: string, signal: AbortSignal): Promise<ContainerSummary[]> =>
-  engine.listContainers({ all: true, label: `${APP_LABEL}=${app}` }, signal);
+async function containersOf(engine: Engine, app: string, signal: AbortSignal): Promise<ContainerSummary[]> {
+  const labelled = await engine.listContainers({ all: true, label: `${APP_LABEL}=${app}` }, signal);
+  return labelled.filter((container) => isOurContainer(container, app));
+}
 
 /**
  * Takes back what a killed push had begun: a new container that did not prove itself goes, and the old one runs again. Only for

@@ -130,6 +130,28 @@ describe('what rdt did not make is never touched', () => {
     expect(await app.leftovers()).toEqual([]);
   });
 
+  it('a container that somebody runs from its own image under its name', async () => {
+    using app = new PushedApp(device, 'own-image', HELLO);
+    await app.push();
+    await app.docker('rm', '--force', 'own-image');
+    await app.docker(
+      'run',
+      '--detach',
+      '--name',
+      'own-image',
+      '--label',
+      'owner=me',
+      'own-image',
+      'sleep',
+      '1000',
+    );
+    const before = await app.state();
+    const { exitCode, stderr } = await app.tryPush('--force-build');
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain('rdt: the device has a container own-image that rdt did not make\n');
+    expect(await app.state()).toEqual(before);
+  });
+
   it('an image of the same name', async () => {
     await device.docker('tag', 'busybox', 'strange-image');
     using app = new PushedApp(device, 'strange-image', HELLO);

@@ -94,6 +94,8 @@ it.each([
         '--detach',
         '--label',
         `io.resin.rdt.app=${app.name}`,
+        '--label',
+        'io.resin.rdt.spec=another',
         '--name',
         other,
         app.name,

@@ -1,0 +1,53 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { defaultSettings, resolveSettings } from '../../../src/project/settings.js';
+import { containerSpec } from '../../../src/push/container-spec.js';
+import { labelsOf, nextName, previousName } from '../../../src/push/labels.js';
+import { FakeEngine } from '../../contract/fake-engine.js';
+import { runUntilKilled } from '../../contract/fake-process.js';
+import { MemoryDeployments } from '../watch/watched-loop.js';
+import { onePush } from './one-push.js';
+
+const APP = 'app';
+
+let source: string;
+let engine: FakeEngine;
+
+beforeEach(() => {
+  source = mkdtempSync(join(tmpdir(), 'rdt-not-ours-'));
+  writeFileSync(join(source, 'Dockerfile'), 'FROM busybox\n');
+  engine = new FakeEngine(({ argv, killed }) => (argv[0] === 'main' ? runUntilKilled(killed) : undefined));
+  engine.addImage(APP, { labels: labelsOf(APP), cmd: ['main'] });
+});
+afterEach(async () => {
+  rmSync(source, { recursive: true, force: true });
+  await engine[Symbol.asyncDispose]();
+});
+
+const settings = () => resolveSettings({}, { appName: APP }, defaultSettings, { source });
+const pushed = () =>
+  onePush({ settings: settings(), engine, store: new MemoryDeployments(), forceBuild: true });
+
+/** As by `docker run`: it has the labels of the image. */
+async function runByHand(name: string): Promise<string> {
+  const id = await engine.createContainer(name, { Image: APP, Labels: { owner: 'me' }, HostConfig: {} });
+  await engine.startContainer(id);
+  return id;
+}
+
+describe('a container that somebody runs from an image of ours', () => {
+  it('under the name of the app is theirs', async () => {
+    const id = await runByHand(APP);
+    await expect(pushed()).rejects.toThrow('the device has a container app that rdt did not make');
+    expect(await engine.inspectContainer(id)).toMatchObject({ name: APP, state: { running: true } });
+  });
+
+  it.each([nextName(APP), previousName(APP)])('under the passing name %s is theirs', async (name) => {
+    await engine.startContainer(await engine.createContainer(APP, containerSpec(settings())));
+    const id = await runByHand(name);
+    await expect(pushed()).rejects.toThrow(`the device has a container ${name} that rdt did not make`);
+    expect(await engine.inspectContainer(id)).toMatchObject({ name, state: { running: true } });
+  });
+});
