@@ -57,7 +57,7 @@ export function pushCommand(deps: CommandDeps): Command {
       afterSync,
     )
     .option('--identity <file>', 'private key for ssh; may be repeated', repeated)
-    .option('--force', 'also delete more than half of what was once sent, when that is 100 files or more')
+    .option('--force', 'also delete all that was once sent, or more than half of it from 100 files on')
     .option(
       '--verify',
       'compare with the files in the container itself, and put right what was changed there',

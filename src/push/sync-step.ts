@@ -16,7 +16,7 @@ import { throttled } from './throttle.js';
 import { restartContainer, type StopOptions } from './stop-container.js';
 import { inspect } from './watch-start.js';
 
-/** A folder that suddenly holds less than half of what it held is more often a mistake than a wish (SYNC.md, rule 4). */
+/** A folder that suddenly holds less than half of what it held is more often a mistake than a wish (SYNC.md, rule 4), and so is one that holds nothing. */
 const MASS_DELETION = { share: 0.5, atLeast: 100 };
 /** A file that is being written to is tried again this often, then left to the next push. */
 const ROUNDS = 3;
@@ -223,13 +223,19 @@ export const stopOptions = ({ settings }: PushJob, { clock, lost }: HeldDeps): S
 export function refuseMassDeletion(job: PushJob, planned: PlannedSync): void {
   const { deletions, obstacles } = planned.plan;
   const going = deletions.length + obstacles.length;
-  if (job.force || going < MASS_DELETION.atLeast) return;
+  if (job.force || going === 0) return;
+  if (planned.local.tree.size === 0)
+    throw refused('nothing is in the folder: this push would delete all files that it once sent');
+  if (going < MASS_DELETION.atLeast) return;
   const sent = countSent(planned);
   if (going <= sent * MASS_DELETION.share) return;
-  throw new RdtError(`this push would delete ${going} of the ${sent} files that it once sent`, {
+  throw refused(`this push would delete ${going} of the ${sent} files that it once sent`);
+}
+
+const refused = (message: string): RdtError =>
+  new RdtError(message, {
     hint: 'If that is what you want, push again with --force. None of them was deleted.',
   });
-}
 
 /**
  * What goes, and what stays of ours. What an image was built from and a sync ignores does neither. A container that could not be asked is

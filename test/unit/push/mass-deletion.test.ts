@@ -63,6 +63,16 @@ const built = (meanwhile: () => void, options: Partial<OnePush> = {}): Promise<P
   return pushed({ builder: { build }, forceBuild: true, ...options });
 };
 
+it('a folder that holds nothing any more is not followed, however few its files were', async () => {
+  removeMany();
+  await pushed();
+  rmSync(join(source, 'Dockerfile'));
+  await expect(pushed()).rejects.toMatchObject({
+    message: 'nothing is in the folder: this push would delete all files that it once sent',
+    hint: 'If that is what you want, push again with --force. None of them was deleted.',
+  });
+});
+
 describe('a folder that loses most of its files', () => {
   it('during a build is not followed: the old app is back', async () => {
     await expect(built(removeMany)).rejects.toMatchObject({
