@@ -1,6 +1,10 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../testbed/eventually.js';
 import { VirtualDevice } from '../testbed/virtual-device.js';
+import { canMount, mount, unmount } from '../unit/watch/bind-mount.js';
 import { LOOP } from './pushed-app.js';
 import { Rdt } from './rdt.js';
 import { WatchedApp } from './watched-app.js';
@@ -43,6 +47,36 @@ it('syncs into an app that the engine starts again and again, and frees it at on
   await app.untilEvent(({ type, text }) => type === 'output' && text === 'version 2');
   expect(app.ofType('app-exited').length).toBeLessThan(4);
 });
+
+it.runIf(canMount)(
+  'keeps the files of an app whose folder is unmounted, and is in step when it is back',
+  async () => {
+    await using app = new WatchedApp(device, 'unmount', {});
+    const drive = mkdtempSync(join(tmpdir(), 'rdt-drive-'));
+    for (const [path, content] of Object.entries(FILES)) writeFileSync(join(drive, path), content);
+    mount(drive, app.folder);
+    try {
+      await app.watch();
+      const deployed = await app.deployedTree();
+      await app.andThen('batch-failed', () => unmount(app.folder));
+      expect(await app.deployedTree()).toEqual(deployed);
+      writeFileSync(join(drive, 'version'), '2\n');
+      const after = app.events.length;
+      await app.andThen('done', () => mount(drive, app.folder), 10_000);
+      await app.untilInStep();
+      await app.andThen('batch', () => app.write('version', '3\n'));
+      await app.andThen('done', () => app.write('Dockerfile', `${FILES.Dockerfile}# anew\n`));
+      await app.untilInStep();
+      const built = app.events.slice(after).filter(({ type }) => type === 'decision');
+      expect(built.map(({ decision }) => (decision as { action: string }).action)).toEqual(['sync', 'build']);
+      expect(app.ofType('batch-failed')).toHaveLength(1);
+    } finally {
+      unmount(app.folder);
+      rmSync(drive, { recursive: true });
+    }
+  },
+  120_000,
+);
 
 describe.each(['none', 'signal:HUP'])('with --restart %s, an app that crashes by itself', (how) => {
   const name = how.replace(':', '-').toLowerCase();
