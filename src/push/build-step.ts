@@ -5,12 +5,13 @@ import type { Marks } from '../sync/deployment.js';
 import { readMarks } from '../sync/state-token.js';
 import { type Tree, unknownEntry } from '../sync/tree.js';
 import { RdtError } from '../errors.js';
-import type { Container, ContainerSpec, Engine, Image, ImageDetails } from '../transport/engine.js';
+import type { Container, ContainerSpec, Engine, Image, ImageDetails, Mount } from '../transport/engine.js';
 import { imageNamed } from './container-named.js';
 import { builtFromLabel } from './built-from.js';
 import { containerSpec } from './container-spec.js';
 import { holdImage, releaseImage } from './held-image.js';
 import { labelsOf } from './labels.js';
+import { noticesOfVolumes } from './notices.js';
 import { installSupervisor, supervised, supervisorFor } from './process-supervisor.js';
 import type { HeldDeps, PushDeps, PushJob } from './push-job.js';
 import { planPushSync, type RemoteState, startScan } from './push-state.js';
@@ -107,15 +108,19 @@ async function replace(
   stopping: () => void,
 ): Promise<Container> {
   const { engine, clock, signal, lost, emit } = deps;
-  const { appName, stopGraceMs, afterSync } = job.settings;
+  const { appName, destination, stopGraceMs, afterSync } = job.settings;
   const [image, supervisor] = await Promise.all([
     builtImage(engine, appName, signal),
     afterSync.kind === 'process' ? supervisorFor(engine, deps.readSupervisor, signal) : undefined,
   ]);
+  const inherited = inheritedVolumes(job, remote.container);
+  if (remote.container?.imageId !== image.id) {
+    for (const message of noticesOfVolumes(inherited, destination)) emit({ type: 'warning', message });
+  }
   return replaceContainer({
     engine,
     app: appName,
-    spec: specFor(job, remote.container, image, triggers),
+    spec: specFor(job, inherited, image, triggers),
     previous: remote.container,
     graceMs: stopGraceMs,
     clock,
@@ -141,14 +146,21 @@ async function builtImage(engine: Engine, app: string, signal: AbortSignal): Pro
   return image;
 }
 
+/** Volumes that an image asked for are handed on from container to container: what the app keeps there is its data. */
+function inheritedVolumes({ settings }: PushJob, previous: Container | undefined): Mount[] {
+  const taken = new Set(settings.volumes.map(({ target }) => posix.resolve(target)));
+  return (previous?.mounts ?? [])
+    .filter(({ volumeName }) => volumeName !== undefined && /^[0-9a-f]{64}$/.test(volumeName))
+    .filter(({ destination }) => !taken.has(posix.resolve(destination)));
+}
+
 /**
- * Volumes that the image asked for are handed on from container to container: what the app keeps there is its data. The stop signal is the
- * image's, and said nevertheless: an engine that is not told one takes every signal for the wish to end, and does not start an app again
- * that crashes after it was sent SIGHUP (moby, daemon/kill.go, `ExitOnNext`).
+ * The stop signal is the image's, and said nevertheless: an engine that is not told one takes every signal for the wish to end, and does
+ * not start an app again that crashes after it was sent SIGHUP (moby, daemon/kill.go, `ExitOnNext`).
  */
 function specFor(
   { settings }: PushJob,
-  previous: Container | undefined,
+  inherited: readonly Mount[],
   image: ImageDetails,
   triggers: TriggerHashes,
 ): ContainerSpec {
@@ -157,13 +169,9 @@ function specFor(
   const plain = { ...described, Labels, StopSignal: image.stopSignal };
   const isSupervised = settings.afterSync.kind === 'process';
   const spec = isSupervised ? supervised(plain, image, settings.stopGraceMs) : plain;
-  const taken = new Set(settings.volumes.map(({ target }) => posix.resolve(target)));
-  const inherited = (previous?.mounts ?? [])
-    .filter(({ volumeName }) => volumeName !== undefined && /^[0-9a-f]{64}$/.test(volumeName))
-    .filter(({ destination }) => !taken.has(posix.resolve(destination)))
-    .map(({ volumeName, destination }) => `${volumeName}:${destination}`);
+  const binds = inherited.map(({ volumeName, destination }) => `${volumeName}:${destination}`);
   const { HostConfig } = spec;
-  return { ...spec, HostConfig: { ...HostConfig, Binds: [...(HostConfig.Binds ?? []), ...inherited] } };
+  return { ...spec, HostConfig: { ...HostConfig, Binds: [...(HostConfig.Binds ?? []), ...binds] } };
 }
 
 /** An image without a shell can never be asked what it holds: its container gets the whole folder before the first start. */

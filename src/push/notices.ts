@@ -1,6 +1,7 @@
 import { posix } from 'node:path';
 import { isAbsolute, leavesSource } from '../project/paths.js';
-import type { Container } from '../transport/engine.js';
+import type { Container, Mount } from '../transport/engine.js';
+import { isWithin } from '../sync/mounts.js';
 import type { PlannedSync } from './push-state.js';
 
 const MOST_NAMES = 5;
@@ -8,6 +9,14 @@ const MOST_NAMES = 5;
 /** What a user should know of a sync before it is carried out, as sentences. */
 export function noticesOf({ name }: Container, planned: PlannedSync): string[] {
   return [foreignPush(name, planned), linksOut(planned)].filter((notice) => notice !== undefined);
+}
+
+/** Of volumes that are handed on to the container of a new image. Elsewhere they hold data; what is at the destination is what was built. */
+export function noticesOfVolumes(volumes: readonly Mount[], destination: string): string[] {
+  const places = volumes.map((volume) => volume.destination).filter((path) => isWithin(path, destination));
+  return places.map(
+    (path) => `${path} is a volume and keeps what it holds; what the new image has there is not used`,
+  );
 }
 
 /** Of a failed sync of our own nobody knows whether it has left its token. */

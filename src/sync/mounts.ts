@@ -83,7 +83,8 @@ export function readOnlyBy(container: Container, path: string): 'mount' | 'root'
   return container.readonlyRootfs && isOnRoot ? 'root' : undefined;
 }
 
-const isWithin = (path: string, folder: string): boolean => path === folder || path.startsWith(`${folder}/`);
+export const isWithin = (path: string, folder: string): boolean =>
+  path === folder || path.startsWith(`${folder}/`);
 
 /** The destination, and the mounts below it, which have a stage of their own. */
 export const stageFolders = (container: Container, destination: string): string[] =>

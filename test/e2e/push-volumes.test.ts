@@ -35,6 +35,26 @@ describe('a volume that the image asks for', () => {
     expect(await volumes()).toBe(before);
   });
 
+  it('at the destination keeps what it holds, which is told, until its container is removed', async () => {
+    const files = (built: string) => ({
+      ...HELLO,
+      Dockerfile: `FROM busybox\nRUN mkdir -p /usr/src/app/deps && echo ${built} > /usr/src/app/deps/built\nVOLUME /usr/src/app/deps /store\nCMD ["sleep", "9999"]\n`,
+    });
+    using app = new PushedApp(device, 'hidden-deps', files('first'));
+    expect((await app.push()).stderr).not.toContain('is a volume');
+    const built = (): Promise<string> => app.exec('cat', '/usr/src/app/deps/built');
+    app.write('Dockerfile', files('second').Dockerfile);
+    const { stderr } = await app.push();
+    expect(stderr.split('\n').filter((line) => line.includes('is a volume'))).toEqual([
+      'warning: /usr/src/app/deps is a volume and keeps what it holds; what the new image has there is not used',
+    ]);
+    expect(await built()).toBe('first');
+    expect((await app.push('--force-build')).stderr).not.toContain('is a volume');
+    await app.docker('rm', '-f', '-v', 'hidden-deps');
+    await app.push();
+    expect(await built()).toBe('second');
+  });
+
   it('keeps its data when the new app fails and the old one comes back', async () => {
     using app = new PushedApp(device, 'survivor', withLine('VOLUME /store'));
     await app.push();
