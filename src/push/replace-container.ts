@@ -6,7 +6,7 @@ import { discardedName, nextName, previousName } from './labels.js';
 import type { EmitPushEvent } from './push-event.js';
 import { restartContainer, stopContainer } from './stop-container.js';
 import { takenPortHint } from './taken-port.js';
-import { inspect, watchStart } from './watch-start.js';
+import { inspect, type Start, watchStart } from './watch-start.js';
 
 /**
  * At a new container that somebody else removes. `docker container prune` takes all that do not run: a new one that waits for its start, and
@@ -73,18 +73,26 @@ function takenEachTime(app: string, cause: unknown): RdtError {
 }
 
 async function replaceBy(id: string, replacement: Replacement): Promise<Container> {
-  const { engine, app, previous, signal, lost } = replacement;
+  const { engine, app, spec, previous, emit, signal, lost } = replacement;
   const next = await inspect(engine, id, signal);
   await replacement.prepare(next);
   await switchOver(replacement, next);
   const running = await inspect(engine, id, signal);
-  await settle(replacement, running);
+  const start = await settle(replacement, running);
   const proved = await inspect(engine, id, signal);
   // From here on there is no way back.
   if (previous !== undefined)
     await unlessGone(engine.renameContainer(previous.id, discardedName(app, previous.id), lost));
+  if (start === 'ended' && isAlwaysRestarted(spec)) {
+    const message = `${app} ended with exit code 0 at once, and its restart policy starts it again and again`;
+    emit({ type: 'warning', message });
+  }
   return proved;
 }
+
+/** Also after an exit code 0. */
+const isAlwaysRestarted = ({ HostConfig }: ContainerSpec): boolean =>
+  ['always', 'unless-stopped'].includes(HostConfig.RestartPolicy?.Name ?? '');
 
 /** An old container that somebody else has removed is out of the way as well. */
 async function unlessGone(work: Promise<void>): Promise<void> {
@@ -150,7 +158,7 @@ async function putAside(id: string, replacement: Replacement): Promise<void> {
 }
 
 /** Watches the first seconds, and lets the folder be completed meanwhile. */
-async function settle(replacement: Replacement, container: Container): Promise<void> {
+async function settle(replacement: Replacement, container: Container): Promise<Start> {
   const { engine, graceMs, clock, lost } = replacement;
   const restarting = new AbortController();
   const first = watchStart(replacement, container.id, restarting.signal);
@@ -165,5 +173,5 @@ async function settle(replacement: Replacement, container: Container): Promise<v
   restarting.abort();
   await first;
   await restartContainer(engine, container, { graceMs, clock, signal: lost });
-  await watchStart(replacement, container.id, new AbortController().signal);
+  return watchStart(replacement, container.id, new AbortController().signal);
 }

@@ -14,12 +14,15 @@ export interface Watched {
   readonly signal: AbortSignal;
 }
 
-/** Resolves when the app has run for SETTLE_MS without an error, or when `over` is aborted. */
+/** `ended`: with exit code 0. The engine may have started it again since, as its restart policy asks. */
+export type Start = 'runs' | 'ended';
+
+/** Resolves when the app has run for SETTLE_MS without an error, or when `over` is aborted. @throws RdtError (exit code 6) when it fails. */
 export async function watchStart(
   { engine, app, clock, signal }: Watched,
   id: string,
   over: AbortSignal,
-): Promise<void> {
+): Promise<Start> {
   const enough = new AbortController();
   const stop = (): void => enough.abort();
   over.addEventListener('abort', stop);
@@ -30,9 +33,10 @@ export async function watchStart(
     const early = await Promise.race([timer, exit]).catch((error: unknown) => {
       if (!over.aborted) throw error;
     });
-    if (over.aborted) return;
+    if (over.aborted) return 'runs';
     const exitCode = early ?? (await exitCodeNow(engine, id, signal));
-    if (exitCode === 0) return;
+    if (exitCode === undefined) return 'runs';
+    if (exitCode === 0) return 'ended';
     const output = await lastLines(engine, id, signal);
     throw new RdtError(`${app} ended with exit code ${exitCode} within ${SETTLE_MS / 1000} s of its start`, {
       exitCode: ExitCode.appFailed,
@@ -45,10 +49,10 @@ export async function watchStart(
   }
 }
 
-/** An exit that came before the wait was heard shows in the state. */
-async function exitCodeNow(engine: Engine, id: string, signal: AbortSignal): Promise<number> {
+/** An exit that came before the wait was heard shows in the state. Undefined when the app runs. */
+async function exitCodeNow(engine: Engine, id: string, signal: AbortSignal): Promise<number | undefined> {
   const { state } = await inspect(engine, id, signal);
-  return state.running && !state.restarting ? 0 : state.exitCode;
+  return state.running && !state.restarting ? undefined : state.exitCode;
 }
 
 /** What the app printed last, without carriage returns; '' when it printed nothing. */
