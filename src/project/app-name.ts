@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { accepted, type Parsed, quoted, refused } from './parsed.js';
 
 /** Image name and container name are the app name, so it keeps to what both may contain (device-facts). */
@@ -18,14 +19,14 @@ function ofRightLength(name: string): Parsed<string> {
   return refused(`must have ${least} to ${most} characters, not ${name.length}`);
 }
 
-/** The app name for a folder's name: always valid, `app` when nothing of the name can be used. */
+/** The app name for a folder's name: always valid, `app-` and a hash when nothing of the name can be used. */
 export function slugifyAppName(folderName: string): string {
-  const words = folderName
-    .normalize('NFKD')
+  const normal = folderName.normalize('NFKD');
+  const words = normal
     .replace(/\p{Mark}/gu, '')
     .toLowerCase()
     .match(/[a-z0-9]+/g);
   const slug = (words ?? []).join('-').slice(0, INVENTED_NAME_LENGTH).replace(/-$/, '');
-  if (slug === '') return 'app';
+  if (slug === '') return `app-${createHash('sha256').update(normal).digest('hex').slice(0, 8)}`;
   return slug.length < LENGTHS.least ? `app-${slug}` : slug;
 }

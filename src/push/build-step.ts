@@ -14,6 +14,7 @@ import { labelsOf } from './labels.js';
 import { noticesOfVolumes } from './notices.js';
 import { installSupervisor, supervised, supervisorFor } from './process-supervisor.js';
 import type { HeldDeps, PushDeps, PushJob } from './push-job.js';
+import { pushedFromLabel } from './pushed-from.js';
 import { planPushSync, type RemoteState, startScan } from './push-state.js';
 import { replaceContainer } from './replace-container.js';
 import { SETTLE_MS } from './watch-start.js';
@@ -120,7 +121,10 @@ async function replace(
   return replaceContainer({
     engine,
     app: appName,
-    spec: specFor(job, inherited, image, triggers),
+    spec: specFor(job, inherited, image, {
+      ...builtFromLabel(job.settings.buildTriggers, triggers),
+      ...pushedFromLabel(job, deps),
+    }),
     previous: remote.container,
     graceMs: stopGraceMs,
     clock,
@@ -162,10 +166,10 @@ function specFor(
   { settings }: PushJob,
   inherited: readonly Mount[],
   image: ImageDetails,
-  triggers: TriggerHashes,
+  origin: Readonly<Record<string, string>>,
 ): ContainerSpec {
   const described = containerSpec(settings);
-  const Labels = { ...described.Labels, ...builtFromLabel(settings.buildTriggers, triggers) };
+  const Labels = { ...described.Labels, ...origin };
   const plain = { ...described, Labels, StopSignal: image.stopSignal };
   const isSupervised = settings.afterSync.kind === 'process';
   const spec = isSupervised ? supervised(plain, image, settings.stopGraceMs) : plain;

@@ -19,6 +19,8 @@ export interface PushJob {
   /** Hashes of the last push; undefined when the project file has none. */
   readonly savedTriggers: TriggerHashes | undefined;
   readonly triggersGiven: boolean;
+  /** The app's name is that of the folder, and nothing was ever saved that says more: an app of that name may be another project's. */
+  readonly isNameGuessed: boolean;
   readonly forceBuild: boolean;
   /** What else calls for a build, in words: `.dockerignore changed`. */
   readonly buildReasons?: readonly string[];
@@ -51,6 +53,8 @@ export interface PushDeps {
   readonly clock: Clock;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly platform: NodeJS.Platform;
+  /** Who pushes, and on which computer: `anna@laptop`. */
+  readonly pusher: string;
   /** Who holds the lock, for whoever comes second: `anna@laptop (pid 4711)`. */
   readonly holder: string;
   readonly emit: EmitPushEvent;

@@ -33,6 +33,8 @@ export interface PushRequest {
 
 /** What a project file says, and the way to write back to it. */
 export interface Project {
+  /** False when the folder has no project file yet. */
+  readonly exists: boolean;
   readonly settings: GivenSettings;
   readonly triggers: readonly SavedTrigger[] | undefined;
   readonly warnings: readonly string[];
@@ -56,6 +58,7 @@ export interface PushProjectDeps
     | 'clock'
     | 'env'
     | 'platform'
+    | 'pusher'
     | 'holder'
     | 'emit'
     | 'signal'
@@ -145,6 +148,7 @@ export function jobOf(
     settings,
     savedTriggers: hashesOf(project.triggers),
     triggersGiven: flags.buildTriggers !== undefined,
+    isNameGuessed: settings.origin.appName === 'default' && !project.exists,
     forceBuild,
     dryRun,
     force,

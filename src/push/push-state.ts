@@ -17,6 +17,7 @@ import { describeOtherSettings, hasOtherSettings } from './container-spec.js';
 import { type Decision, decide } from './decision.js';
 import { isOurContainer, isOurImage } from './labels.js';
 import type { PushDeps, PushJob, Scan } from './push-job.js';
+import { refuseAppOfOthers } from './pushed-from.js';
 import { notOurs } from './replace-container.js';
 import { isUnfinished } from './unfinished-push.js';
 
@@ -30,9 +31,10 @@ export interface RemoteState extends Marks {
   readonly unfinished: boolean;
 }
 
-/** One round trip for all of it. @throws RdtError when the name is taken by something that is not ours. */
-export async function readRemote({ settings }: PushJob, { engine, signal }: PushDeps): Promise<RemoteState> {
-  const { appName, destination } = settings;
+/** One round trip for all of it. @throws RdtError when the name is taken by something that is not ours, or may be another project's. */
+export async function readRemote(job: PushJob, deps: PushDeps): Promise<RemoteState> {
+  const { engine, signal } = deps;
+  const { appName, destination } = job.settings;
   const [container, image, marks, unfinished] = await Promise.all([
     containerNamed(engine, appName, signal),
     engine.inspectImage(imageNamed(appName), signal),
@@ -41,6 +43,7 @@ export async function readRemote({ settings }: PushJob, { engine, signal }: Push
   ]);
   if (container !== undefined && !isOurContainer(container, appName)) throw notOurs(appName);
   if (image !== undefined && !isOurImage(image, appName)) throw imageNotOurs(appName);
+  if (container !== undefined) await refuseAppOfOthers(job, deps, container);
   return { container, image, ...marks, unfinished };
 }
 

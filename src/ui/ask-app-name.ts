@@ -11,7 +11,7 @@ export async function askForAppName({ stdin, stderr, signal }: Runtime, proposal
       {
         type: 'input',
         name: 'name',
-        message: 'Name of the app',
+        message: 'Name of the app (one of that name on the device is replaced)',
         default: proposal,
         validate: (text: string) => {
           const parsed = parseAppName(text);

@@ -46,6 +46,7 @@ export class WatchedProject {
       },
       savedTriggers,
       triggersGiven: base.triggersGiven && !isFirstBuildDone,
+      isNameGuessed: base.isNameGuessed && !isFirstBuildDone,
       forceBuild: base.forceBuild && !isFirstBuildDone,
       verify: base.verify && !isFirstBuildDone,
       buildReasons: memory.buildReasons,

@@ -45,13 +45,15 @@ export function projectDeps(
 ): Omit<PushProjectDeps, 'emit' | 'logView'> {
   const { cwd, env, platform, clock, signal } = runtime;
   const discovery = wireDiscovery(runtime);
+  const pusher = `${userInfo().username}@${hostname()}`;
   return {
     cwd,
     env,
     platform,
     clock,
     signal,
-    holder: `${userInfo().username}@${hostname()} (pid ${process.pid})`,
+    pusher,
+    holder: `${pusher} (pid ${process.pid})`,
     store: new FileDeploymentStore(join(stateDirectory(runtime), 'deployments')),
     readSupervisor: (processor) => readFile(packageFile(`supervisor/bin/rdt-init-${processor}`)),
     contextKeys: new FileContextKeys(join(stateDirectory(runtime), 'contexts')),
@@ -66,6 +68,7 @@ export function projectDeps(
 async function openProject(source: string): Promise<Project> {
   const file = await readProjectFile(source);
   return {
+    exists: file.exists,
     settings: file.settings,
     triggers: file.triggers,
     warnings: file.warnings.map(describeProblem),

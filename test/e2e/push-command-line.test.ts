@@ -79,6 +79,29 @@ describe('without a name for the app', () => {
       local_resinos: { 'app-name': 'my-app' },
     });
   });
+
+  it('the app of another folder that is called the same is left alone, until its name is given', async () => {
+    using app = new PushedApp(device, 'server', {});
+    for (const [path, content] of Object.entries(HELLO)) {
+      app.write(`p1/server/${path}`, content);
+      app.write(`p2/server/${path}`, content);
+    }
+    const pushed = (folder: string, ...args: string[]) =>
+      app.rdt.run(['push', device.address, '--skip-logs', ...args], { cwd: app.path(folder) });
+    expect(await pushed('p1/server')).toMatchObject({ exitCode: 0 });
+    const before = await app.state();
+    const { exitCode, stderr } = await pushed('p2/server');
+    expect(exitCode, stderr).toBe(2);
+    expect(stderr).toMatch(
+      /^rdt: the device has an app server already, pushed from \S+@\S+:\/\S+\/p1\/server: it may be/m,
+    );
+    expect(stderr).toContain('Push with `--app-name server` to take that app over');
+    expect(await app.state()).toEqual(before);
+    app.remove('p1/server/.resin-sync.yml');
+    expect(await pushed('p1/server')).toMatchObject({ exitCode: 0 });
+    expect(await pushed('p2/server', '--app-name', 'server')).toMatchObject({ exitCode: 0 });
+    expect(await pushed('p1/server')).toMatchObject({ exitCode: 0 });
+  });
 });
 
 describe('a switch with a value, as in the old help', () => {

@@ -81,8 +81,9 @@ describe("an app's name from a folder's", () => {
     ['My App', 'my-app'],
     ['Küche_2.0', 'kuche-2-0'],
     ['--x--', 'app-x'],
-    ['日本', 'app'],
-    ['', 'app'],
+    ['日本', 'app-cf2abf0c'],
+    ['проект', 'app-dfb992e6'],
+    ['--', 'app-d8156bae'],
     [`${'a'.repeat(62)}-b`, 'a'.repeat(62)],
   ])('%j is %s', (folder, name) => {
     expect(slugifyAppName(folder)).toBe(name);

@@ -17,6 +17,7 @@ export interface OnePush {
   readonly builder?: ImageBuilder;
   readonly forceBuild?: boolean;
   readonly force?: boolean;
+  readonly pusher?: string;
   readonly emit?: (event: PushEvent) => void;
 }
 
@@ -29,12 +30,14 @@ export async function onePush({
   builder = new FakeImageBuilder(),
   forceBuild = false,
   force = false,
+  pusher = 'tester@here',
   emit = () => undefined,
 }: OnePush): Promise<PushResult['action']> {
   const job: PushJob = {
     settings,
     savedTriggers: await readTriggers(settings.source, settings.buildTriggers),
     triggersGiven: false,
+    isNameGuessed: settings.origin.appName === 'default',
     forceBuild,
     dryRun: false,
     force,
@@ -60,6 +63,7 @@ export async function onePush({
     clock: systemClock,
     env: {},
     platform: 'linux',
+    pusher,
     holder: 'tester',
     emit,
     signal,

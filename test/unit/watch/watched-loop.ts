@@ -179,6 +179,7 @@ export class WatchedLoop implements AsyncDisposable {
       platform: 'linux',
       clock: systemClock,
       signal: this.interrupt.signal,
+      pusher: 'tester@here',
       holder: 'tester',
       store,
       contextKeys: { take: () => Promise.resolve('key'), keep: () => Promise.resolve() },
@@ -188,6 +189,7 @@ export class WatchedLoop implements AsyncDisposable {
         await Promise.resolve();
         this.beforeReading('project');
         return {
+          exists: true,
           settings: { appName: APP, onChange: this.onChange, ...this.given },
           triggers: [...this.triggers].map(([path, sha256]) => ({ path, sha256 })),
           warnings: [],
