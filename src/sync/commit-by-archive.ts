@@ -14,15 +14,32 @@ import {
 } from './commit-request.js';
 import { DIRTY } from './commit-stage.js';
 import { makeDestination } from './destination.js';
+import { refuseFoldersInTheWay } from './folders-in-the-way.js';
 import { type MountPart, pathIn, splitByMount } from './mounts.js';
 import { readToken } from './state-token.js';
 import { parentsOf } from './tree.js';
 
 const SET_ID = 0o6000;
 
-/** By the engine itself, which unpacks an archive: the container needs no program for it, and need not run. */
-export async function commitByArchive(request: CountedCommit): Promise<CommitOutcome> {
-  await Promise.all([refuseIfChanged(request), refuseIfLinked(request)]);
+export type ArchiveOutcome =
+  | CommitOutcome
+  /** More than was allowed to find out what is in the way. Nothing was changed. */
+  | { readonly kind: 'too-many-questions' };
+
+/**
+ * By the engine itself, which unpacks an archive: the container needs no program for it, and need not run. For the questions see
+ * folders-in-the-way.ts.
+ */
+export async function commitByArchive(
+  request: CountedCommit,
+  mostQuestions: number,
+): Promise<ArchiveOutcome> {
+  const [isClear] = await Promise.all([
+    refuseFoldersInTheWay(request, mostQuestions),
+    refuseIfChanged(request),
+    refuseIfLinked(request),
+  ]);
+  if (!isClear) return { kind: 'too-many-questions' };
   const packed = newPackedFiles();
   const parts = splitByMount(request.plan.uploads, request.container, request.destination);
   if (parts.length > 1) await putPart(request, { below: '', uploads: [] }, DIRTY);

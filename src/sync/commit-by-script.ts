@@ -14,6 +14,7 @@ import {
 } from './commit-request.js';
 import { DIRTY } from './commit-stage.js';
 import { type MountPart, pathIn, splitByMount } from './mounts.js';
+import { FOLDER_STATUS } from './stage-script.js';
 import { LostStage, type Stage, type Stages } from './stages.js';
 import type { Deletion } from './sync-plan.js';
 
@@ -96,7 +97,7 @@ async function stage(
         throw refused(
           destination,
           result.errors || `the script ended with exit code ${result.status}`,
-          how.mode === 'strict' ? OBSTACLE : GO_ON,
+          how.mode === 'strict' || result.status === FOLDER_STATUS ? OBSTACLE : GO_ON,
         );
     }
   } finally {

@@ -15,6 +15,9 @@ export type { Commit, CommitOutcome } from './commit-request.js';
 const CHANNEL_FILES = 300;
 const CHANNEL_BYTES = 1 << 20;
 
+/** To the engine, of what is in the way of new files: 1 or 2 ms each, and a program in the container starts in 50 ms and more. */
+const MOST_QUESTIONS = 50;
+
 /** Of a script in a container whose app crashes. */
 const ATTEMPTS = 5;
 const TOO_SHORT = 'files were deleted, and the container does not run long enough to delete them';
@@ -46,12 +49,28 @@ async function commitCounted(request: CountedCommit): Promise<ScriptOutcome> {
 async function commitWhole(request: CountedCommit): Promise<CommitOutcome> {
   const { container, destination, plan, hasShell } = request;
   const mustDelete = plan.deletions.length > 0 || plan.obstacles.some(({ kind }) => kind === 'directory');
-  if (!mustDelete && !touchesTmpfs(container, destination)) return commitByArchive(request);
+  if (!mustDelete && !touchesTmpfs(container, destination)) return commitUploads(request);
   if (hasShell === false) return rebuild('files were deleted, and the container has no shell to delete them');
   if (container.state.paused) return rebuild('files were deleted, and a paused container cannot delete them');
   const outcome = await commitByExec(request);
   if (outcome.kind === 'other-base') throw new Error('a commit without patches has no base');
   return outcome;
+}
+
+/** Tar sees what is in the way of many new files sooner than the engine tells it. */
+async function commitUploads(
+  request: CountedCommit,
+  mostQuestions = canRunScript(request) ? MOST_QUESTIONS : Infinity,
+): Promise<CommitOutcome> {
+  const outcome = await commitByArchive(request, mostQuestions);
+  if (outcome.kind !== 'too-many-questions') return outcome;
+  const scripted = await commitByExec(request);
+  return scripted.kind === 'committed' ? scripted : commitUploads(request, Infinity);
+}
+
+function canRunScript({ container, hasShell }: Commit): boolean {
+  const { running, restarting, paused } = container.state;
+  return running && !restarting && !paused && hasShell !== false;
 }
 
 /** An app that ends takes the script with it; one that crashes again and again lives long enough once it was just started. */
@@ -80,10 +99,10 @@ async function startedAgain(engine: Engine, now: Container, signal: AbortSignal)
 }
 
 /** Only where the container is known to hold what the laptop remembers, can run a script, and one is enough. */
-function patchesOf({ local, deployed, plan, container, hasShell }: Commit): ReadonlyMap<string, Patch> {
-  const { running, restarting } = container.state;
-  const canRun = running && !restarting && hasShell !== false;
-  if (!canRun || deployed.knowledge !== 'token' || plan.obstacles.length > 0) return NO_PATCHES;
+function patchesOf(request: Commit): ReadonlyMap<string, Patch> {
+  const { local, deployed, plan } = request;
+  if (!canRunScript(request) || deployed.knowledge !== 'token' || plan.obstacles.length > 0)
+    return NO_PATCHES;
   const patches = new Map<string, Patch>();
   for (const path of plan.uploads) {
     const entry = local.get(path);

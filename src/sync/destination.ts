@@ -6,7 +6,7 @@ import type { Owner } from './deployment.js';
 import { parentsOf } from './tree.js';
 
 /** Go's `os.ModeDir`, as the engine sends it. */
-const GO_MODE_DIRECTORY = 2 ** 31;
+export const GO_MODE_DIRECTORY = 2 ** 31;
 
 export interface Destination {
   readonly engine: Engine;

@@ -69,7 +69,7 @@ export function leftOnMounts(
 }
 
 /** The mount that `path` lies on; undefined for the container's own root. */
-function holderOf({ mounts }: Container, path: string): Mount | undefined {
+export function holderOf({ mounts }: Container, path: string): Mount | undefined {
   return mounts
     .filter(({ destination }) => isWithin(path, destination))
     .sort((a, b) => b.destination.length - a.destination.length)[0];

@@ -4,6 +4,8 @@ import { SETTLE, STATE } from './container-script.js';
 /** Exit codes of the stage besides those of the programs in it. */
 export const STALE_STATUS = 64;
 export const OTHER_BASE_STATUS = 65;
+/** A folder is in the place of a file or a link. Nothing was put in place. */
+export const FOLDER_STATUS = 67;
 /** Of the loop, in a container that lacks a program. */
 export const UNFIT_STATUS = 66;
 
@@ -91,6 +93,10 @@ stage() (
       if [ ! -d "$path" ]; then missing=yes; fi
     done <"$staged/folders"
   fi
+  while IFS= read -r move; do
+    path=\${move#* }
+    if [ -d "$path" ] && [ ! -L "$path" ]; then echo "$path is a folder" >&2; exit ${FOLDER_STATUS}; fi
+  done <"$staged/moves"
   if [ -s "$staged/patches" ]; then
     while IFS=' ' read -r number mode size mtime nanoseconds length runs && IFS= read -r path; do patch; done <"$staged/patches"
   fi
@@ -98,11 +104,8 @@ stage() (
   if [ -f "$staged/places" ]; then tar -xf "$staged/places"; fi
   while IFS= read -r move; do
     path=\${move#* }
-    if [ -d "$path" ]; then
-      if [ ! -L "$path" ]; then echo "$path is a folder" >&2; exit 1; fi
-      # Not every mv has -T: through a link to a folder it would move into that folder.
-      rm -f -- "$path"
-    fi
+    # Not every mv has -T: through a link to a folder it would move into that folder.
+    if [ -d "$path" ]; then rm -f -- "$path"; fi
     mv -f -- "$staged/\${move%% *}" "$path"
   done <"$staged/moves"
   if [ -s "$staged/remove" ]; then xargs -0 -n ${MOST_WORDS} sh -c '${REMOVE}' sh <"$staged/remove"; fi

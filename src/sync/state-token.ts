@@ -31,7 +31,7 @@ export async function readToken(
 }
 
 /** What the engine says no to, it does not know: a destination that is no folder, or in none, or a question that a proxy before it lets nobody ask. */
-async function unlessRefused<T>(asking: Promise<T>): Promise<T | undefined> {
+export async function unlessRefused<T>(asking: Promise<T>): Promise<T | undefined> {
   try {
     return await asking;
   } catch (error) {

@@ -253,6 +253,63 @@ export function commitContract(name: string, setUp: () => Promise<CommitRig>): v
       else expect(await folder.commit()).toMatchObject({ kind: 'needs-rebuild' });
     });
 
+    for (const kind of ['file', 'link'] as const) {
+      it.skipIf(kind === 'link' && !canLink)(
+        `refuses a ${kind} where the app has a folder of its own, and changes nothing`,
+        async () => {
+          folder.write('a', 'one');
+          await folder.sync();
+          await folder.writeThere('installed/express/index.js', 'of the app');
+          folder.write('a', 'two');
+          if (kind === 'file') folder.write('installed', 'x');
+          else folder.link('installed', 'a');
+          const before = await folder.deployed();
+          await expect(folder.commit()).rejects.toThrow(/\.\/installed is a folder/);
+          expect(await folder.deployed()).toEqual(before);
+        },
+      );
+    }
+
+    it('refuses a file where the app has a folder of its own, in a folder that is new here and not there', async () => {
+      folder.write('a', 'one');
+      await folder.sync();
+      await folder.writeThere('lib/data/1', 'of the app');
+      folder.write('lib/data', 'x');
+      await expect(folder.commit()).rejects.toThrow(/\.\/lib\/data is a folder/);
+      expect([...(await folder.deployed()).keys()]).toContain('lib/data/1');
+    });
+
+    it('refuses a file where the app has a folder of its own, when nobody knows what was sent', async () => {
+      folder.write('a', 'one');
+      await folder.sync();
+      folder.remembered = undefined;
+      await folder.writeThere('uploads/1', 'of the app');
+      folder.write('uploads', 'x');
+      await expect(folder.commit()).rejects.toThrow(/\.\/uploads is a folder/);
+      expect([...(await folder.deployed()).keys()]).toContain('uploads/1');
+    });
+
+    for (const count of [20, 150]) {
+      it(`takes no folder of the app away for one of ${count} new files`, async () => {
+        folder.write('a', 'one');
+        await folder.sync();
+        await folder.writeThere('10/of the app', 'x');
+        for (let n = 0; n < count; n++) folder.write(`${n}`, 'x');
+        await expect(folder.commit()).rejects.toThrow(/the container refused the sync/);
+        expect([...(await folder.deployed()).keys()]).toContain('10/of the app');
+      });
+    }
+
+    it('puts what is in a folder beside what the app has in a folder of that name', async () => {
+      folder.write('a', 'one');
+      await folder.sync();
+      await folder.writeThere('lib/of the app', 'x');
+      folder.write('lib/ours', 'x');
+      expect(await folder.commit()).toMatchObject({ kind: 'committed' });
+      const there = [...(await folder.deployed()).keys()];
+      expect(there).toEqual(expect.arrayContaining(['lib/of the app', 'lib/ours']));
+    });
+
     it('puts a folder where a file was, and a file where a folder was', async () => {
       folder.write('a', 'file');
       folder.write('b/c/d', 'in a folder');

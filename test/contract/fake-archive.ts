@@ -10,7 +10,22 @@ import { type FakeFileTree, type FakeNode, newDirectory } from './fake-file-tree
 const GZIP_MAGIC = Buffer.from([0x1f, 0x8b]);
 
 /** Unpacks as the engine does: entry by entry, so that a broken tar leaves what came before; a file replaces a folder and the other way round. */
-export const unpack = async (
+export const unpack = (tree: FakeFileTree, directory: string, tar: Readable | Buffer): Promise<void> =>
+  unpackBy(place, tree, directory, tar);
+
+/** Unpacks as the program tar does: a folder that is not empty makes way for nothing. */
+export const unpackByTar = (tree: FakeFileTree, directory: string, tar: Buffer): Promise<void> =>
+  unpackBy(placeByTar, tree, directory, tar);
+
+const placeByTar: typeof place = (tree, directory, header, bytes) => {
+  const there = tree.find(posix.join(directory, header.name));
+  if (header.type !== 'directory' && there?.kind === 'directory' && there.children.size > 0)
+    throw new Error(`tar: ${header.name}: Is a directory`);
+  place(tree, directory, header, bytes);
+};
+
+const unpackBy = async (
+  put: typeof place,
   tree: FakeFileTree,
   directory: string,
   tar: Readable | Buffer,
@@ -21,7 +36,7 @@ export const unpack = async (
   const gunzip = bytes.subarray(0, 2).equals(GZIP_MAGIC) ? [createGunzip()] : [];
   const source = pipeline([Readable.from([bytes]), ...gunzip, parser]);
   try {
-    for await (const entry of parser) place(tree, directory, entry.header, await buffer(entry));
+    for await (const entry of parser) put(tree, directory, entry.header, await buffer(entry));
     await source;
   } catch (error) {
     source.catch(() => undefined);

@@ -4,12 +4,13 @@ import { gunzipSync } from 'node:zlib';
 import { PART_BYTES } from '../../src/sync/blocks.js';
 import {
   ARRIVED,
+  FOLDER_STATUS,
   OTHER_BASE_STATUS,
   STAGE_LOOP_SCRIPT,
   STAGE_SCRIPT,
   STALE_STATUS,
 } from '../../src/sync/stage-script.js';
-import { unpack } from './fake-archive.js';
+import { unpack, unpackByTar } from './fake-archive.js';
 import { type FakeFileTree, newDirectory } from './fake-file-tree.js';
 import type { FakeProcess } from './fake-process.js';
 
@@ -141,10 +142,11 @@ async function carryOut(
     files.remove(`${folder}/.rdt-stage`);
     throw new StageFailure(STALE_STATUS);
   }
+  refuseFolders(files, folder, moves);
   patch(files, folder, staged);
   for (const name of ['parents', 'places']) {
     const inner = files.find(`${staged}/${name}`);
-    if (inner?.kind === 'file') await unpack(files, folder, inner.bytes);
+    if (inner?.kind === 'file') await unpackByTar(files, folder, inner.bytes);
   }
   move(files, folder, staged, moves);
   const isOurs = (path: string): boolean => !isBehindLink(files, folder, path);
@@ -183,11 +185,18 @@ function patched(base: Buffer, news: Buffer, length: number, runs: readonly stri
   return bytes;
 }
 
+function refuseFolders(files: FakeFileTree, folder: string, moves: string): void {
+  for (const line of moves.split('\n').filter(Boolean)) {
+    const path = line.slice(line.indexOf(' ') + 1);
+    if (files.find(`${folder}/${path}`)?.kind === 'directory')
+      throw new StageFailure(FOLDER_STATUS, `${path} is a folder`);
+  }
+}
+
 function move(files: FakeFileTree, folder: string, staged: string, moves: string): void {
   for (const line of moves.split('\n').filter(Boolean)) {
     const [number = ''] = line.split(' ', 1);
     const path = `${folder}/${line.slice(number.length + 1)}`;
-    if (files.find(path)?.kind === 'directory') throw new StageFailure(1, `${path} is a folder`);
     const node = files.find(`${staged}/${number}`);
     if (node === undefined) throw new StageFailure(1, `${number} is not there`);
     files.put(path, node);

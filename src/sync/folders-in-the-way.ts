@@ -1,0 +1,100 @@
+import { posix } from 'node:path';
+import type { Engine } from '../transport/engine.js';
+import { type Commit, OBSTACLE, refused } from './commit-request.js';
+import { GO_MODE_DIRECTORY } from './destination.js';
+import { holderOf } from './mounts.js';
+import { unlessRefused } from './state-token.js';
+import { parentOf, type TreeEntry } from './tree.js';
+
+/** Questions on their way at the same moment. */
+const AT_ONCE = 8;
+
+/**
+ * Asks the engine about what is new here: it would take away a folder, with all that is in it, for a file or a link of that name. Below a folder that
+ * is not there either nothing can be in the way. Answers whether `most` questions were enough to know.
+ * @throws RdtError when there is such a folder. Where the container was asked, it is in the plan.
+ */
+export async function refuseFoldersInTheWay(request: Commit, most: number): Promise<boolean> {
+  if (request.deployed.knowledge === 'verified') return true;
+  const { first, below } = newcomers(request);
+  let left = most;
+  for (let paths = first; paths.length > 0; ) {
+    left -= paths.length;
+    if (left < 0) return false;
+    const folders = await foldersAmong(paths, request);
+    const inTheWay = folders.find((path) => request.local.get(path)?.kind !== 'directory');
+    if (inTheWay !== undefined) throw refused(request.destination, `./${inTheWay} is a folder`, OBSTACLE);
+    paths = folders.flatMap((path) => below.get(path) ?? []);
+  }
+  return true;
+}
+
+interface Newcomers {
+  /** Those in folders that are there. */
+  readonly first: readonly string[];
+  /** By the new folder that they are in. */
+  readonly below: ReadonlyMap<string, readonly string[]>;
+}
+
+/** New files and links, and the new folders that lead to them. */
+function newcomers(request: Commit): Newcomers {
+  const first: string[] = [];
+  const below = new Map<string, string[]>();
+  const seen = new Set<string>();
+  for (const upload of request.plan.uploads) {
+    if (!mayDestroy(upload, request)) continue;
+    for (let path = upload; !seen.has(path); path = parentOf(path)) {
+      seen.add(path);
+      const parent = parentOf(path);
+      const there = parent === '' ? 'directory' : knownAt(parent, request)?.kind;
+      if (there === 'directory') first.push(path);
+      if (there !== undefined) break;
+      const siblings = below.get(parent);
+      if (siblings === undefined) below.set(parent, [path]);
+      else siblings.push(path);
+    }
+  }
+  return { first, below };
+}
+
+/**
+ * A container that has never run holds what its image holds, and what is mounted in it: of the image only links are doubted, which stand for folders
+ * that are elsewhere, since the engine answers slowly for one that does not run.
+ */
+function mayDestroy(path: string, request: Commit): boolean {
+  const { local, container, destination, unobserved } = request;
+  const kind = local.get(path)?.kind;
+  if (kind === 'directory' || knownAt(path, request) !== undefined) return false;
+  return (
+    !unobserved || kind === 'symlink' || holderOf(container, posix.join(destination, path)) !== undefined
+  );
+}
+
+/** What we have put there, as far as we know. */
+const knownAt = (path: string, { deployed: { tree, remembered } }: Commit): TreeEntry | undefined =>
+  tree.get(path) ?? remembered?.tree.get(path);
+
+async function foldersAmong(
+  paths: readonly string[],
+  { engine, container, destination, signal }: Commit,
+): Promise<string[]> {
+  const found = new Set<string>();
+  const waiting = paths.values();
+  const ask = async (): Promise<void> => {
+    for (const path of waiting)
+      if (await isFolder(engine, container.id, posix.join(destination, path), signal)) found.add(path);
+  };
+  await Promise.all(Array.from({ length: Math.min(AT_ONCE, paths.length) }, ask));
+  return paths.filter((path) => found.has(path));
+}
+
+/** The engine says no to a path below what is no folder. */
+async function isFolder(
+  engine: Engine,
+  container: string,
+  path: string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const stat = await unlessRefused(engine.statPath(container, path, signal));
+  return stat !== undefined && stat.linkTarget === '' && stat.goMode >= GO_MODE_DIRECTORY;
+}
