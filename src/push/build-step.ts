@@ -231,7 +231,8 @@ async function undo(
   const app = settings.appName;
   using limit = new TimeLimit(lost, UNDO_MS);
   const { signal } = limit;
-  const previous = remote.container && { id: remote.container.id, wasStopped };
+  const { container } = remote;
+  const previous = container && { id: container.id, wasStopped, restartPolicy: container.restartPolicy };
   const outcome = await rollBack({ engine, app, previous, signal });
   if (outcome === 'kept') {
     const message = `the old container of ${app} was removed by somebody else: there is none to go back to, and the new one stays as it is`;

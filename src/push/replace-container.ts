@@ -4,6 +4,7 @@ import type { Container, ContainerSpec, Engine } from '../transport/engine.js';
 import { EngineError, isMissing } from '../transport/engine-error.js';
 import { discardedName, nextName, previousName } from './labels.js';
 import type { EmitPushEvent } from './push-event.js';
+import { replacedRestartLabel, restartNoMore } from './restart-aside.js';
 import { restartContainer, stopContainer } from './stop-container.js';
 import { takenPortHint } from './taken-port.js';
 import { inspect, type Start, watchStart } from './watch-start.js';
@@ -115,9 +116,10 @@ export function notOurs(name: string): RdtError {
 }
 
 /** Not to be interrupted: a request that we no longer wait for may still make its container. */
-async function createNext({ engine, app, spec, lost }: Replacement): Promise<string> {
+async function createNext({ engine, app, spec, previous, lost }: Replacement): Promise<string> {
+  const Labels = { ...spec.Labels, ...replacedRestartLabel(previous) };
   try {
-    return await engine.createContainer(nextName(app), spec, lost);
+    return await engine.createContainer(nextName(app), { ...spec, Labels }, lost);
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;
     throw new RdtError(`the new container of ${app} could not be created: ${error.message}`, {
@@ -155,6 +157,7 @@ async function putAside(id: string, replacement: Replacement): Promise<void> {
     await stopContainer(engine, old, { graceMs, clock, signal: lost });
   }
   if (old?.name !== previousName(app)) await engine.renameContainer(id, previousName(app), lost);
+  if (old !== undefined) await restartNoMore(engine, old, lost);
 }
 
 /** Watches the first seconds, and lets the folder be completed meanwhile. */

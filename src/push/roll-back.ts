@@ -1,13 +1,22 @@
 import { ExitCode, RdtError } from '../errors.js';
-import type { Container, Engine } from '../transport/engine.js';
+import type { Container, ContainerRestart, Engine } from '../transport/engine.js';
 import { containerNamed } from './container-named.js';
 import { isOurContainer, nextName } from './labels.js';
+import { restartAgain } from './restart-aside.js';
+
+interface PreviousContainer {
+  readonly id: string;
+  /** The push that is taken back has stopped it, or may have. */
+  readonly wasStopped: boolean;
+  /** As it was before it was put aside; undefined where that is not known, and it stays as it is. */
+  readonly restartPolicy: ContainerRestart | undefined;
+}
 
 export interface RollBack {
   readonly engine: Engine;
   readonly app: string;
-  /** The app's old container, which is left, or put back; started when the push that is taken back has stopped it, or may have. */
-  readonly previous: { readonly id: string; readonly wasStopped: boolean } | undefined;
+  /** The app's old container, which is left, or put back. */
+  readonly previous: PreviousContainer | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -21,11 +30,14 @@ export type RolledBack = 'nothing' | 'undone' | 'kept';
  * @throws RdtError when neither of them is there.
  */
 export async function rollBack({ engine, app, previous, signal }: RollBack): Promise<RolledBack> {
+  const old = previous && (await engine.inspectContainer(previous.id, signal));
+  // Before the new container goes, which tells it to the next push when this one is killed.
+  if (old !== undefined && previous?.restartPolicy !== undefined)
+    await restartAgain(engine, old, previous.restartPolicy, signal);
   const next = await ourContainer(engine, app, nextName(app), signal);
   if (next !== undefined) await remove(engine, next, signal);
   const current = await ourContainer(engine, app, app, signal);
   const isNew = current !== undefined && current.id !== previous?.id;
-  const old = previous && (await engine.inspectContainer(previous.id, signal));
   if (previous !== undefined && old === undefined) {
     if (isNew) return 'kept';
     throw new RdtError(`the old container of ${app} was removed by somebody else`);

@@ -3,6 +3,7 @@ import { EngineError } from '../transport/engine-error.js';
 import { containerNamed } from './container-named.js';
 import { APP_LABEL, isDiscarded, isOurContainer, nextName, previousName } from './labels.js';
 import type { HeldDeps } from './push-job.js';
+import { replacedRestart } from './restart-aside.js';
 import { removeSuperseded } from './superseded-image.js';
 import { type RollBack, rollBack } from './roll-back.js';
 
@@ -30,7 +31,11 @@ export async function takeBackUnfinished(deps: HeldDeps, app: string): Promise<v
   if (!containers.some(({ name }) => isBegun(name, app))) return;
   emit({ type: 'warning', message: `an earlier push of ${app} was cut off; what it began is taken back` });
   const aside = containers.find(({ name }) => name === previousName(app));
-  const previous = aside === undefined ? await notYetAside(deps, app) : { id: aside.id, wasStopped: true };
+  const isNew = ({ name, id }: ContainerSummary): boolean =>
+    id !== aside?.id && [app, nextName(app)].includes(name);
+  const restartPolicy = containers.filter(isNew).map(replacedRestart).find(Boolean);
+  const previous =
+    aside === undefined ? await notYetAside(deps, app) : { id: aside.id, wasStopped: true, restartPolicy };
   await rollBack({ engine, app, previous, signal: lost });
 }
 
@@ -41,7 +46,7 @@ async function notYetAside({ engine, lost }: HeldDeps, app: string): Promise<Rol
   );
   if (old === undefined) return undefined;
   const hasEnded = next !== undefined && hasEndedSince(next.createdAt, old.state);
-  return { id: old.id, wasStopped: old.state.running || hasEnded };
+  return { id: old.id, wasStopped: old.state.running || hasEnded, restartPolicy: undefined };
 }
 
 /** One that had ended before was not stopped by that push. When the times cannot tell, it is thought to have run. */

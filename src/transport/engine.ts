@@ -62,6 +62,8 @@ export interface Engine extends AsyncDisposable {
   waitContainer(ref: string, until: ContainerEnd, signal?: AbortSignal): Promise<number>;
   createContainer(name: string, spec: ContainerSpec, signal?: AbortSignal): Promise<string>;
   renameContainer(ref: string, name: string, signal?: AbortSignal): Promise<void>;
+  /** `POST /containers/{id}/update` (API 1.22): from the next end of the container, or start of the engine, on. */
+  setRestartPolicy(ref: string, policy: ContainerRestart, signal?: AbortSignal): Promise<void>;
   /** Removes a container, killing it when it runs; anonymous volumes of it go too when asked. No error when it is gone. */
   removeContainer(
     ref: string,
@@ -132,10 +134,18 @@ export interface Container {
   readonly tty: boolean;
   readonly readonlyRootfs: boolean;
   readonly network: ContainerNetwork;
+  readonly restartPolicy: ContainerRestart;
   /** Bind mounts, named and anonymous volumes. */
   readonly mounts: readonly Mount[];
   /** Mount points of tmpfs file systems in the container. */
   readonly tmpfs: readonly string[];
+}
+
+export interface ContainerRestart {
+  /** `no`, `always`, `unless-stopped`, `on-failure`. */
+  readonly name: string;
+  /** Of `on-failure`; 0 for no limit. */
+  readonly maximumRetries: number;
 }
 
 export type ContainerEnd = 'not-running' | 'next-exit' | 'removed';

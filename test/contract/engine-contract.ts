@@ -226,6 +226,21 @@ export const engineContract = (name: string, open: () => Promise<EngineSubject>)
         expect((await engine.inspectContainer(fresh))?.id).toBe(id);
       });
 
+      it('changes the restart policy of one that runs and of one that does not, and back', async () => {
+        const RestartPolicy = { Name: 'on-failure', MaximumRetryCount: 3 };
+        await engine.createContainer(app, spec({ HostConfig: { RestartPolicy } }));
+        const given = { name: 'on-failure', maximumRetries: 3 };
+        const none = { name: 'no', maximumRetries: 0 };
+        const policy = async () => (await engine.inspectContainer(app))?.restartPolicy;
+        expect(await policy()).toEqual(given);
+        await engine.setRestartPolicy(app, none);
+        expect(await policy()).toEqual(none);
+        await engine.startContainer(app);
+        await engine.setRestartPolicy(app, given);
+        expect(await policy()).toEqual(given);
+        await expect(engine.setRestartPolicy(newName(), none)).rejects.toMatchObject({ status: 404 });
+      });
+
       it('removes a running one, and one that is gone already', async () => {
         await engine.createContainer(app, spec());
         await engine.startContainer(app);

@@ -1,6 +1,7 @@
 import { posix } from 'node:path';
 import type {
   Container,
+  ContainerRestart,
   ContainerSpec,
   ContainerSummary,
   ExecOptions,
@@ -36,6 +37,7 @@ type LogListener = (line: LogLine | 'ended') => void;
 export class FakeContainer {
   readonly files: FakeFileTree;
   readonly createdAt: string;
+  restartPolicy: ContainerRestart;
   running = false;
   /** False with a log driver that only writes. */
   hasReadableLog = true;
@@ -60,6 +62,8 @@ export class FakeContainer {
     private readonly now: () => string,
   ) {
     this.files = image.files.copy();
+    const { Name = 'no', MaximumRetryCount = 0 } = spec.HostConfig.RestartPolicy ?? {};
+    this.restartPolicy = { name: Name, maximumRetries: MaximumRetryCount };
     this.createdAt = this.now();
   }
 
@@ -158,6 +162,7 @@ export class FakeContainer {
         spec.HostConfig.NetworkMode === 'host'
           ? { kind: 'host' }
           : { kind: 'own', addresses: this.running ? ['172.17.0.2'] : [] },
+      restartPolicy: this.restartPolicy,
       mounts: (spec.HostConfig.Binds ?? []).map(toMount),
       tmpfs: [],
     };
@@ -197,7 +202,7 @@ export class FakeContainer {
     this.listeners.clear();
     for (const waiter of this.exitWaiters) waiter(exitCode);
     this.exitWaiters.clear();
-    if (this.stoppedByUs || this.spec.HostConfig.RestartPolicy?.Name !== 'always') return;
+    if (this.stoppedByUs || this.restartPolicy.name !== 'always') return;
     if (this.restartCount === MOST_RESTARTS) return;
     this.restartCount += 1;
     setImmediate(() => this.start());

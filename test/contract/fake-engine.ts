@@ -4,6 +4,7 @@ import { EngineError } from '../../src/transport/engine-error.js';
 import type {
   Container,
   ContainerEnd,
+  ContainerRestart,
   ContainerSpec,
   ContainerSummary,
   Engine,
@@ -176,6 +177,11 @@ export class FakeEngine extends FakeDevice implements Engine {
     const container = this.container(ref);
     if (this.isTaken(name)) throw new EngineError(409, `Conflict. The name "/${name}" is already in use.`);
     container.name = name;
+  }
+
+  async setRestartPolicy(ref: string, policy: ContainerRestart, signal?: AbortSignal): Promise<void> {
+    await this.enter('setRestartPolicy', [ref, policy.name], signal);
+    this.container(ref).restartPolicy = policy;
   }
 
   async removeContainer(

@@ -289,6 +289,16 @@ describe('a push that was killed', () => {
     expect(await app.leftovers()).toEqual([]);
   });
 
+  it('while the new container proved itself leaves one that runs after a reboot, and the next push the old one with its policy', async () => {
+    await killedAt(/starting recovery/, '--force-build');
+    await device.reboot();
+    expect(await app.docker('ps', '--format', '{{.Names}}')).toBe('recovery');
+    await app.forgetLock();
+    await app.push();
+    expect(await app.inspect('{{.HostConfig.RestartPolicy.Name}}')).toBe('always');
+    expect(await app.leftovers()).toEqual([]);
+  });
+
   it('between the stop of the old container and the start of the new one is healed by the next one', async () => {
     await killedAt(async () => (await containers()).includes('recovery.rdt-previous'), '--force-build');
     await app.forgetLock();

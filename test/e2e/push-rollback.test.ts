@@ -43,12 +43,6 @@ async function wrongAnswersDuring(work: Promise<unknown>): Promise<string[]> {
   return wrong;
 }
 
-/** Held until disposed. */
-async function neighbour(...words: string[]): Promise<AsyncDisposable> {
-  await app.docker('run', '--detach', '--name', 'neighbour', ...words);
-  return { [Symbol.asyncDispose]: async () => void (await app.docker('rm', '--force', 'neighbour')) };
-}
-
 /** The container, its image and the image's name are those of before. */
 async function expectOldAppBack(): Promise<void> {
   const { id, image, running } = await app.state();
@@ -132,13 +126,14 @@ describe('a new app that', () => {
       'No container publishes port 8090: a program of the device has it, or an app in its network; `ports` in',
     ],
   ])('wants a port that %s is taken back, and told who has it', async (_who, words, hint) => {
-    await using _holder = await neighbour(...words);
+    await app.docker('run', '--detach', '--name', 'neighbour', ...words);
     app.write('Dockerfile', dockerfile('["sh", "main.sh"]'));
     const file = app.projectFile();
     const ports = 'local_resinos:\n  network: bridge\n  ports: ["8090:8001"]';
     app.write('.resin-sync.yml', file.replace('local_resinos:', ports));
     const { exitCode, stderr } = await app.tryPush();
     app.write('.resin-sync.yml', file);
+    await app.docker('rm', '--force', 'neighbour');
     expect(exitCode, stderr).toBe(6);
     expect(stderr).toContain(hint);
     await expectOldAppBack();

@@ -1,6 +1,7 @@
 import type {
   Container,
   ContainerNetwork,
+  ContainerRestart,
   ContainerState,
   ContainerSummary,
   EngineInfo,
@@ -60,6 +61,7 @@ export const toContainer = (answer: AnswerFields): Container => {
     tty: config.flag('Tty'),
     readonlyRootfs: answer.fields('HostConfig').flag('ReadonlyRootfs'),
     network: toNetwork(answer),
+    restartPolicy: toRestartPolicy(answer.fields('HostConfig').fields('RestartPolicy')),
     mounts: mounts.filter((mount) => mount.type !== 'tmpfs'),
     tmpfs: [
       ...answer.fields('HostConfig').keys('Tmpfs'),
@@ -67,6 +69,12 @@ export const toContainer = (answer: AnswerFields): Container => {
     ],
   };
 };
+
+/** Engines of before 1.20 tell no name where there is no policy. */
+const toRestartPolicy = (policy: AnswerFields): ContainerRestart => ({
+  name: policy.text('Name') || 'no',
+  maximumRetries: policy.number('MaximumRetryCount'),
+});
 
 const stopSignalOf = (config: AnswerFields): string => config.text('StopSignal') || 'SIGTERM';
 

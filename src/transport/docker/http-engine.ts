@@ -3,6 +3,7 @@ import { EngineError, isNotRunning } from '../engine-error.js';
 import type {
   Container,
   ContainerEnd,
+  ContainerRestart,
   ContainerSpec,
   ContainerSummary,
   Engine,
@@ -221,6 +222,15 @@ export class HttpEngine implements Engine {
 
   async renameContainer(ref: string, name: string, signal?: AbortSignal): Promise<void> {
     await (await this.client()).renameContainer(ref, name, signal);
+  }
+
+  async setRestartPolicy(
+    ref: string,
+    { name, maximumRetries }: ContainerRestart,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    const body = jsonBody({ RestartPolicy: { Name: name, MaximumRetryCount: maximumRetries } });
+    await this.calls.status({ ...this.work('POST', `/containers/${inPath(ref)}/update`, signal), ...body });
   }
 
   async removeContainer(

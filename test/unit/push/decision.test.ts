@@ -29,6 +29,7 @@ const container: Container = {
   readonlyRootfs: false,
   network: { kind: 'host' },
   mounts: [],
+  restartPolicy: { name: 'always', maximumRetries: 0 },
   tmpfs: [],
 };
 const unchanged = { changed: [], appeared: [], vanished: [] };

@@ -9,6 +9,7 @@ import { containerSpec } from '../../../src/push/container-spec.js';
 import { labelsOf } from '../../../src/push/labels.js';
 import type { PushEvent, PushResult } from '../../../src/push/push-event.js';
 import type { Container } from '../../../src/transport/engine.js';
+import { EngineError } from '../../../src/transport/engine-error.js';
 import type { Method } from '../../contract/fake-device.js';
 import { FakeEngine } from '../../contract/fake-engine.js';
 import { runUntilKilled } from '../../contract/fake-process.js';
@@ -126,6 +127,12 @@ describe('an old container that is pruned while the new one proves itself', () =
     expect((await engine.inspectImage(APP))?.id).toBe((await theApp()).imageId);
     expect(warnings()).toContainEqual(expect.stringMatching(/old container of app was removed by somebody/));
   });
+});
+
+it('an old container whose restart policy the engine refuses to change is replaced nevertheless', async () => {
+  engine.failNext('setRestartPolicy', new EngineError(409, 'no'));
+  expect(await pushed('main')).toBe('build');
+  await expectNewApp();
 });
 
 describe('a new container that is pruned before it runs', () => {

@@ -5,7 +5,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ImageBuilder } from '../../../src/build/image-builder.js';
 import { defaultSettings, resolveSettings } from '../../../src/project/settings.js';
 import { containerSpec } from '../../../src/push/container-spec.js';
-import { labelsOf, nextName } from '../../../src/push/labels.js';
+import { labelsOf, nextName, previousName } from '../../../src/push/labels.js';
+import type { PushEvent } from '../../../src/push/push-event.js';
 import { FakeEngine } from '../../contract/fake-engine.js';
 import { MemoryDeployments } from '../watch/watched-loop.js';
 import { onePush } from './one-push.js';
@@ -42,6 +43,47 @@ async function pushThatFails(): Promise<void> {
     'no luck',
   );
 }
+
+describe('after a push that was killed while the new container proved itself', () => {
+  const builder = (): ImageBuilder => ({
+    build: () => {
+      const { id } = engine.addImage(APP, { labels: labelsOf(APP), cmd: ['main'] });
+      return Promise.resolve({ type: 'built', imageId: id, builder: 'buildkit' } as const);
+    },
+  });
+
+  /** What such a push leaves, which can undo nothing any more. */
+  async function killedPush(): Promise<void> {
+    const emit = ({ type }: PushEvent): void => {
+      if (type === 'starting') engine.disconnect();
+    };
+    const store = new MemoryDeployments();
+    const push = { settings: settings(), engine, store, builder: builder(), forceBuild: true, emit };
+    await expect(onePush(push)).rejects.toThrow();
+    engine.reconnect();
+    // Its lock has run out.
+    engine.volumes.clear();
+  }
+
+  const policyOf = async (name: string) => (await engine.inspectContainer(name))?.restartPolicy;
+  const byHand = { name: 'on-failure', maximumRetries: 4 };
+
+  it('the old one is not to be started with the device', async () => {
+    await killedPush();
+    expect(await policyOf(previousName(APP))).toMatchObject({ name: 'no' });
+    expect(await policyOf(APP)).toMatchObject({ name: 'always' });
+  });
+
+  it('the old one that is taken back has the restart policy that it had, also one that was set by hand', async () => {
+    await engine.setRestartPolicy(APP, byHand);
+    await killedPush();
+    await pushThatFails();
+    expect(await engine.inspectContainer(APP)).toMatchObject({
+      restartPolicy: byHand,
+      state: { running: true },
+    });
+  });
+});
 
 describe('after a push that was killed before it had put the old container aside, one that fails', () => {
   it('leaves an app running that was stopped for the new one', async () => {

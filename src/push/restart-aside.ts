@@ -1,0 +1,40 @@
+import type { Container, ContainerRestart, Engine } from '../transport/engine.js';
+import { EngineError, isMissing } from '../transport/engine-error.js';
+
+/** Of the container that takes another one's place: the restart policy that the other one had, `<name>:<retries>`. It outlives a push that is killed. */
+const REPLACED_RESTART_LABEL = 'io.resin.rdt.replaced-restart';
+
+const NEVER: ContainerRestart = { name: 'no', maximumRetries: 0 };
+
+export function replacedRestartLabel(previous: Container | undefined): Readonly<Record<string, string>> {
+  if (previous === undefined) return {};
+  const { name, maximumRetries } = previous.restartPolicy;
+  return { [REPLACED_RESTART_LABEL]: `${name}:${maximumRetries}` };
+}
+
+/** Undefined for a container that took nobody's place, or was made by an rdt that left the policy as it was. */
+export function replacedRestart({ labels }: Pick<Container, 'labels'>): ContainerRestart | undefined {
+  const [name, maximumRetries] = labels[REPLACED_RESTART_LABEL]?.split(':') ?? [];
+  return name === undefined ? undefined : { name, maximumRetries: Number(maximumRetries) };
+}
+
+/** A container that was put aside is not to run beside the new one when the device starts again. */
+export const restartNoMore = (engine: Engine, old: Container, signal: AbortSignal): Promise<void> =>
+  changeRestart(engine, old, NEVER, signal);
+
+export const restartAgain = changeRestart;
+
+async function changeRestart(
+  engine: Engine,
+  { id, restartPolicy }: Container,
+  policy: ContainerRestart,
+  signal: AbortSignal,
+): Promise<void> {
+  if (restartPolicy.name === policy.name && restartPolicy.maximumRetries === policy.maximumRetries) return;
+  try {
+    await engine.setRestartPolicy(id, policy, signal);
+  } catch (error) {
+    // An engine that cannot, or does not want to, leaves the container with the policy that it has.
+    if (!(error instanceof EngineError) || isMissing(error)) throw error;
+  }
+}
