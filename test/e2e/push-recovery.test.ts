@@ -292,7 +292,7 @@ describe('a push that was killed', () => {
   it('while the new container proved itself leaves one that runs after a reboot, and the next push the old one with its policy', async () => {
     await killedAt(/starting recovery/, '--force-build');
     await device.reboot();
-    expect(await app.docker('ps', '--format', '{{.Names}}')).toBe('recovery');
+    expect(await app.docker('ps', '--filter', 'name=recovery', '--format', '{{.Names}}')).toBe('recovery');
     await app.forgetLock();
     await app.push();
     expect(await app.inspect('{{.HostConfig.RestartPolicy.Name}}')).toBe('always');
