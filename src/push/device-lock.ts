@@ -217,13 +217,17 @@ export class DeviceLock implements AsyncDisposable {
     }
   }
 
-  /** Before the tickets go: one that stays says that there may be a debt. */
+  /** Before the tickets go: one that stays says that there may be a debt. A full disk takes no volume: then only this laptop knows of it. */
   private async writeDebt(signal: AbortSignal): Promise<void> {
     const { engine, app } = this.request;
     const owed = this.debt.volumes();
-    for (const { name, labels } of owed)
-      await engine.createVolume(name, { ...labels, [LOCK_LABEL]: app }, signal);
     const names = new Set(owed.map(({ name }) => name));
+    try {
+      for (const { name, labels } of owed)
+        await engine.createVolume(name, { ...labels, [LOCK_LABEL]: app }, signal);
+    } catch (error) {
+      if (!(error instanceof EngineError)) throw error;
+    }
     for (const volume of this.kept) if (!names.has(volume.name)) await removeIfUnused(engine, volume, signal);
   }
 

@@ -246,12 +246,12 @@ describe('a push from another computer', () => {
     },
   );
 
-  it('is left the lock where the device cannot note the debt', async () => {
+  it('is not kept out where the device cannot note the debt: its disk is full', async () => {
     engine.createVolume = (name, labels, signal) =>
       name.startsWith('rdt-owed')
         ? Promise.reject(new EngineError(500, 'no space left on device'))
         : FakeEngine.prototype.createVolume.call(engine, name, labels, signal);
     await interruptedInRule();
-    expect(await volumes()).toEqual(['rdt-lock.app.1']);
+    expect(await volumes()).toEqual([]);
   });
 });
