@@ -53,13 +53,13 @@ it('what was deleted goes again when it is back, and what the app has put there 
   });
   await app.push();
   const token = await app.exec('readlink', '.rdt-state');
-  await app.exec('cp', '-p', 'old/large', '/tmp/large');
+  await app.exec('cp', '-p', 'old/large', 'old/a.txt', '/tmp');
   app.remove('old');
   await app.push();
   await app.exec(
     'sh',
     '-c',
-    `mkdir old; cp -p /tmp/large old; printf a >old/a.txt; echo data >old/b.txt; ln -sfn ${token} .rdt-state`,
+    `mkdir old; cp -p /tmp/large /tmp/a.txt old; echo data >old/b.txt; ln -sfn ${token} .rdt-state`,
   );
   app.write('beside.txt', '');
   await app.push();
