@@ -14,10 +14,9 @@ import {
 } from './commit-request.js';
 import { DIRTY } from './commit-stage.js';
 import { makeDestination } from './destination.js';
-import { refuseFoldersInTheWay } from './folders-in-the-way.js';
+import { refuseFoldersInTheWay, refuseIfLinked } from './folders-in-the-way.js';
 import { type MountPart, pathIn, splitByMount } from './mounts.js';
 import { readToken } from './state-token.js';
-import { parentsOf } from './tree.js';
 
 const SET_ID = 0o6000;
 
@@ -61,28 +60,6 @@ async function refuseIfChanged({
   if (deployed.remembered?.begun === undefined || repeats === true) return;
   const token = await readToken(engine, container.id, destination, signal);
   if (token !== deployed.marks.token) throw new ChangedMeanwhile(container);
-}
-
-/**
- * An app that put a link in the place of a folder of ours has taken away what the folder held: the engine would put a folder there again that
- * has nothing but what is sent. Where the container was asked, or gets everything, that is in the plan.
- */
-async function refuseIfLinked({
-  engine,
-  container,
-  destination,
-  deployed,
-  plan,
-  signal,
-}: Commit): Promise<void> {
-  if (deployed.knowledge !== 'token') return;
-  const parents = new Set(plan.uploads.flatMap((path) => [...parentsOf(path)]));
-  const known = [...parents].filter((path) => deployed.tree.get(path)?.kind === 'directory');
-  const isLink = async (path: string): Promise<boolean> => {
-    const stat = await engine.statPath(container.id, posix.join(destination, path), signal);
-    return stat !== undefined && stat.linkTarget !== '';
-  };
-  if ((await Promise.all(known.map(isLink))).includes(true)) throw new ChangedMeanwhile(container);
 }
 
 /** `token` is the state that the part leaves behind; only the destination's own part has one. */

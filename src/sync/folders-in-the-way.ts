@@ -1,10 +1,10 @@
 import { posix } from 'node:path';
-import type { Engine } from '../transport/engine.js';
-import { type Commit, OBSTACLE, refused } from './commit-request.js';
+import type { PathStat } from '../transport/engine.js';
+import { ChangedMeanwhile, type Commit, OBSTACLE, refused } from './commit-request.js';
 import { GO_MODE_DIRECTORY } from './destination.js';
 import { holderOf } from './mounts.js';
 import { unlessRefused } from './state-token.js';
-import { parentOf, type TreeEntry } from './tree.js';
+import { parentOf, parentsOf, type TreeEntry } from './tree.js';
 
 /** Questions on their way at the same moment. */
 const AT_ONCE = 8;
@@ -21,12 +21,26 @@ export async function refuseFoldersInTheWay(request: Commit, most: number): Prom
   for (let paths = first; paths.length > 0; ) {
     left -= paths.length;
     if (left < 0) return false;
-    const folders = await foldersAmong(paths, request);
+    const folders = await those(paths, request, isFolder);
     const inTheWay = folders.find((path) => request.local.get(path)?.kind !== 'directory');
     if (inTheWay !== undefined) throw refused(request.destination, `./${inTheWay} is a folder`, OBSTACLE);
     paths = folders.flatMap((path) => below.get(path) ?? []);
   }
   return true;
+}
+
+/**
+ * An app that put a link in the place of a folder of ours has taken away what the folder held: the engine would put a folder there again that
+ * has nothing but what is sent. Where the container was asked, or gets everything, that is in the plan.
+ * @throws ChangedMeanwhile
+ */
+export async function refuseIfLinked(request: Commit): Promise<void> {
+  const { deployed, plan, container } = request;
+  if (deployed.knowledge !== 'token') return;
+  const parents = new Set(plan.uploads.flatMap((path) => [...parentsOf(path)]));
+  const known = [...parents].filter((path) => deployed.tree.get(path)?.kind === 'directory');
+  const linked = await those(known, request, ({ linkTarget }) => linkTarget !== '');
+  if (linked.length > 0) throw new ChangedMeanwhile(container);
 }
 
 interface Newcomers {
@@ -74,27 +88,24 @@ function mayDestroy(path: string, request: Commit): boolean {
 const knownAt = (path: string, { deployed: { tree, remembered } }: Commit): TreeEntry | undefined =>
   tree.get(path) ?? remembered?.tree.get(path);
 
-async function foldersAmong(
+/** Those of the paths that are there and are such. The engine says no to a path below what is no folder. */
+async function those(
   paths: readonly string[],
   { engine, container, destination, signal }: Commit,
+  isSuch: (stat: PathStat) => boolean,
 ): Promise<string[]> {
   const found = new Set<string>();
   const waiting = paths.values();
   const ask = async (): Promise<void> => {
-    for (const path of waiting)
-      if (await isFolder(engine, container.id, posix.join(destination, path), signal)) found.add(path);
+    for (const path of waiting) {
+      const asking = engine.statPath(container.id, posix.join(destination, path), signal);
+      const stat = await unlessRefused(asking);
+      if (stat !== undefined && isSuch(stat)) found.add(path);
+    }
   };
   await Promise.all(Array.from({ length: Math.min(AT_ONCE, paths.length) }, ask));
   return paths.filter((path) => found.has(path));
 }
 
-/** The engine says no to a path below what is no folder. */
-async function isFolder(
-  engine: Engine,
-  container: string,
-  path: string,
-  signal: AbortSignal,
-): Promise<boolean> {
-  const stat = await unlessRefused(engine.statPath(container, path, signal));
-  return stat !== undefined && stat.linkTarget === '' && stat.goMode >= GO_MODE_DIRECTORY;
-}
+const isFolder = ({ linkTarget, goMode }: PathStat): boolean =>
+  linkTarget === '' && goMode >= GO_MODE_DIRECTORY;

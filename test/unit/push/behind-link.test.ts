@@ -14,6 +14,14 @@ import { onePush } from './one-push.js';
 
 const APP = 'app';
 const DESTINATION = '/usr/src/app';
+const LINK = {
+  kind: 'symlink',
+  target: '/persistent/data',
+  mode: 0o777,
+  uid: 0,
+  gid: 0,
+  mtimeMs: 0,
+} as const;
 let source: string;
 let engine: FakeEngine;
 
@@ -29,15 +37,7 @@ beforeEach(async () => {
   const image = engine.addImage(APP, { labels: labelsOf(APP), cmd: ['main'] });
   // As if its entrypoint had done: mv data /persistent/ && ln -s /persistent/data data
   for (const name of ['a', 'b']) image.files.write(`/persistent/data/${name}.txt`, name);
-  const link = {
-    kind: 'symlink',
-    target: '/persistent/data',
-    mode: 0o777,
-    uid: 0,
-    gid: 0,
-    mtimeMs: 0,
-  } as const;
-  image.files.put(`${DESTINATION}/data`, link);
+  image.files.put(`${DESTINATION}/data`, LINK);
   await engine.startContainer(await engine.createContainer(APP, containerSpec(settings())));
 });
 afterEach(async () => {
@@ -70,14 +70,7 @@ it('leaves it so as well when it replaces the link for a file that was saved', a
   expect(files.read(`${DESTINATION}/data/b.txt`)).toBe('b');
   // At its start the app does: mv data /persistent/ && ln -s /persistent/data data
   files.remove(`${DESTINATION}/data`);
-  files.put(`${DESTINATION}/data`, {
-    kind: 'symlink',
-    target: '/persistent/data',
-    mode: 0o777,
-    uid: 0,
-    gid: 0,
-    mtimeMs: 0,
-  });
+  files.put(`${DESTINATION}/data`, LINK);
   writeFileSync(join(source, 'data/a.txt'), 'saved');
   expect(await onePush({ settings: settings(), engine, store })).toBe('sync');
   const next = await onePush({ settings: settings(), engine, store });

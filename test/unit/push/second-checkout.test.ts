@@ -1,10 +1,9 @@
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { defaultSettings, resolveSettings } from '../../../src/project/settings.js';
 import { containerSpec } from '../../../src/push/container-spec.js';
-import type { PushEvent } from '../../../src/push/push-event.js';
 import { labelsOf } from '../../../src/push/labels.js';
 import { LIST_SCRIPT } from '../../../src/sync/container-script.js';
 import { FakeEngine } from '../../contract/fake-engine.js';
@@ -38,15 +37,14 @@ const settings = (folder: string) =>
 it('what a push from a folder brought goes with the push from where the folder is now', async () => {
   const store = new MemoryDeployments();
   const [one, two] = ['one', 'two'].map((name) => join(root, name)) as [string, string];
-  cpSync(mkdtempSync(join(root, 'new-')), one, { recursive: true });
+  mkdirSync(one);
   writeFileSync(join(one, 'Dockerfile'), 'FROM busybox\n');
   writeFileSync(join(one, 'migration-7.sql'), 'drop');
   expect(await onePush({ settings: settings('one'), engine, store })).toBe('sync');
   // As `mv one two`, or `git worktree add ../two`, and then `rm migration-7.sql`.
   cpSync(one, two, { recursive: true });
   rmSync(join(two, 'migration-7.sql'));
-  const events: PushEvent[] = [];
-  await onePush({ settings: settings('two'), engine, store, emit: (event) => events.push(event) });
+  await onePush({ settings: settings('two'), engine, store });
   await onePush({ settings: settings('two'), engine, store });
   const held = engine
     .container(APP)
