@@ -48,7 +48,9 @@ function installDebianPackages() {
 }
 
 /** It prints a line for each version that can be had, and nothing for a name that only other packages know. */
-const isOffered = (name) => spawnSync('apt-cache', ['madison', name]).stdout?.length > 0;
+function isOffered(name) {
+  return spawnSync('apt-cache', ['madison', name]).stdout?.length > 0;
+}
 
 function whatIsLacking() {
   if (process.platform !== 'linux') return `it needs Linux, and this is ${process.platform}`;
