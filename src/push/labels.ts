@@ -11,7 +11,11 @@ export const SPEC_LABEL = 'io.resin.rdt.spec';
 
 export const labelsOf = (app: string): Readonly<Record<string, string>> => ({ [APP_LABEL]: app });
 
-export const isOurImage = ({ labels }: Image, app: string): boolean => labels[APP_LABEL] === app;
+export const isOurImage = (image: Image, app: string): boolean =>
+  image.labels[APP_LABEL] === app && !isSnapshot(image);
+
+/** `docker commit` gives an image the labels of its container: one of a container of ours is somebody's, and so is what runs from it. */
+export const isSnapshot = ({ labels }: Image): boolean => labels[SPEC_LABEL] !== undefined;
 
 export const isOurContainer = ({ labels }: Container | ContainerSummary, app: string): boolean =>
   labels[APP_LABEL] === app && labels[SPEC_LABEL] !== undefined;

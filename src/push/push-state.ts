@@ -15,7 +15,7 @@ import { changesSinceBuilt } from './built-from.js';
 import { containerNamed, imageNamed } from './container-named.js';
 import { describeOtherSettings, hasOtherSettings } from './container-spec.js';
 import { type Decision, decide } from './decision.js';
-import { isOurContainer, isOurImage } from './labels.js';
+import { isOurContainer, isOurImage, isSnapshot } from './labels.js';
 import type { PushDeps, PushJob, Scan } from './push-job.js';
 import { refuseAppOfOthers } from './pushed-from.js';
 import { notOurs } from './replace-container.js';
@@ -41,10 +41,23 @@ export async function readRemote(job: PushJob, deps: PushDeps): Promise<RemoteSt
     readMarks(engine, appName, destination, signal),
     isUnfinished(engine, appName, signal),
   ]);
-  if (container !== undefined && !isOurContainer(container, appName)) throw notOurs(appName);
+  if (container !== undefined && !(await isOurs(container, image, job, deps))) throw notOurs(appName);
   if (image !== undefined && !isOurImage(image, appName)) throw imageNotOurs(appName);
   if (container !== undefined) await refuseAppOfOthers(job, deps, container);
   return { container, image, ...marks, unfinished };
+}
+
+/** The image of a container is nearly always the one that has the app's name. */
+async function isOurs(
+  container: Container,
+  named: Image | undefined,
+  { settings }: PushJob,
+  { engine, signal }: PushDeps,
+): Promise<boolean> {
+  if (!isOurContainer(container, settings.appName)) return false;
+  const { imageId } = container;
+  const image = imageId === named?.id ? named : await engine.inspectImage(imageId, signal);
+  return image === undefined || !isSnapshot(image);
 }
 
 /** Whether nobody else has pushed between the two looks. */

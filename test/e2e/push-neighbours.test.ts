@@ -152,6 +152,25 @@ describe('what rdt did not make is never touched', () => {
     expect(await app.state()).toEqual(before);
   });
 
+  it('an image that somebody made of its container, and what runs from it', async () => {
+    using app = new PushedApp(device, 'committed', HELLO);
+    await app.push();
+    const snapshot = await app.docker('commit', 'committed', 'committed:latest');
+    const asImage = await app.tryPush('--force-build');
+    expect(asImage.exitCode).toBe(1);
+    expect(asImage.stderr).toContain('rdt: the device has an image committed that rdt did not build\n');
+    await app.docker('tag', 'committed', 'restored');
+    await app.docker('rm', '--force', 'committed');
+    await app.docker('rmi', 'committed:latest');
+    await app.docker('run', '--detach', '--name', 'committed', 'restored', 'sleep', '1000');
+    const before = await app.state();
+    const asContainer = await app.tryPush('--force-build');
+    expect(asContainer.exitCode).toBe(1);
+    expect(asContainer.stderr).toContain('rdt: the device has a container committed that rdt did not make\n');
+    expect(await app.state()).toEqual(before);
+    expect(await app.docker('inspect', '--format', '{{.Id}}', 'restored')).toBe(snapshot);
+  });
+
   it('an image of the same name', async () => {
     await device.docker('tag', 'busybox', 'strange-image');
     using app = new PushedApp(device, 'strange-image', HELLO);

@@ -37,6 +37,26 @@ async function runByHand(name: string): Promise<string> {
   return id;
 }
 
+/** As `docker commit` makes it of a container of ours: with all its labels. */
+function addSnapshot(name: string): void {
+  engine.addImage(name, { labels: containerSpec(settings()).Labels ?? {}, cmd: ['main'] });
+}
+
+describe('an image that somebody made of a container of ours', () => {
+  it('is theirs under the name of the app', async () => {
+    addSnapshot(APP);
+    await expect(pushed()).rejects.toThrow('the device has an image app that rdt did not build');
+  });
+
+  it('and so is the container that they run from it', async () => {
+    addSnapshot('snapshot');
+    const id = await engine.createContainer(APP, { Image: 'snapshot', Labels: {}, HostConfig: {} });
+    await engine.startContainer(id);
+    await expect(pushed()).rejects.toThrow('the device has a container app that rdt did not make');
+    expect(await engine.inspectContainer(id)).toMatchObject({ name: APP, state: { running: true } });
+  });
+});
+
 describe('a container that somebody runs from an image of ours', () => {
   it('under the name of the app is theirs', async () => {
     const id = await runByHand(APP);
