@@ -14,7 +14,7 @@ import {
 } from './commit-request.js';
 import { DIRTY } from './commit-stage.js';
 import { makeDestination } from './destination.js';
-import { refuseFoldersInTheWay, refuseIfLinked } from './folders-in-the-way.js';
+import { refuseFoldersInTheWay, refuseIfTaken } from './folders-in-the-way.js';
 import { type MountPart, pathIn, splitByMount } from './mounts.js';
 import { readToken } from './state-token.js';
 
@@ -36,7 +36,7 @@ export async function commitByArchive(
   const [isClear] = await Promise.all([
     refuseFoldersInTheWay(request, mostQuestions),
     refuseIfChanged(request),
-    refuseIfLinked(request),
+    refuseIfTaken(request),
   ]);
   if (!isClear) return { kind: 'too-many-questions' };
   const packed = newPackedFiles();

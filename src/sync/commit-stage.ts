@@ -114,8 +114,8 @@ export class ScriptStage implements CommitStage {
     const isMoved = ({ patch }: Placement): boolean => this.holdsLinks || patch !== undefined;
     const [moved, linked] = partition(placements, isMoved);
     const [ours, parents] = partition(this.placed, ({ name }) => this.uploads.has(name));
-    await this.list('folders', this.placed.filter(isListed).map(folderLine).sort());
-    await this.archive('parents', parents);
+    await this.list('parents', parents.filter(isListed).map(folderLine));
+    await this.list('folders', ours.filter(isListed).map(folderLine).sort());
     await this.archive('places', [...ours, ...linked.map(linkOf)]);
     await this.list('patches', moved.flatMap(patchLines));
     await this.list('moves', moved.map(moveLine), 'always');

@@ -30,17 +30,17 @@ export async function refuseFoldersInTheWay(request: Commit, most: number): Prom
 }
 
 /**
- * An app that put a link in the place of a folder of ours has taken away what the folder held: the engine would put a folder there again that
- * has nothing but what is sent. Where the container was asked, or gets everything, that is in the plan.
+ * An app that took a folder of ours away, or put something in its place, has taken what the folder held: the engine would put a folder there
+ * again that has nothing but what is sent. Where the container was asked, or gets everything, that is in the plan.
  * @throws ChangedMeanwhile
  */
-export async function refuseIfLinked(request: Commit): Promise<void> {
+export async function refuseIfTaken(request: Commit): Promise<void> {
   const { deployed, plan, container } = request;
   if (deployed.knowledge !== 'token') return;
   const parents = new Set(plan.uploads.flatMap((path) => [...parentsOf(path)]));
   const known = [...parents].filter((path) => deployed.tree.get(path)?.kind === 'directory');
-  const linked = await those(known, request, ({ linkTarget }) => linkTarget !== '');
-  if (linked.length > 0) throw new ChangedMeanwhile(container);
+  const folders = await those(known, request, isFolder);
+  if (folders.length < known.length) throw new ChangedMeanwhile(container);
 }
 
 interface Newcomers {

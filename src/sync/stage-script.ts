@@ -49,8 +49,8 @@ const RMDIR = `${OURS}
  * whatever that one still wanted to move is not there any more, nor, where its archive was still arriving, the first file of it. One that
  * puts things in place already is waited for; whoever plans anew has done that before (\`LIST_SCRIPT\`), and is sent back when one began since then.
  *
- * All that the archive itself has is in there, too. Nothing is put in place when the app has put a link in the place of a folder of ours:
- * it leads to what is not ours, and the files that the folder had are not there any more. Whoever syncs is sent back to ask what is there.
+ * All that the archive itself has is in there, too. Nothing is put in place when the app has taken a folder of ours away, or put a link in its
+ * place, which leads to what is not ours: the files that the folder had are not there any more. Whoever syncs is sent back to ask what is there.
  *
  * A file is patched in a copy. An app that wrote into it since our last sync has left another size, or another time; a `stat` without
  * fractions of a second tells only what another second has left.
@@ -82,17 +82,15 @@ stage() (
     # A folder that stays is no failure below; a program that is missing is one, and nothing has moved yet.
     for tool in rmdir xargs; do command -v "$tool" >/dev/null || exit 127; done
   fi
-  missing=
-  if [ -s "$staged/folders" ]; then
+  for list in parents folders; do
+    if [ ! -s "$staged/$list" ]; then continue; fi
     while IFS= read -r path; do
-      if [ -L "$path" ]; then
-        rm -rf "$staged"
-        rmdir .rdt-stage 2>/dev/null || true
-        exit ${STALE_STATUS}
-      fi
-      if [ ! -d "$path" ]; then missing=yes; fi
-    done <"$staged/folders"
-  fi
+      if [ ! -L "$path" ] && { [ "$list" = folders ] || [ -d "$path" ]; }; then continue; fi
+      rm -rf "$staged"
+      rmdir .rdt-stage 2>/dev/null || true
+      exit ${STALE_STATUS}
+    done <"$staged/$list"
+  done
   while IFS= read -r move; do
     path=\${move#* }
     if [ -d "$path" ] && [ ! -L "$path" ]; then echo "$path is a folder" >&2; exit ${FOLDER_STATUS}; fi
@@ -100,7 +98,6 @@ stage() (
   if [ -s "$staged/patches" ]; then
     while IFS=' ' read -r number mode size mtime nanoseconds length runs && IFS= read -r path; do patch; done <"$staged/patches"
   fi
-  if [ -n "$missing" ] && [ -f "$staged/parents" ]; then tar -xf "$staged/parents"; fi
   if [ -f "$staged/places" ]; then tar -xf "$staged/places"; fi
   while IFS= read -r move; do
     path=\${move#* }

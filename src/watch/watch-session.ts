@@ -1,5 +1,6 @@
 import { RdtError } from '../errors.js';
 import { lastLines } from '../push/watch-start.js';
+import { ChangedMeanwhile } from '../sync/commit-request.js';
 import type { Deployment } from '../sync/deployment.js';
 import { WarmChannel } from '../sync/warm-channel.js';
 import { EngineError } from '../transport/engine-error.js';
@@ -95,8 +96,9 @@ export class WatchSession {
       folder.distrust();
       held.signal.throwIfAborted();
       if (!(error instanceof RdtError) || isAbsence(error)) throw error;
-      // Of a container that has ended or gone meanwhile the push knows more.
-      if (!(error instanceof EngineError)) tellFailure(memory, emit, error);
+      // Of a container that has ended or gone meanwhile, or was changed by others, the push knows more.
+      const isOfOthers = error instanceof EngineError || error instanceof ChangedMeanwhile;
+      if (!isOfOthers) tellFailure(memory, emit, error);
       return 'doubtful';
     }
   }

@@ -209,6 +209,21 @@ export function commitContract(name: string, setUp: () => Promise<CommitRig>): v
       });
     }
 
+    for (const count of [1, 20]) {
+      for (const inItsPlace of ['an empty folder', 'a file']) {
+        it(`sends ${count} new contents to no folder that the app has taken away, with ${inItsPlace} in the place of the one above: the rest would be missing`, async () => {
+          for (let n = 0; n < count; n++) folder.write(`lib/sub/${n}`, 'old');
+          folder.write('lib/sub/rest', 'x');
+          await folder.sync();
+          await folder.replaceThere('lib', inItsPlace === 'a file' ? 'file' : 'directory');
+          const before = await folder.deployed();
+          for (let n = 0; n < count; n++) folder.write(`lib/sub/${n}`, 'new');
+          await expect(folder.commit()).rejects.toThrow(ChangedMeanwhile);
+          expect(await folder.deployed()).toEqual(before);
+        });
+      }
+    }
+
     it('deletes nothing behind a link that the app has put in the place of a folder', async () => {
       folder.write('lib/sub/gone', 'x');
       folder.write('lib/empty/gone', 'x');

@@ -137,17 +137,18 @@ async function carryOut(
   const moves = files.read(`${staged}/moves`);
   if (moves === undefined) throw new StageFailure(1, 'the archive was cut short');
   onArrived?.();
-  const isLink = (path: string): boolean => files.find(`${folder}/${path}`)?.kind === 'symlink';
-  if (lines(files, `${staged}/folders`).some(isLink)) {
+  const kindOf = (path: string): string | undefined => files.find(`${folder}/${path}`)?.kind;
+  const isTaken =
+    lines(files, `${staged}/parents`).some((path) => kindOf(path) !== 'directory') ||
+    lines(files, `${staged}/folders`).some((path) => kindOf(path) === 'symlink');
+  if (isTaken) {
     files.remove(`${folder}/.rdt-stage`);
     throw new StageFailure(STALE_STATUS);
   }
   refuseFolders(files, folder, moves);
   patch(files, folder, staged);
-  for (const name of ['parents', 'places']) {
-    const inner = files.find(`${staged}/${name}`);
-    if (inner?.kind === 'file') await unpackByTar(files, folder, inner.bytes);
-  }
+  const places = files.find(`${staged}/places`);
+  if (places?.kind === 'file') await unpackByTar(files, folder, places.bytes);
   move(files, folder, staged, moves);
   const isOurs = (path: string): boolean => !isBehindLink(files, folder, path);
   for (const path of listed(files, `${staged}/remove`).filter(isOurs)) removeFile(files, `${folder}/${path}`);

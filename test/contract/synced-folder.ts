@@ -63,10 +63,15 @@ export class SyncedFolder implements Disposable {
   }
 
   /** Puts a link in the place of whatever is there, as an app does that keeps a folder elsewhere. */
-  async linkThere(path: string, linkname: string): Promise<void> {
+  linkThere(path: string, linkname: string): Promise<void> {
+    return this.replaceThere(path, 'symlink', linkname);
+  }
+
+  /** An empty file or folder in the place of whatever is there, or a link. */
+  async replaceThere(path: string, type: 'file' | 'directory' | 'symlink', linkname?: string): Promise<void> {
     const tar = pack();
     tar.entry({ name: path }, '');
-    tar.entry({ name: path, type: 'symlink', linkname });
+    if (type !== 'file') tar.entry({ name: path, type, ...(linkname === undefined ? {} : { linkname }) });
     tar.finalize();
     await this.engine.putArchive(this.container.id, this.destination, await buffer(tar), signal);
   }

@@ -235,6 +235,22 @@ describe('a destination', () => {
     await app.expectInStep();
   });
 
+  for (const [what, put] of [
+    ['nothing', ':'],
+    ['a file', 'touch data'],
+  ] as const) {
+    it(`of which the app has taken a folder away, with ${what} in its place, has all of it after the next save`, async () => {
+      using app = new PushedApp(device, 'taking', beside());
+      for (const name of ['a', 'b', 'sub/c']) app.write(`data/${name}`, name);
+      await app.push();
+      await app.push();
+      await app.exec('sh', '-c', `rm -r data && ${put}`);
+      app.write('data/sub/c', 'saved');
+      await app.push('--restart', 'none');
+      await app.expectInStep();
+    });
+  }
+
   it('that is an absolute link in the container stays inside the container', async () => {
     using app = new PushedApp(device, 'linked', beside('RUN ln -s /tmp/real /opt'));
     app.write('a.txt', 'x');

@@ -48,6 +48,16 @@ it('syncs into an app that the engine starts again and again, and frees it at on
   expect(app.ofType('app-exited').length).toBeLessThan(4);
 });
 
+it('puts a folder back that the app has taken away, as soon as something in it is saved', async () => {
+  await using app = new WatchedApp(device, 'taking', { ...FILES, 'data/a': 'a', 'data/b': 'b' });
+  await app.watch('--restart', 'none');
+  await app.andThen('batch', () => app.write('data/a', 'saved'));
+  await app.exec('rm', '-r', 'data');
+  app.write('data/a', 'saved again');
+  await app.untilInStep();
+  expect(app.ofType('batch-failed')).toEqual([]);
+});
+
 it.runIf(canMount)(
   'keeps the files of an app whose folder is unmounted, and is in step when it is back',
   async () => {
