@@ -2,18 +2,21 @@ import { randomBytes } from 'node:crypto';
 import { ExitCode, RdtError } from '../errors.js';
 import type { Clock } from '../runtime.js';
 import { noAnswer } from '../transport/connection-error.js';
-import type { Engine, Volume } from '../transport/engine.js';
+import type { Volume } from '../transport/engine.js';
 import { EngineError } from '../transport/engine-error.js';
-import { AppDebt, isDebt } from './app-debt.js';
+import { AppDebt } from './app-debt.js';
+import {
+  type Applicant,
+  createTicket,
+  LEASE_MS,
+  LOCK_LABEL,
+  notOf,
+  readTickets,
+  refuseIfHeld,
+  removeIfUnused,
+  type Ticket,
+} from './lock-tickets.js';
 
-/**
- * A lock on the device, made of what every engine has: `POST /volumes/create` never overwrites a volume, it answers the one
- * that exists, so that of two who create the same name exactly one finds its own nonce. Labels cannot be changed, so the
- * holder renews by creating the next ticket (`rdt-lock.<app>.<n+1>`) and removing the last one; the highest ticket is the lock.
- * A holder that died leaves a ticket which is stale after LEASE_MS on the device's own clock. What the holder owes the app when it
- * lets go stays on the device beside the tickets (`AppDebt`).
- */
-const LEASE_MS = 25_000;
 const RENEW_MS = 8_000;
 /** From a renewal that failed to the next try. */
 const RETRY_MS = 2_000;
@@ -22,31 +25,19 @@ const SLOW_ANSWER_MS = 1_000;
 /** For the first ticket, on a device that is busy. */
 const TICKET_MS = 10_000;
 
-const LOCK_LABEL = 'io.resin.rdt.lock';
-const HOLDER = 'io.resin.rdt.lock.holder';
-const NONCE = 'io.resin.rdt.lock.nonce';
-const TAKEN_AT = 'io.resin.rdt.lock.taken-at-ms';
-
-export interface LockRequest {
-  readonly engine: Engine;
-  readonly app: string;
-  /** Shown to whoever comes second: `anna@laptop (pid 4711)`. */
-  readonly holder: string;
+export interface LockRequest extends Applicant {
   readonly clock: Clock;
   /** That of an earlier lock of the same process, which may not have been let go because the device was away: it is taken over. */
   readonly nonce?: string;
 }
 
-interface Ticket {
-  readonly name: string;
-  readonly number: number;
-  readonly nonce: string | undefined;
-  readonly holder: string;
-  readonly takenAtMs: number;
-}
-
 /**
- * Takes the app's lock on the device. @throws RdtError (exit code 8) that names the holder.
+ * Takes the app's lock on the device. It is made of what every engine has: `POST /volumes/create` never overwrites a volume, it answers the one
+ * that exists, so that of two who create the same name exactly one finds its own nonce. Labels cannot be changed, so the
+ * holder renews by creating the next ticket (`rdt-lock.<app>.<n+1>`) and removing the last one; the highest ticket is the lock.
+ * A holder that died leaves a ticket which is stale after LEASE_MS on the device's own clock. What the holder owes the app when it
+ * lets go stays on the device beside the tickets (`AppDebt`).
+ * @throws RdtError (exit code 8) that names the holder.
  */
 export async function lockApp(request: LockRequest, signal: AbortSignal): Promise<DeviceLock> {
   const { engine, app } = request;
@@ -88,9 +79,6 @@ export async function unlessLocked<T>(
 }
 
 export const newNonce = (): string => randomBytes(12).toString('hex');
-
-const notOf = (nonce: string, tickets: readonly Ticket[]): readonly Ticket[] =>
-  tickets.filter((ticket) => ticket.nonce !== nonce);
 
 /**
  * Two who found the same stale lock may hold tickets of different numbers: whoever sees another live one stands back. After any failure
@@ -239,66 +227,6 @@ export class DeviceLock implements AsyncDisposable {
   }
 }
 
-async function readTickets(
-  engine: Engine,
-  app: string,
-  signal: AbortSignal,
-): Promise<{ tickets: Ticket[]; debts: Volume[]; deviceTimeMs: number }> {
-  const { volumes, deviceTimeMs } = await engine.listVolumes(`${LOCK_LABEL}=${app}`, signal);
-  const debts = volumes.filter(isDebt);
-  const tickets = volumes.filter((volume) => !isDebt(volume)).map(parseTicket);
-  return { tickets, debts, deviceTimeMs };
-}
-
-/**
- * Answers the new ticket, after the volumes without labels that were in its place: an engine that was ended while it created a ticket
- * leaves one, which nobody holds and no list of labels shows. They go with the tickets. @throws RdtError (exit code 8) when somebody was quicker.
- */
-async function createTicket(
-  { engine, app, holder }: LockRequest,
-  first: number,
-  nonce: string,
-  deviceTimeMs: number,
-  signal: AbortSignal,
-): Promise<Ticket[]> {
-  const labels = { [LOCK_LABEL]: app, [HOLDER]: holder, [NONCE]: nonce, [TAKEN_AT]: String(deviceTimeMs) };
-  const tickets: Ticket[] = [];
-  for (let number = first; ; number++) {
-    const ticket = parseTicket(await engine.createVolume(`rdt-lock.${app}.${number}`, labels, signal));
-    tickets.push(ticket);
-    if (ticket.nonce === nonce) return tickets;
-    if (ticket.nonce !== undefined) throw heldBy(ticket, app);
-  }
-}
-
-/** Somebody may have pruned what nobody uses, or use it. */
-async function removeIfUnused(
-  engine: Engine,
-  { name }: Pick<Volume, 'name'>,
-  signal: AbortSignal,
-): Promise<void> {
-  try {
-    await engine.removeVolume(name, signal);
-  } catch (error) {
-    if (!(error instanceof EngineError) || ![404, 409].includes(error.status)) throw error;
-  }
-}
-
-function parseTicket({ name, labels }: Volume): Ticket {
-  return {
-    name,
-    number: Number(name.slice(name.lastIndexOf('.') + 1)),
-    nonce: labels[NONCE],
-    holder: labels[HOLDER] ?? 'somebody',
-    takenAtMs: Number(labels[TAKEN_AT] ?? 0),
-  };
-}
-
-function refuseIfHeld(tickets: readonly Ticket[], deviceTimeMs: number, app: string): void {
-  const live = tickets.find(({ takenAtMs }) => Math.abs(deviceTimeMs - takenAtMs) < LEASE_MS);
-  if (live !== undefined) throw heldBy(live, app);
-}
-
 function ranOut(app: string): RdtError {
   return new RdtError(
     `the lock of ${app} ran out while this computer slept, and somebody else has pushed it since`,
@@ -307,11 +235,4 @@ function ranOut(app: string): RdtError {
       hint: 'Push again: the folder is compared with what is there now.',
     },
   );
-}
-
-function heldBy({ holder }: Ticket, app: string): RdtError {
-  return new RdtError(`${app} is being pushed by ${holder}`, {
-    exitCode: ExitCode.locked,
-    hint: 'Try again when that push has ended. The lock of a push that was killed goes away by itself within 30 s.',
-  });
 }

@@ -1,0 +1,101 @@
+import { ExitCode, RdtError } from '../errors.js';
+import type { Engine, Volume } from '../transport/engine.js';
+import { EngineError } from '../transport/engine-error.js';
+import { isDebt } from './app-debt.js';
+
+/** A ticket that is older, on the device's own clock, is that of a holder that died, or was cut off. */
+export const LEASE_MS = 25_000;
+
+/** On tickets and debts; its value is the app's name. */
+export const LOCK_LABEL = 'io.resin.rdt.lock';
+const HOLDER = 'io.resin.rdt.lock.holder';
+const NONCE = 'io.resin.rdt.lock.nonce';
+const TAKEN_AT = 'io.resin.rdt.lock.taken-at-ms';
+
+export interface Applicant {
+  readonly engine: Engine;
+  readonly app: string;
+  /** Shown to whoever comes second: `anna@laptop (pid 4711)`. */
+  readonly holder: string;
+}
+
+/** A volume that stands for a lock: see device-lock.ts. */
+export interface Ticket {
+  readonly name: string;
+  readonly number: number;
+  readonly nonce: string | undefined;
+  readonly holder: string;
+  readonly takenAtMs: number;
+}
+
+export const notOf = (nonce: string, tickets: readonly Ticket[]): readonly Ticket[] =>
+  tickets.filter((ticket) => ticket.nonce !== nonce);
+
+/** The app's tickets and debts. */
+export async function readTickets(
+  engine: Engine,
+  app: string,
+  signal: AbortSignal,
+): Promise<{ tickets: Ticket[]; debts: Volume[]; deviceTimeMs: number }> {
+  const { volumes, deviceTimeMs } = await engine.listVolumes(`${LOCK_LABEL}=${app}`, signal);
+  const debts = volumes.filter(isDebt);
+  const tickets = volumes.filter((volume) => !isDebt(volume)).map(parseTicket);
+  return { tickets, debts, deviceTimeMs };
+}
+
+/**
+ * Answers the new ticket, after the volumes without labels that were in its place: an engine that was ended while it created a ticket
+ * leaves one, which nobody holds and no list of labels shows. They go with the tickets. @throws RdtError (exit code 8) when somebody was quicker.
+ */
+export async function createTicket(
+  { engine, app, holder }: Applicant,
+  first: number,
+  nonce: string,
+  deviceTimeMs: number,
+  signal: AbortSignal,
+): Promise<Ticket[]> {
+  const labels = { [LOCK_LABEL]: app, [HOLDER]: holder, [NONCE]: nonce, [TAKEN_AT]: String(deviceTimeMs) };
+  const tickets: Ticket[] = [];
+  for (let number = first; ; number++) {
+    const ticket = parseTicket(await engine.createVolume(`rdt-lock.${app}.${number}`, labels, signal));
+    tickets.push(ticket);
+    if (ticket.nonce === nonce) return tickets;
+    if (ticket.nonce !== undefined) throw heldBy(ticket, app);
+  }
+}
+
+/** Somebody may have pruned what nobody uses, or use it. */
+export async function removeIfUnused(
+  engine: Engine,
+  { name }: Pick<Volume, 'name'>,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await engine.removeVolume(name, signal);
+  } catch (error) {
+    if (!(error instanceof EngineError) || ![404, 409].includes(error.status)) throw error;
+  }
+}
+
+function parseTicket({ name, labels }: Volume): Ticket {
+  return {
+    name,
+    number: Number(name.slice(name.lastIndexOf('.') + 1)),
+    nonce: labels[NONCE],
+    holder: labels[HOLDER] ?? 'somebody',
+    takenAtMs: Number(labels[TAKEN_AT] ?? 0),
+  };
+}
+
+/** @throws RdtError (exit code 8) that names who holds a ticket that has not run out. */
+export function refuseIfHeld(tickets: readonly Ticket[], deviceTimeMs: number, app: string): void {
+  const live = tickets.find(({ takenAtMs }) => Math.abs(deviceTimeMs - takenAtMs) < LEASE_MS);
+  if (live !== undefined) throw heldBy(live, app);
+}
+
+function heldBy({ holder }: Ticket, app: string): RdtError {
+  return new RdtError(`${app} is being pushed by ${holder}`, {
+    exitCode: ExitCode.locked,
+    hint: 'Try again when that push has ended. The lock of a push that was killed goes away by itself within 30 s.',
+  });
+}
