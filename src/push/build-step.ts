@@ -10,7 +10,7 @@ import { imageNamed } from './container-named.js';
 import { builtFromLabel } from './built-from.js';
 import { containerSpec } from './container-spec.js';
 import { holdImage, releaseImage } from './held-image.js';
-import { labelsOf } from './labels.js';
+import { imageLabelsOf } from './labels.js';
 import { noticesOfVolumes } from './notices.js';
 import { installSupervisor, supervised, supervisorFor } from './process-supervisor.js';
 import type { HeldDeps, PushDeps, PushJob } from './push-job.js';
@@ -91,7 +91,16 @@ async function buildAppImage({ settings, compress }: PushJob, deps: PushDeps): P
   const kept = { keys: deps.contextKeys, device: deps.device.address };
   const { appName, source } = settings;
   const { context } = await buildImage(
-    { source, tag: `${appName}:latest`, labels: labelsOf(appName), platform, compress, clock, login, kept },
+    {
+      source,
+      tag: `${appName}:latest`,
+      labels: imageLabelsOf(appName),
+      platform,
+      compress,
+      clock,
+      login,
+      kept,
+    },
     await deps.builder(),
     (event) => emit({ type: 'build', event }),
     signal,
@@ -235,7 +244,7 @@ async function undo(
   const previous = container && { id: container.id, wasStopped, restartPolicy: container.restartPolicy };
   const outcome = await rollBack({ engine, app, previous, signal });
   if (outcome === 'kept') {
-    const message = `the old container of ${app} was removed by somebody else: there is none to go back to, and the new one stays as it is`;
+    const message = `the old container of ${app} was taken away by somebody else: there is none to go back to, and the new one stays as it is`;
     emit({ type: 'warning', message });
   } else await giveTagBack(engine, app, remote, signal);
   if (outcome === 'undone') emit({ type: 'rolled-back', app, toPrevious: previous !== undefined });

@@ -6,6 +6,9 @@ import { isDebt } from './app-debt.js';
 /** A ticket that is older, on the device's own clock, is that of a holder that died, or was cut off. */
 export const LEASE_MS = 25_000;
 
+/** Volumes without labels: more than engines leave that were ended. */
+const MOST_LEFT = 8;
+
 /** On tickets and debts; its value is the app's name. */
 export const LOCK_LABEL = 'io.resin.rdt.lock';
 const HOLDER = 'io.resin.rdt.lock.holder';
@@ -31,17 +34,36 @@ export interface Ticket {
 export const notOf = (nonce: string, tickets: readonly Ticket[]): readonly Ticket[] =>
   tickets.filter((ticket) => ticket.nonce !== nonce);
 
-/** The app's tickets and debts. */
+/** The app's tickets and debts. @throws RdtError for an engine that cannot list them. */
 export async function readTickets(
   engine: Engine,
   app: string,
   signal: AbortSignal,
 ): Promise<{ tickets: Ticket[]; debts: Volume[]; deviceTimeMs: number }> {
-  const { volumes, deviceTimeMs } = await engine.listVolumes(`${LOCK_LABEL}=${app}`, signal);
+  const { volumes, deviceTimeMs } = await labelledVolumes(engine, `${LOCK_LABEL}=${app}`, signal);
   const debts = volumes.filter(isDebt);
   const tickets = volumes.filter((volume) => !isDebt(volume)).map(parseTicket);
   return { tickets, debts, deviceTimeMs };
 }
+
+/** Docker 1.12 and older refuse the filter (moby#27030), and before 1.11 volumes have no labels. */
+async function labelledVolumes(
+  engine: Engine,
+  label: string,
+  signal: AbortSignal,
+): ReturnType<Engine['listVolumes']> {
+  try {
+    return await engine.listVolumes(label, signal);
+  } catch (error) {
+    if (error instanceof EngineError && /invalid filter/i.test(error.message)) throw tooOld(engine);
+    throw error;
+  }
+}
+
+const tooOld = ({ description }: Engine): RdtError =>
+  new RdtError(`${description} knows no volumes by their labels, by which rdt locks an app`, {
+    hint: 'rdt needs Docker 1.13 (2017) or later, or a balenaEngine.',
+  });
 
 /**
  * Answers the new ticket, after the volumes without labels that were in its place: an engine that was ended while it created a ticket
@@ -56,12 +78,14 @@ export async function createTicket(
 ): Promise<Ticket[]> {
   const labels = { [LOCK_LABEL]: app, [HOLDER]: holder, [NONCE]: nonce, [TAKEN_AT]: String(deviceTimeMs) };
   const tickets: Ticket[] = [];
-  for (let number = first; ; number++) {
+  for (let number = first; tickets.length <= MOST_LEFT; number++) {
     const ticket = parseTicket(await engine.createVolume(`rdt-lock.${app}.${number}`, labels, signal));
     tickets.push(ticket);
     if (ticket.nonce === nonce) return tickets;
     if (ticket.nonce !== undefined) throw heldBy(ticket, app);
   }
+  for (const ticket of tickets) await removeIfUnused(engine, ticket, signal);
+  throw tooOld(engine);
 }
 
 /** Somebody may have pruned what nobody uses, or use it. */

@@ -2,7 +2,7 @@ import { ExitCode, RdtError } from '../errors.js';
 import type { Clock } from '../runtime.js';
 import type { Container, ContainerSpec, Engine } from '../transport/engine.js';
 import { EngineError, isMissing } from '../transport/engine-error.js';
-import { discardedName, nextName, previousName } from './labels.js';
+import { discardedName, isNameOfOld, nextName, previousName } from './labels.js';
 import type { EmitPushEvent } from './push-event.js';
 import { replacedRestartLabel, restartNoMore } from './restart-aside.js';
 import { restartContainer, stopContainer } from './stop-container.js';
@@ -74,16 +74,16 @@ function takenEachTime(app: string, cause: unknown): RdtError {
 }
 
 async function replaceBy(id: string, replacement: Replacement): Promise<Container> {
-  const { engine, app, spec, previous, emit, signal, lost } = replacement;
+  const { engine, app, spec, emit, signal, lost } = replacement;
   const next = await inspect(engine, id, signal);
   await replacement.prepare(next);
-  await switchOver(replacement, next);
+  const aside = await switchOver(replacement, next);
   const running = await inspect(engine, id, signal);
   const start = await settle(replacement, running);
   const proved = await inspect(engine, id, signal);
   // From here on there is no way back.
-  if (previous !== undefined)
-    await unlessGone(engine.renameContainer(previous.id, discardedName(app, previous.id), lost));
+  if (aside !== undefined)
+    await unlessGone(engine.renameContainer(aside.id, discardedName(app, aside.id), lost));
   if (start === 'ended' && isAlwaysRestarted(spec)) {
     const message = `${app} ended with exit code 0 at once, and its restart policy starts it again and again`;
     emit({ type: 'warning', message });
@@ -96,11 +96,12 @@ const isAlwaysRestarted = ({ HostConfig }: ContainerSpec): boolean =>
   ['always', 'unless-stopped'].includes(HostConfig.RestartPolicy?.Name ?? '');
 
 /** An old container that somebody else has removed is out of the way as well. */
-async function unlessGone(work: Promise<void>): Promise<void> {
+async function unlessGone<T>(work: Promise<T>): Promise<T | undefined> {
   try {
-    await work;
+    return await work;
   } catch (error) {
     if (!isMissing(error)) throw error;
+    return undefined;
   }
 }
 
@@ -130,11 +131,11 @@ async function createNext({ engine, app, spec, previous, lost }: Replacement): P
   }
 }
 
-/** Not to be interrupted: an app that was asked to end is ended before it is started again. */
-async function switchOver(replacement: Replacement, next: Container): Promise<void> {
+/** Not to be interrupted: an app that was asked to end is ended before it is started again. Answers the old container when there is one. */
+async function switchOver(replacement: Replacement, next: Container): Promise<Container | undefined> {
   const { engine, app, previous, signal, lost } = replacement;
   signal.throwIfAborted();
-  if (previous !== undefined) await unlessGone(putAside(previous.id, replacement));
+  const aside = previous && (await unlessGone(putAside(previous.id, replacement)));
   await engine.renameContainer(next.id, app, lost);
   try {
     await engine.startContainer(next.id, lost);
@@ -146,18 +147,25 @@ async function switchOver(replacement: Replacement, next: Container): Promise<vo
       cause: error,
     });
   }
+  // A device that starts again before this runs both, one that does it between this and the start would run neither.
+  if (aside !== undefined) await unlessGone(restartNoMore(engine, aside, lost));
+  return aside;
 }
 
-/** As it is by now: it may have been started again during the build, and an attempt before this one has put it aside. */
-async function putAside(id: string, replacement: Replacement): Promise<void> {
+/**
+ * As it is by now: it may have been started again during the build, and an attempt before this one has put it aside. Undefined when it is not
+ * the app's any more: whoever gave it another name meanwhile wants to keep it.
+ */
+async function putAside(id: string, replacement: Replacement): Promise<Container | undefined> {
   const { engine, app, graceMs, clock, lost } = replacement;
   const old = await engine.inspectContainer(id, lost);
-  if (old?.state.running === true) {
+  if (old === undefined || !isNameOfOld(old.name, app)) return undefined;
+  if (old.state.running) {
     replacement.stopping();
     await stopContainer(engine, old, { graceMs, clock, signal: lost });
   }
-  if (old?.name !== previousName(app)) await engine.renameContainer(id, previousName(app), lost);
-  if (old !== undefined) await restartNoMore(engine, old, lost);
+  if (old.name !== previousName(app)) await engine.renameContainer(id, previousName(app), lost);
+  return old;
 }
 
 /** Watches the first seconds, and lets the folder be completed meanwhile. */

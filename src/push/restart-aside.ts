@@ -19,22 +19,33 @@ export function replacedRestart({ labels }: Pick<Container, 'labels'>): Containe
 }
 
 /** A container that was put aside is not to run beside the new one when the device starts again. */
-export const restartNoMore = (engine: Engine, old: Container, signal: AbortSignal): Promise<void> =>
-  changeRestart(engine, old, NEVER, signal);
+export async function restartNoMore(engine: Engine, old: Container, signal: AbortSignal): Promise<void> {
+  await couldChange(engine, old, NEVER, signal);
+}
 
-export const restartAgain = changeRestart;
+/** False when the engine could not do it now, such as on a full disk. */
+export async function couldChange(
+  engine: Engine,
+  old: Container,
+  policy: ContainerRestart,
+  signal: AbortSignal,
+): Promise<boolean> {
+  try {
+    await changeRestart(engine, old, policy, signal);
+    return true;
+  } catch (error) {
+    if (!(error instanceof EngineError) || isMissing(error)) throw error;
+    return false;
+  }
+}
 
-async function changeRestart(
+/** @throws EngineError */
+export async function changeRestart(
   engine: Engine,
   { id, restartPolicy }: Container,
   policy: ContainerRestart,
   signal: AbortSignal,
 ): Promise<void> {
   if (restartPolicy.name === policy.name && restartPolicy.maximumRetries === policy.maximumRetries) return;
-  try {
-    await engine.setRestartPolicy(id, policy, signal);
-  } catch (error) {
-    // An engine that cannot, or does not want to, leaves the container with the policy that it has.
-    if (!(error instanceof EngineError) || isMissing(error)) throw error;
-  }
+  await engine.setRestartPolicy(id, policy, signal);
 }

@@ -1,8 +1,9 @@
 import { ExitCode, RdtError } from '../errors.js';
 import type { Container, ContainerRestart, Engine } from '../transport/engine.js';
 import { containerNamed } from './container-named.js';
-import { isOurContainer, nextName } from './labels.js';
-import { restartAgain } from './restart-aside.js';
+import { EngineError, isMissing } from '../transport/engine-error.js';
+import { discardedName, isNameOfOld, isOurContainer, nextName } from './labels.js';
+import { changeRestart, couldChange, restartNoMore } from './restart-aside.js';
 
 interface PreviousContainer {
   readonly id: string;
@@ -20,7 +21,7 @@ export interface RollBack {
   readonly signal: AbortSignal;
 }
 
-/** `kept`: somebody else has removed the old container, so the new one stays. */
+/** `kept`: somebody else has removed the old container, or given it another name, so the new one stays. */
 export type RolledBack = 'nothing' | 'undone' | 'kept';
 
 /**
@@ -29,25 +30,62 @@ export type RolledBack = 'nothing' | 'undone' | 'kept';
  * log tells why, and without it nothing would be left. Only for the holder of the app's lock.
  * @throws RdtError when neither of them is there.
  */
-export async function rollBack({ engine, app, previous, signal }: RollBack): Promise<RolledBack> {
-  const old = previous && (await engine.inspectContainer(previous.id, signal));
+export async function rollBack(request: RollBack): Promise<RolledBack> {
+  const { engine, app, previous, signal } = request;
+  const old = await oldContainer(request);
+  const policy = previous?.restartPolicy;
+  const lacking = old && policy && { old, policy };
   // Before the new container goes, which tells it to the next push when this one is killed.
-  if (old !== undefined && previous?.restartPolicy !== undefined)
-    await restartAgain(engine, old, previous.restartPolicy, signal);
+  const isPolicyBack =
+    lacking === undefined || (await couldChange(engine, lacking.old, lacking.policy, signal));
   const next = await ourContainer(engine, app, nextName(app), signal);
-  if (next !== undefined) await remove(engine, next, signal);
+  if (next !== undefined) await takeAway(request, next);
   const current = await ourContainer(engine, app, app, signal);
   const isNew = current !== undefined && current.id !== previous?.id;
   if (previous !== undefined && old === undefined) {
     if (isNew) return 'kept';
-    throw new RdtError(`the old container of ${app} was removed by somebody else`);
+    throw new RdtError(`the old container of ${app} was taken away by somebody else`);
   }
-  if (isNew) await remove(engine, current, signal);
-  if (old !== undefined && old.name !== app) await engine.renameContainer(old.id, app, signal);
-  // One that is paused runs, and the engine refuses to start it.
-  const mustStart = previous?.wasStopped === true && old?.state.paused === false;
-  if (mustStart) await engine.startContainer(previous.id, signal);
+  if (isNew) await takeAway(request, current);
+  if (old !== undefined) await putBack(request, old);
+  // What has gone may have made room for it.
+  if (!isPolicyBack) await changeRestart(engine, lacking.old, lacking.policy, signal);
   return next !== undefined || isNew ? 'undone' : 'nothing';
+}
+
+async function oldContainer({ engine, app, previous, signal }: RollBack): Promise<Container | undefined> {
+  const old = previous && (await engine.inspectContainer(previous.id, signal));
+  return old !== undefined && isNameOfOld(old.name, app) ? old : undefined;
+}
+
+/** It runs before it has its name, by which the next push would not know that it has to run. */
+async function putBack(
+  { engine, app, previous, signal }: RollBack,
+  { id, name, state }: Container,
+): Promise<void> {
+  try {
+    // One that is paused runs, and the engine refuses to start it.
+    if (previous?.wasStopped === true && !state.paused) await engine.startContainer(id, signal);
+  } finally {
+    if (name !== app) await engine.renameContainer(id, app, signal);
+  }
+}
+
+/**
+ * Engines of the devices' days often could not remove a container at once: "device or resource busy". The old one is to run all the same, and
+ * the next push tries again.
+ */
+async function takeAway({ engine, app, signal }: RollBack, container: Container): Promise<void> {
+  const { id } = container;
+  try {
+    await engine.removeContainer(id, { removeAnonymousVolumes: true }, signal);
+  } catch (error) {
+    if (!(error instanceof EngineError)) throw error;
+    if (isMissing(error)) return;
+    await engine.killContainer(id, 'SIGKILL', signal);
+    await restartNoMore(engine, container, signal);
+    await engine.renameContainer(id, discardedName(app, id), signal);
+  }
 }
 
 async function ourContainer(
@@ -59,9 +97,6 @@ async function ourContainer(
   const container = await containerNamed(engine, name, signal);
   return container !== undefined && isOurContainer(container, app) ? container : undefined;
 }
-
-const remove = (engine: Engine, { id }: Container, signal: AbortSignal): Promise<void> =>
-  engine.removeContainer(id, { removeAnonymousVolumes: true }, signal);
 
 const NEXT_PUSH = 'What this push has begun is taken back by the next one.';
 

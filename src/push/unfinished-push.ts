@@ -30,23 +30,22 @@ export async function takeBackUnfinished(deps: HeldDeps, app: string): Promise<v
   const containers = await containersOf(engine, app, lost);
   if (!containers.some(({ name }) => isBegun(name, app))) return;
   emit({ type: 'warning', message: `an earlier push of ${app} was cut off; what it began is taken back` });
-  const aside = containers.find(({ name }) => name === previousName(app));
-  const isNew = ({ name, id }: ContainerSummary): boolean =>
-    id !== aside?.id && [app, nextName(app)].includes(name);
-  const restartPolicy = containers.filter(isNew).map(replacedRestart).find(Boolean);
-  const previous =
-    aside === undefined ? await notYetAside(deps, app) : { id: aside.id, wasStopped: true, restartPolicy };
-  await rollBack({ engine, app, previous, signal: lost });
+  await rollBack({ engine, app, previous: await previousOf(deps, app), signal: lost });
 }
 
-/** An old container that the killed push may have stopped already: the engine does not start it again, since that was asked for. */
-async function notYetAside({ engine, lost }: HeldDeps, app: string): Promise<RollBack['previous']> {
-  const [old, next] = await Promise.all(
-    [app, nextName(app)].map((name) => containerNamed(engine, name, lost)),
+/** The old container, aside or not yet, which the killed push may have stopped: the engine does not start it again, since that was asked for. */
+async function previousOf({ engine, lost }: HeldDeps, app: string): Promise<RollBack['previous']> {
+  const names = [app, nextName(app), previousName(app)];
+  const found = await Promise.all(names.map((name) => containerNamed(engine, name, lost)));
+  const [named, next, aside] = found.map((container) =>
+    container !== undefined && isOurContainer(container, app) ? container : undefined,
   );
+  const old = aside ?? named;
+  const created = next ?? (aside === undefined ? undefined : named);
   if (old === undefined) return undefined;
-  const hasEnded = next !== undefined && hasEndedSince(next.createdAt, old.state);
-  return { id: old.id, wasStopped: old.state.running || hasEnded, restartPolicy: undefined };
+  const hasEnded = created === undefined ? aside !== undefined : hasEndedSince(created.createdAt, old.state);
+  const restartPolicy = created && aside && replacedRestart(created);
+  return { id: old.id, wasStopped: old.state.running || hasEnded, restartPolicy };
 }
 
 /** One that had ended before was not stopped by that push. When the times cannot tell, it is thought to have run. */

@@ -171,6 +171,16 @@ describe('what rdt did not make is never touched', () => {
     expect(await app.docker('inspect', '--format', '{{.Id}}', 'restored')).toBe(snapshot);
   });
 
+  it('an image of its container that the app is then built from', async () => {
+    using app = new PushedApp(device, 'based', HELLO);
+    await app.push();
+    await app.docker('commit', 'based', 'my-base');
+    app.write('Dockerfile', (HELLO['Dockerfile'] ?? '').replace('FROM busybox', 'FROM my-base'));
+    await app.push();
+    await app.push('--force-build');
+    await app.expectInStep();
+  });
+
   it('an image of the same name', async () => {
     await device.docker('tag', 'busybox', 'strange-image');
     using app = new PushedApp(device, 'strange-image', HELLO);

@@ -22,6 +22,8 @@ class InterruptingEngine extends FakeEngine {
   }
 }
 
+const NO_LABELS = /knows no volumes by their labels/;
+
 const never = new AbortController().signal;
 const request = (engine: FakeEngine, clock: FakeClock, holder = 'anna@laptop (pid 1)') => ({
   engine,
@@ -202,6 +204,20 @@ describe('the lock on the device', () => {
     await lock[Symbol.asyncDispose]();
     expect(lock.lost.aborted).toBe(false);
     expect([...engine.volumes.keys()]).toEqual([]);
+  });
+
+  it('asks for a newer engine where volumes have no labels, as before Docker 1.11, and leaves none there', async () => {
+    const engine = new FakeEngine();
+    const create = engine.createVolume.bind(engine);
+    engine.createVolume = (name, _, signal) => create(name, {}, signal);
+    await expect(lockApp(request(engine, new FakeClock()), never)).rejects.toThrow(NO_LABELS);
+    expect([...engine.volumes.keys()]).toEqual([]);
+  });
+
+  it('asks for a newer engine where volumes cannot be found by label, as before Docker 1.13', async () => {
+    const engine = new FakeEngine();
+    engine.failNext('listVolumes', new EngineError(500, "Invalid filter 'label'"));
+    await expect(lockApp(request(engine, new FakeClock()), never)).rejects.toThrow(NO_LABELS);
   });
 
   it('outlives that a volume in its way is in use by somebody', async () => {

@@ -39,7 +39,7 @@ async function runByHand(name: string): Promise<string> {
 
 /** As `docker commit` makes it of a container of ours: with all its labels. */
 function addSnapshot(name: string): void {
-  engine.addImage(name, { labels: containerSpec(settings()).Labels ?? {}, cmd: ['main'] });
+  engine.addImage(name, { labels: containerSpec(settings()).Labels, cmd: ['main'] });
 }
 
 describe('an image that somebody made of a container of ours', () => {

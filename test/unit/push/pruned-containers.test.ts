@@ -114,7 +114,9 @@ describe('an old container that is pruned while the new one proves itself', () =
     });
     await expect(interrupted).rejects.toThrow(/^interrupted$/);
     await expectNewApp();
-    expect(warnings()).toContainEqual(expect.stringMatching(/old container of app was removed by somebody/));
+    expect(warnings()).toContainEqual(
+      expect.stringMatching(/old container of app was taken away by somebody/),
+    );
     expect(events.filter(({ type }) => type === 'rolled-back')).toEqual([]);
   });
 
@@ -125,7 +127,9 @@ describe('an old container that is pruned while the new one proves itself', () =
     });
     expect((await theApp()).id).not.toBe(oldId);
     expect((await engine.inspectImage(APP))?.id).toBe((await theApp()).imageId);
-    expect(warnings()).toContainEqual(expect.stringMatching(/old container of app was removed by somebody/));
+    expect(warnings()).toContainEqual(
+      expect.stringMatching(/old container of app was taken away by somebody/),
+    );
   });
 });
 

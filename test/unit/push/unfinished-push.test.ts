@@ -85,6 +85,26 @@ describe('after a push that was killed while the new container proved itself', (
   });
 });
 
+describe('after a push that was killed when it had put the old container aside, one that fails', () => {
+  const putAside = () => engine.renameContainer(APP, previousName(APP));
+
+  it('leaves an app running that was stopped for the new one', async () => {
+    await createNext();
+    await stop();
+    await putAside();
+    await pushThatFails();
+    expect(await engine.inspectContainer(APP)).toMatchObject({ state: { running: true } });
+  });
+
+  it('leaves an app stopped that somebody had stopped before', async () => {
+    await stop();
+    await createNext();
+    await putAside();
+    await pushThatFails();
+    expect(await engine.inspectContainer(APP)).toMatchObject({ state: { running: false } });
+  });
+});
+
 describe('after a push that was killed before it had put the old container aside, one that fails', () => {
   it('leaves an app running that was stopped for the new one', async () => {
     await createNext();

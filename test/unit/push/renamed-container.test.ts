@@ -1,0 +1,67 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { ImageBuilder } from '../../../src/build/image-builder.js';
+import { defaultSettings, resolveSettings } from '../../../src/project/settings.js';
+import { containerSpec } from '../../../src/push/container-spec.js';
+import { labelsOf } from '../../../src/push/labels.js';
+import { FakeEngine } from '../../contract/fake-engine.js';
+import { runUntilKilled } from '../../contract/fake-process.js';
+import { MemoryDeployments } from '../watch/watched-loop.js';
+import { onePush } from './one-push.js';
+
+const APP = 'app';
+let source: string;
+let engine: FakeEngine;
+let id: string;
+
+beforeEach(async () => {
+  source = mkdtempSync(join(tmpdir(), 'rdt-renamed-'));
+  writeFileSync(join(source, 'Dockerfile'), 'FROM busybox\n');
+  engine = new FakeEngine(({ argv, killed }) => (argv[0] === 'main' ? runUntilKilled(killed) : 127));
+  engine.addImage(APP, { labels: labelsOf(APP), cmd: ['main'] });
+  id = await engine.createContainer(APP, containerSpec(settings()));
+  await engine.startContainer(id);
+});
+afterEach(async () => {
+  rmSync(source, { recursive: true, force: true });
+  await engine[Symbol.asyncDispose]();
+});
+const settings = () => resolveSettings({}, { appName: APP }, defaultSettings, { source });
+
+/** `docker rename app backup` during the build, which makes an image with that command, or fails. */
+function push(command: string | undefined): Promise<unknown> {
+  const builder: ImageBuilder = {
+    build: async () => {
+      await engine.renameContainer(APP, 'backup');
+      if (command === undefined) throw new Error('no luck');
+      const { id: imageId } = engine.addImage(APP, { labels: labelsOf(APP), cmd: [command] });
+      return { type: 'built', imageId, builder: 'buildkit' } as const;
+    },
+  };
+  return onePush({ settings: settings(), engine, store: new MemoryDeployments(), builder, forceBuild: true });
+}
+
+describe('a container that somebody renames during a build, to keep it,', () => {
+  const expectKept = async () =>
+    expect(await engine.inspectContainer('backup')).toMatchObject({
+      id,
+      state: { running: true },
+      restartPolicy: { name: 'always' },
+    });
+
+  it('is kept beside the new one', async () => {
+    await push('main');
+    await expectKept();
+    expect(await engine.inspectContainer(APP)).toMatchObject({ state: { running: true } });
+  });
+
+  it.each([
+    ['the build fails', undefined],
+    ['the new one fails', 'broken'],
+  ])('keeps its new name when %s', async (_, command) => {
+    await expect(push(command)).rejects.toThrow();
+    await expectKept();
+  });
+});
