@@ -1,6 +1,13 @@
 import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
+/** esbuild keeps the error of one turn for the next ones: a later turn that ends well throws it again. */
+const USING_IN_LOOP = {
+  selector:
+    ':matches(ForStatement, ForInStatement, ForOfStatement, WhileStatement, DoWhileStatement) VariableDeclaration[kind=/using/]',
+  message: 'Give the turn of the loop a function of its own.',
+};
+
 export default tseslint.config(
   { ignores: ['dist/', 'node_modules/', 'coverage/', 'examples/', '.cache/'] },
   js.configs.recommended,
@@ -19,6 +26,10 @@ export default tseslint.config(
       'max-lines-per-function': ['error', { max: 50, skipBlankLines: true, skipComments: true }],
       'no-console': 'error',
     },
+  },
+  {
+    files: ['src/**/*.ts'],
+    rules: { 'no-restricted-syntax': ['error', USING_IN_LOOP] },
   },
   {
     files: ['test/**/*.ts', 'bench/**/*.ts', 'scripts/**'],

@@ -51,8 +51,7 @@ export class WatchConnection {
     let pauseMs = FIRST_PAUSE_MS;
     for (;;) {
       try {
-        await using connection = await this.connected();
-        await this.session(connection, () => (pauseMs = FIRST_PAUSE_MS));
+        await this.turn(() => (pauseMs = FIRST_PAUSE_MS));
         return;
       } catch (error) {
         deps.signal.throwIfAborted();
@@ -62,6 +61,11 @@ export class WatchConnection {
       await deps.clock.sleep(pauseMs, deps.signal);
       pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
     }
+  }
+
+  private async turn(onReady: () => void): Promise<void> {
+    await using connection = await this.connected();
+    await this.session(connection, onReady);
   }
 
   private lost({ message }: RdtError): void {

@@ -229,6 +229,17 @@ describe('a watched app', () => {
       await loop.andThen('batch', () => loop.write('a.txt', 'b'));
     });
 
+    it('is taken over after the device has been away', async () => {
+      await using loop = new WatchedLoop();
+      await loop.begin();
+      await loop.andThen('device-lost', () => loop.engine.disconnect());
+      await loop.andThen('device-back', () => loop.engine.reconnect());
+      const after = loop.events.length;
+      await loop.andThen('project-changed', () => change(loop));
+      await loop.untilEvent('watching', after);
+      expect(loop.events.slice(after).map(({ type }) => type)).not.toContain('device-lost');
+    });
+
     it('takes over its own lock when the device was away just then', async () => {
       await using loop = new WatchedLoop();
       await loop.begin();
