@@ -5,6 +5,7 @@ import type { HeldDeps } from '../push/push-job.js';
 import type { EngineConnection } from '../push/push-project.js';
 import { unreachable } from '../transport/connection-error.js';
 import type { Engine } from '../transport/engine.js';
+import type { EngineError } from '../transport/engine-error.js';
 import type { AppLog } from './app-log.js';
 import { AppMonitor } from './app-monitor.js';
 import { isAbsence, isEngineTrouble } from './failures.js';
@@ -109,6 +110,9 @@ export class WatchConnection {
     const helpers = this.help(session, end);
     try {
       await watching.run();
+    } catch (error) {
+      // That of a lock that could not be renewed, such as on a full disk.
+      throw lock.lost.aborted && isEngineTrouble(error) ? notToBeWorkedWith(engine, error) : error;
     } finally {
       end.abort(new Error('the session has ended'));
       await helpers;
@@ -123,10 +127,7 @@ export class WatchConnection {
       return await lockApp({ engine, app, holder, clock, nonce }, signal);
     } catch (error) {
       if (!memory.hasWorked || !isEngineTrouble(error)) throw error;
-      throw new RdtError(`${engine.description} cannot be worked with: ${error.message}.`, {
-        exitCode: ExitCode.unreachable,
-        cause: error,
-      });
+      throw notToBeWorkedWith(engine, error);
     }
   }
 
@@ -216,3 +217,9 @@ export class WatchConnection {
     log?.hurry();
   }
 }
+
+const notToBeWorkedWith = ({ description }: Engine, cause: EngineError): RdtError =>
+  new RdtError(`${description} cannot be worked with: ${cause.message}.`, {
+    exitCode: ExitCode.unreachable,
+    cause,
+  });

@@ -1,10 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { ExitCode, RdtError } from '../../../src/errors.js';
+import type { Clock } from '../../../src/runtime.js';
+import { systemClock } from '../../../src/system-clock.js';
 import { EngineError } from '../../../src/transport/engine-error.js';
 import { eventually } from '../../testbed/eventually.js';
 import { deaf } from './watched-folder.js';
 import { WatchedLoop } from './watched-loop.js';
+
+/** Its time goes by so many times faster. */
+const quick = (factor: number): Clock => ({
+  ...systemClock,
+  monotonicMs: () => systemClock.monotonicMs() * factor,
+  sleep: (ms, signal) => systemClock.sleep(ms / factor, signal),
+});
 
 describe('a watched app', () => {
   it('gets what changes, and is restarted', async () => {
@@ -107,6 +116,21 @@ describe('a watched app', () => {
     await loop.andThen('device-back', () => loop.engine.reconnect());
     expect(loop.engine.volumes.size).toBe(1);
     await loop.andThen('batch', () => loop.write('a.txt', 'after'));
+  });
+
+  it('is in step again when the disk of the device was full for longer than its lock lasts', async () => {
+    await using loop = new WatchedLoop();
+    loop.clock = quick(20);
+    await loop.begin();
+    const create = loop.engine.createVolume.bind(loop.engine);
+    loop.engine.createVolume = () =>
+      Promise.reject(new EngineError(500, 'mkdir …/rdt-lock.app.2: no space left on device'));
+    const { reason } = await loop.untilEvent('device-lost');
+    expect(reason).toContain('no space left on device');
+    loop.write('a.txt', 'b');
+    loop.engine.createVolume = create;
+    await loop.untilEvent('device-back');
+    await expect.poll(() => loop.deployed('a.txt')).toBe('b');
   });
 
   it('is in step again when the engine was about to end as the lock was taken', async () => {

@@ -17,6 +17,7 @@ import { watchProject } from '../../../src/watch/watch-project.js';
 import { FakeEngine } from '../../contract/fake-engine.js';
 import { runUntilKilled } from '../../contract/fake-process.js';
 import { FakeImageBuilder } from '../../contract/fake-image-builder.js';
+import type { Clock } from '../../../src/runtime.js';
 import { systemClock } from '../../../src/system-clock.js';
 import { ofThisSystem } from './watched-folder.js';
 
@@ -72,6 +73,7 @@ export class WatchedLoop implements AsyncDisposable {
   given: GivenSettings = {};
   /** Called before the project file is read, and before the folder is opened: may refuse it. */
   beforeReading: (what: 'project' | 'folder') => void = () => undefined;
+  clock: Clock = systemClock;
   /** How the folder is watched. */
   openWatcher = ofThisSystem;
   private ended: Promise<void> = Promise.resolve();
@@ -177,7 +179,7 @@ export class WatchedLoop implements AsyncDisposable {
       cwd: source,
       env: {},
       platform: 'linux',
-      clock: systemClock,
+      clock: this.clock,
       signal: this.interrupt.signal,
       pusher: 'tester@here',
       holder: 'tester',
