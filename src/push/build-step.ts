@@ -45,14 +45,14 @@ export async function buildStep(
   remote: RemoteState,
   triggers: TriggerHashes,
 ): Promise<Container> {
-  const { engine, lost } = deps;
+  const { lost } = deps;
   const { appName } = job.settings;
   const container = await buildAndReplace(job, deps, remote, triggers);
   const old = new Set([remote.container?.imageId, remote.image?.id]);
   old.delete(container.imageId);
   await Promise.all([
     removeDiscarded(deps, appName),
-    ...Array.from(old, (id) => id && removeSuperseded(engine, appName, id, lost)),
+    ...Array.from(old, (id) => id && removeSuperseded(deps, appName, id, lost)),
   ]);
   await releaseImage(deps, appName, lost);
   return container;
@@ -246,23 +246,24 @@ async function undo(
   if (outcome === 'kept') {
     const message = `the old container of ${app} was taken away by somebody else: there is none to go back to, and the new one stays as it is`;
     emit({ type: 'warning', message });
-  } else await giveTagBack(engine, app, remote, signal);
+  } else await giveTagBack({ engine, emit }, app, remote, signal);
   if (outcome === 'undone') emit({ type: 'rolled-back', app, toPrevious: previous !== undefined });
   await releaseImage({ engine, emit }, app, signal);
 }
 
 /** The name goes back to the image that the old container was made from; the new one goes, when nothing else holds it. */
 async function giveTagBack(
-  engine: Engine,
+  deps: Pick<HeldDeps, 'engine' | 'emit'>,
   app: string,
   remote: RemoteState,
   signal: AbortSignal,
 ): Promise<void> {
+  const { engine } = deps;
   const [old, named] = await Promise.all([
     oldImage(engine, remote, signal),
     engine.inspectImage(imageNamed(app), signal),
   ]);
   if (old === undefined || named === undefined || named.id === old.id) return;
   await engine.tagImage(old.id, app, 'latest', signal);
-  await removeSuperseded(engine, app, named.id, signal);
+  await removeSuperseded(deps, app, named.id, signal);
 }

@@ -1,19 +1,26 @@
-import type { Engine } from '../transport/engine.js';
+import { EngineError } from '../transport/engine-error.js';
 import { heldName } from './held-image.js';
 import { isOurImage } from './labels.js';
+import type { HeldDeps } from './push-job.js';
 
 /**
  * Takes an image away that a push of ours made for the app and that has lost its name to a newer one. One with another tag stays: somebody
- * gave it that. To be named by id, never found by our label: images that people made from ours carry it as well.
+ * gave it that. To be named by id, never found by our label: images that people made from ours carry it as well. What the app runs is not
+ * touched, so a failure is a warning.
  */
 export async function removeSuperseded(
-  engine: Engine,
+  { engine, emit }: Pick<HeldDeps, 'engine' | 'emit'>,
   app: string,
   imageId: string,
   signal: AbortSignal,
 ): Promise<void> {
-  const image = await engine.inspectImage(imageId, signal);
-  if (image === undefined || !isOurImage(image, app)) return;
-  if (image.tags.some((tag) => tag !== heldName(app))) return;
-  await engine.removeImage(imageId, signal);
+  try {
+    const image = await engine.inspectImage(imageId, signal);
+    if (image === undefined || !isOurImage(image, app)) return;
+    if (image.tags.some((tag) => tag !== heldName(app))) return;
+    await engine.removeImage(imageId, signal);
+  } catch (error) {
+    if (!(error instanceof EngineError)) throw error;
+    emit({ type: 'warning', message: `an old image of ${app} could not be removed: ${error.message}` });
+  }
 }

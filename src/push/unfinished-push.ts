@@ -53,13 +53,14 @@ const hasEndedSince = (time: string, { finishedAt }: ContainerState): boolean =>
   finishedAt !== undefined && !(Date.parse(finishedAt) < Date.parse(time));
 
 /** With their images. Engines of the devices' days often could not remove a container at once: "device or resource busy". The next push tries again. */
-export async function removeDiscarded({ engine, emit, lost }: HeldDeps, app: string): Promise<void> {
+export async function removeDiscarded(deps: HeldDeps, app: string): Promise<void> {
+  const { engine, emit, lost } = deps;
   const containers = await containersOf(engine, app, lost);
   for (const { id, name } of containers.filter((container) => isDiscarded(container.name, app))) {
     try {
       const container = await engine.inspectContainer(id, lost);
       await engine.removeContainer(id, { removeAnonymousVolumes: true }, lost);
-      if (container !== undefined) await removeSuperseded(engine, app, container.imageId, lost);
+      if (container !== undefined) await removeSuperseded(deps, app, container.imageId, lost);
     } catch (error) {
       if (!(error instanceof EngineError)) throw error;
       emit({ type: 'warning', message: `the old container ${name} could not be removed: ${error.message}` });

@@ -1,5 +1,5 @@
 import { createReadStream, lstatSync, readFileSync, type Stats } from 'node:fs';
-import { isGone } from '../system-error.js';
+import { isNoFile } from '../system-error.js';
 
 const PIECE_BYTES = 1 << 20;
 
@@ -9,7 +9,7 @@ export function readWhole(absolute: string): { stats: Stats; bytes: Buffer } | u
     const stats = lstatSync(absolute);
     return stats.isFile() ? { stats, bytes: readFileSync(absolute) } : undefined;
   } catch (error) {
-    if (isGone(error)) return undefined;
+    if (isNoFile(error)) return undefined;
     throw error;
   }
 }
@@ -44,7 +44,7 @@ export async function* piecesOf(absolute: string, start: number, sizeBytes: numb
       yield chunk as Buffer;
     }
   } catch (error) {
-    if (!isGone(error)) throw error;
+    if (!isNoFile(error)) throw error;
   }
   for (; missingBytes > 0; missingBytes -= PIECE_BYTES)
     yield Buffer.alloc(Math.min(PIECE_BYTES, missingBytes));

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BlockHasher, identityOf, LARGE_BYTES, notesLength } from './blocks.js';
-import { isGone } from '../system-error.js';
+import { isNoFile } from '../system-error.js';
 import { streamOf } from './file-content.js';
 import { type UnreadFile, unreadable } from './list-folder.js';
 import type { LocalTree } from './tree.js';
@@ -33,7 +33,7 @@ export async function hashFile(
     if (sizeBytes > LARGE_BYTES) return await hashLarge(absolute, sizeBytes, known.get(path)?.blocks, signal);
     return { sha256: createHash('sha256').update(readFileSync(absolute)).digest('hex') };
   } catch (error) {
-    if (isGone(error)) return undefined;
+    if (isNoFile(error)) return undefined;
     throw signal.aborted ? signal.reason : unreadable(source, path, error);
   }
 }
@@ -70,7 +70,7 @@ export async function plainHashOf(
       blocks.update(piece);
     }
   } catch (error) {
-    if (isGone(error)) return undefined;
+    if (isNoFile(error)) return undefined;
     throw signal.aborted ? signal.reason : error;
   }
   return identityOf(blocks.digest()) === identity ? plain.digest('hex') : undefined;

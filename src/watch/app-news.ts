@@ -28,7 +28,8 @@ function startNews(
   if (ran && !runs)
     return { kind: 'exited', exitCode: lastExitCode ?? now.exitCode, restarts: now.restarting };
   if (!runs || now.startedAt === before.startedAt) return undefined;
-  // The engine counts the starts that it makes by itself; each other one begins to count anew.
-  if (now.restartCount <= before.restartCount) return { kind: 'restarted' };
+  // The engine counts the starts that it makes by itself, as soon as it has decided on one; each other start begins to count anew.
+  const isCounted = before.restarting && now.restartCount === before.restartCount;
+  if (now.restartCount <= before.restartCount && !isCounted) return { kind: 'restarted' };
   return ran ? { kind: 'exited', exitCode: lastExitCode ?? now.exitCode, restarts: true } : undefined;
 }

@@ -11,8 +11,13 @@ import { SourcePlace } from './source-place.js';
 import { TreeIndex } from './tree-index.js';
 import type { Hint, OpenWatcher, Watcher } from './watcher.js';
 
-/** Events can be lost without a sign of it: by network file systems, containers, a bug. So an idle folder is looked at this often. */
+/**
+ * Events can be lost without a sign of it: by network file systems, containers, a bug; and what is saved through one hard link is told of that
+ * one alone. So all of the folder is looked at this often.
+ */
 const IDLE_LOOK_MS = 60_000;
+/** When nothing was heard for so long. */
+const QUIET_MS = 2_000;
 /** A large one more rarely: no more of the time than 1 of this goes into it. */
 const IDLE_SHARE = 400;
 const IDLE_LOOK_AT_LEAST_MS = 600_000;
@@ -42,6 +47,7 @@ export class LocalFolder implements AsyncDisposable {
   private readonly keeper: LocalTreeKeeper;
   private readonly place: SourcePlace;
   private idleLookMs = IDLE_LOOK_MS;
+  private allLookedAtMs = 0;
   private wake: () => void = () => undefined;
   /** Ends with the look that goes on: there is never more than one at a time. */
   private turn: Promise<void> | undefined;
@@ -199,7 +205,9 @@ export class LocalFolder implements AsyncDisposable {
       this.dirty.merge(dirty);
       throw error;
     }
-    if (dirty.all) this.idleLookMs = idleLookMs(this.now() - startMs);
+    if (!dirty.all) return;
+    this.allLookedAtMs = this.now();
+    this.idleLookMs = idleLookMs(this.allLookedAtMs - startMs);
   }
 
   /** Nothing that is known is of the folder that the source leads to now, nor is it watched. */
@@ -244,7 +252,9 @@ export class LocalFolder implements AsyncDisposable {
     signal.addEventListener('abort', end);
     this.wake = end;
     try {
-      await this.options.clock.sleep(this.idleLookMs, over.signal);
+      const dueInMs = this.allLookedAtMs + this.idleLookMs - this.now();
+      await this.options.clock.sleep(Math.max(dueInMs, QUIET_MS), over.signal);
+      this.allLookedAtMs = this.now();
       this.hear({ kind: 'all', reason: 'nothing was heard for long' });
     } catch (error) {
       if (!over.signal.aborted) throw error;

@@ -98,6 +98,13 @@ describe('the image that an app runs from', () => {
     expect(engine.calls.slice(asked).filter((call) => call.startsWith('removeImage'))).toEqual([]);
   });
 
+  it('that cannot be removed when the new app runs is a warning', async () => {
+    engine.failNext('removeImage', new EngineError(500, 'unrecognized image ID'));
+    expect(await built(building('main'))).toBe('build');
+    const message = 'an old image of app could not be removed: unrecognized image ID';
+    expect(events).toContainEqual({ type: 'warning', message });
+  });
+
   it('may be gone before it is held: the build needs it no more', async () => {
     engine.failNext('tagImage', new EngineError(404, 'No such image'));
     expect(await built(building('main'))).toBe('build');

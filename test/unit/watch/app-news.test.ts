@@ -41,7 +41,16 @@ it('knows the exit code of an app that runs again already', () => {
   expect(newsBetween(running, again, 7)).toMatchObject({ kind: 'exited', exitCode: 7 });
 });
 
-it('says nothing more of an app that crashes again and again', () => {
-  const crashed = withState({ restarting: true });
-  expect(newsBetween(crashed, withState({ startedAt: LATER, restartCount: 1 }), 7)).toBeUndefined();
+it.each([
+  ['when it was seen between end and start', 1],
+  ['when it crashed once more meanwhile', 2],
+])('says nothing more of an app that crashes again and again, %s', (_, restartCount) => {
+  const crashed = withState({ restarting: true, restartCount: 1 });
+  expect(newsBetween(crashed, withState({ startedAt: LATER, restartCount }), 7)).toBeUndefined();
+});
+
+it('sees that somebody restarts an app that waits for the engine to do it', () => {
+  const crashed = withState({ restarting: true, restartCount: 1 });
+  const started = withState({ startedAt: LATER, restartCount: 0 });
+  expect(newsBetween(crashed, started, undefined)).toEqual({ kind: 'restarted' });
 });

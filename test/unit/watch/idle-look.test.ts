@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { systemClock } from '../../../src/system-clock.js';
 import { WatchedLoop } from './watched-loop.js';
 
-const IDLE_LOOK_MS = 60_000;
+const LONG_MS = 30_000;
 /** What a minute takes in these tests. */
 const MINUTE_MS = 700;
 
@@ -13,7 +13,7 @@ afterEach(() => vi.restoreAllMocks());
 function shortMinutes(): void {
   const real = systemClock.sleep.bind(systemClock);
   vi.spyOn(systemClock, 'sleep').mockImplementation((ms, signal) =>
-    real(ms >= IDLE_LOOK_MS ? MINUTE_MS : ms, signal),
+    real(ms >= LONG_MS ? MINUTE_MS : ms, signal),
   );
 }
 

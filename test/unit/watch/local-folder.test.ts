@@ -3,6 +3,7 @@ import {
   chmodSync,
   closeSync,
   ftruncateSync,
+  linkSync,
   mkdirSync,
   openSync,
   renameSync,
@@ -464,6 +465,30 @@ class Hints {
     for (let turn = 0; turn < 3; turn++) await nextTurn();
   }
 }
+
+it('a file that was saved through another hard link is seen after a minute, also in a folder that is never silent for long', async () => {
+  const clock = new FakeClock();
+  const hints = new Hints();
+  const files = { 'one/a': '1', 'two/c': '' };
+  await using watched = await WatchedFolder.open(files, { clock, openWatcher: hints.open });
+  const after = async (pauseMs: number, folder: string, act: () => void): Promise<void> => {
+    const batches: LocalTree[] = [];
+    const next = watched.next().then((tree) => batches.push(tree));
+    await clock.advance(pauseMs);
+    act();
+    await hints.heard(folder);
+    while (batches.length === 0) await Promise.race([clock.advance(5), next]);
+  };
+  await after(0, 'two', () => linkSync(watched.path('one/a'), watched.path('two/b')));
+  await after(0, 'one', () => watched.write('one/a', '333'));
+  for (let round = 0; round < 4; round++)
+    await after(12_000, 'one', () => watched.write('one/busy', String(round)));
+  expect((await watched.tree()).get('two/b')).toMatchObject({ sizeBytes: 1 });
+  const next = watched.next();
+  await clock.advance(12_000);
+  await clock.advance(25);
+  expect((await next).get('two/b')).toMatchObject({ sizeBytes: 3 });
+});
 
 describe('a .gitignore that changes', () => {
   it('takes away what it ignores, and gives back what it does not any more', async () => {
