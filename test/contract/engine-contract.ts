@@ -468,6 +468,23 @@ export const engineContract = (name: string, open: () => Promise<EngineSubject>)
         expect(await engine.statPath(newName(), '/tmp')).toBeUndefined();
       });
 
+      it('tells where a link leads in the end, with all links followed that are on the way', async () => {
+        await engine.putArchive(
+          app,
+          '/tmp',
+          await tarOf([
+            { name: 'real/folder/', type: 'directory' },
+            { name: 'real/folder/inner', type: 'symlink', linkname: 'nowhere' },
+            { name: 'first', type: 'symlink', linkname: 'real' },
+            { name: 'second', type: 'symlink', linkname: '/tmp/first/folder' },
+          ]),
+        );
+        expect(await engine.statPath(app, '/tmp/second')).toMatchObject({ linkTarget: '/tmp/real/folder' });
+        expect(await engine.statPath(app, '/tmp/second/inner')).toMatchObject({
+          linkTarget: '/tmp/real/folder/nowhere',
+        });
+      });
+
       it.each(['created', 'running', 'stopped'])(
         'gives back what it was given, in a %s container',
         async (state) => {

@@ -57,7 +57,7 @@ const place = (tree: FakeFileTree, directory: string, header: Header, bytes: Buf
       tree.put(path, { kind: 'symlink', target: header.linkname, ...attributes, mode: 0o777 });
       return;
     case 'link':
-      tree.put(path, linked(tree, posix.join(directory, header.linkname)));
+      tree.put(path, linked(tree, posix.join(directory, header.linkname), path));
       return;
     case 'file':
     case 'contiguous-file':
@@ -76,9 +76,13 @@ const placeDirectory = (tree: FakeFileTree, path: string, attributes: object): v
   else tree.put(path, { ...newDirectory(), ...attributes });
 };
 
-const linked = (tree: FakeFileTree, target: string): FakeNode => {
+/** What is at the new name is gone by then. */
+const linked = (tree: FakeFileTree, target: string, name: string): FakeNode => {
   const node = tree.find(target);
   if (node === undefined) throw new EngineError(500, `link ${target}: no such file or directory`);
+  tree.remove(name);
+  if (tree.mountOf(target) !== tree.mountOf(name))
+    throw new EngineError(500, `link ${target} ${name}: invalid cross-device link`);
   return node;
 };
 

@@ -62,6 +62,7 @@ export class FakeContainer {
     private readonly now: () => string,
   ) {
     this.files = image.files.copy();
+    this.files.mountPoints = (spec.HostConfig.Binds ?? []).map((bind) => toMount(bind).destination);
     const { Name = 'no', MaximumRetryCount = 0 } = spec.HostConfig.RestartPolicy ?? {};
     this.restartPolicy = { name: Name, maximumRetries: MaximumRetryCount };
     this.createdAt = this.now();

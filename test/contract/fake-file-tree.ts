@@ -29,9 +29,11 @@ export const newDirectory = (mode = 0o755): Directory => ({
   ...attributes(mode),
 });
 
-/** The files of one container. Paths are absolute; links in the middle of a path are followed inside the tree, the last part never is. */
+/** The files of one container, also those on its mounts. Paths are absolute; links in the middle of a path are followed inside the tree, the last part never is. */
 export class FakeFileTree {
   readonly root: Directory = newDirectory();
+  /** Where another file system begins: no hard link leads from one to the other. */
+  mountPoints: readonly string[] = [];
 
   /** Files by absolute path; folders in between are made. */
   static of(files: Readonly<Record<string, string>>): FakeFileTree {
@@ -90,9 +92,28 @@ export class FakeFileTree {
         node.kind === 'file' ? node.bytes.length : node.kind === 'symlink' ? node.target.length : 4096,
       goMode:
         node.mode + (node.kind === 'directory' ? GO_DIRECTORY : node.kind === 'symlink' ? GO_SYMLINK : 0),
-      // The engine resolves it against the container's root.
-      linkTarget: node.kind === 'symlink' ? posix.resolve(posix.dirname(path), node.target) : '',
+      linkTarget: node.kind === 'symlink' ? this.realPath(path) : '',
     };
+  }
+
+  /** Where a path leads to when all links are followed; a part that is not there is taken as it is. */
+  realPath(path: string, links = 0): string {
+    if (links > MAX_LINKS) throw new EngineError(500, 'too many links');
+    return partsOf(path).reduce((folder, part) => {
+      const next = posix.join(folder, part);
+      const node = this.find(next);
+      if (node?.kind !== 'symlink') return next;
+      return this.realPath(posix.resolve(folder, node.target), links + 1);
+    }, '/');
+  }
+
+  /** The mount that a name in a folder is on; '' for the container's own root. */
+  mountOf(path: string): string {
+    const folder = this.realPath(posix.dirname(path));
+    const holders = this.mountPoints
+      .map((point) => this.realPath(point))
+      .filter((point) => `${folder}/`.startsWith(`${point}/`));
+    return holders.sort((a, b) => b.length - a.length)[0] ?? '';
   }
 
   /** All paths in sorted order with a word about each: `rw-r--r-- file`, a link's target. For comparing trees in a test. */
