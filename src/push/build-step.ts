@@ -2,6 +2,7 @@ import { posix } from 'node:path';
 import { buildImage } from '../build/build-image.js';
 import type { TriggerHashes } from '../sync/build-triggers.js';
 import type { Marks } from '../sync/deployment.js';
+import { seenFrom } from '../sync/mounts.js';
 import { readMarks } from '../sync/state-token.js';
 import { type Tree, unknownEntry } from '../sync/tree.js';
 import { RdtError } from '../errors.js';
@@ -147,7 +148,8 @@ async function replace(
     },
     started: (next) => {
       emit({ type: 'starting', app: appName, settleMs: SETTLE_MS });
-      return reconcile(job, deps, next, remote.container, context);
+      const predecessor = remote.container && seenFrom(remote.container, destination, remote.place);
+      return reconcile(job, deps, next, predecessor, context);
     },
   });
 }

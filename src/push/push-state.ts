@@ -4,7 +4,8 @@ import { DIRTY } from '../sync/commit-stage.js';
 import type { Deployed, Deployment, Marks } from '../sync/deployment.js';
 import { ignoredNow, type LocalState, rulesOfSource } from '../sync/local-state.js';
 import { hashTree, listTree, type ScanOptions } from '../sync/scan.js';
-import { leftOnMounts } from '../sync/mounts.js';
+import { leftOnMounts, seenFrom } from '../sync/mounts.js';
+import { withPlace } from '../sync/place.js';
 import { readMarks } from '../sync/state-token.js';
 import { readDeployed } from '../sync/sync-container.js';
 import { planSync, type SyncPlan } from '../sync/sync-plan.js';
@@ -132,7 +133,7 @@ export interface PlannedSync {
 
 /** What a new container may hold of ours before anything was sent to it. */
 export interface Inheritance {
-  /** It may share volumes with this one. */
+  /** It may share volumes with this one, `seenFrom` the destination. */
   readonly predecessor: Container | undefined;
   /** What its image was made of. */
   readonly context: Tree;
@@ -143,7 +144,7 @@ export async function planPushSync(
   job: PushJob,
   deps: PushDeps,
   container: Container,
-  marks: Marks,
+  known: Marks,
   scan: Scan,
   { predecessor, context }: Inheritance = { predecessor: undefined, context: NOTHING },
 ): Promise<PlannedSync> {
@@ -152,14 +153,15 @@ export async function planPushSync(
   const stored = await store.load(container.id);
   const before = predecessor === undefined ? undefined : await store.load(predecessor.id);
   const scanning = scan(stored?.tree ?? before?.tree ?? NOTHING);
-  const target = { engine, container, source, destination, signal };
-  const left =
-    predecessor !== undefined && before?.destination === destination
-      ? leftOnMounts(before.tree, predecessor, container, destination)
-      : NOTHING;
   const scanned = scanning.then(({ tree }) => tree);
   // That it fails is heard from `scanning`.
   scanned.catch(() => undefined);
+  const target = { engine, container, source, destination, signal };
+  const marks = await withPlace(known, target);
+  const left =
+    predecessor !== undefined && before?.destination === destination
+      ? leftOnMounts(before.tree, predecessor, seenFrom(container, destination, marks.place), destination)
+      : NOTHING;
   const [local, deployed] = await Promise.all([
     scanning,
     readDeployed(target, scanned, {

@@ -88,7 +88,8 @@ async function commitByExec(request: CountedCommit): Promise<ScriptOutcome> {
       const now = await engine.inspectContainer(container.id, signal);
       if (now === undefined || now.state.paused) throw error;
       if (!mayRepeat || attempt === ATTEMPTS) return rebuild(TOO_SHORT);
-      container = await startedAgain(engine, now, signal);
+      const { state } = await startedAgain(engine, now, signal);
+      container = { ...container, state };
     }
   }
 }

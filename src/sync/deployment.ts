@@ -14,6 +14,8 @@ export interface Deployment {
   readonly token: string;
   /** As in `Marks`, at that time. */
   readonly engineRun: string | undefined;
+  /** As in `Marks`, at that time. */
+  readonly place?: string | undefined;
   /** False when the container had no `sh`, `tar` or `xargs`; undefined as long as nobody has tried. */
   readonly hasShell: boolean | undefined;
   /** Numeric owner of what we write, from the container's `User`; undefined as long as nobody has asked. */
@@ -36,6 +38,8 @@ export interface Marks {
    * written half a minute ago and less are empty then.
    */
   readonly engineRun: string | undefined;
+  /** Where the destination is when all links that lead to it are followed; undefined as long as nobody has asked. */
+  readonly place?: string | undefined;
 }
 
 export interface Sent {

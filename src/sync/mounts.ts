@@ -32,6 +32,34 @@ export function splitByMount(
   return [...nested, { below: '', uploads: own }];
 }
 
+export const hasMounts = ({ mounts, tmpfs }: Container): boolean => mounts.length + tmpfs.length > 0;
+
+/**
+ * The container with its mounts where they are met on the way through the destination, to which a link may lead: all else in this file compares paths.
+ * @param place see `Marks`.
+ */
+export function seenFrom(container: Container, destination: string, place: string | undefined): Container {
+  if (place === undefined || place === destination) return container;
+  const { mounts, tmpfs } = container;
+  const points = [...mounts.map((mount) => mount.destination), ...tmpfs];
+  const holder = points.filter((point) => isWithin(place, point)).sort((a, b) => b.length - a.length)[0];
+  const seen = (point: string): string => {
+    if (point === holder) return destination;
+    return isWithin(point, place) ? posix.join(destination, point.slice(place.length)) : point;
+  };
+  return {
+    ...container,
+    tmpfs: tmpfs.map(seen),
+    mounts: mounts.map((mount) => ({
+      ...mount,
+      destination: seen(mount.destination),
+      // Only a part of what is mounted is met there.
+      source:
+        mount.destination === holder ? posix.join(mount.source, place.slice(holder.length)) : mount.source,
+    })),
+  };
+}
+
 /** `PUT archive` onto a tmpfs is silently invisible to the container (moby#22020). */
 export function touchesTmpfs(container: Container, destination: string): boolean {
   return container.tmpfs.some((point) => isWithin(point, destination) || isWithin(destination, point));

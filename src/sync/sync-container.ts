@@ -16,7 +16,7 @@ import {
   withoutRacyStamp,
 } from './deployment.js';
 import { differingPaths, withChanges } from './layered-tree.js';
-import { stageFolders, touchesTmpfs } from './mounts.js';
+import { hasMounts, seenFrom, stageFolders, touchesTmpfs } from './mounts.js';
 import { ownerOf } from './owner.js';
 import { isEmptyPlan, isSwap, type SyncPlan } from './sync-plan.js';
 import { type LocalEntry, type LocalTree, type Tree, type TreeEntry, unknownEntry } from './tree.js';
@@ -55,12 +55,15 @@ export async function readDeployed(
   { marks, stored, left, verify }: Known,
 ): Promise<Deployed> {
   const { token } = marks;
-  const { engine, container, destination, source, signal } = target;
+  const { engine, destination, source, signal } = target;
+  const container = seenFrom(target.container, destination, marks.place);
   const remembered = stored?.destination === destination ? stored : undefined;
   // A tmpfs may be empty by now, wherever the token is. What was sent from another folder, or from here before it was moved, is ours as well.
   const isKnown = remembered?.source === source && remembered.begun === undefined;
   const isSure = isKnown && !verify && !touchesTmpfs(container, destination);
-  const isMarked = token === remembered?.token && marks.engineRun === remembered?.engineRun;
+  // What was sent when nobody knew of a link may have missed a mount behind it.
+  const isPlaced = !hasMounts(container) || marks.place === (remembered?.place ?? destination);
+  const isMarked = isPlaced && token === remembered?.token && marks.engineRun === remembered?.engineRun;
   if (remembered !== undefined && isSure && isMarked) {
     const { tree } = remembered;
     return { tree, knowledge: 'token', remembered, marks, state: remembered.token, foreignToken: undefined };
@@ -154,9 +157,11 @@ export interface SyncOptions {
 /** Carries out a plan and remembers the result. Paths in `changing` were not at rest and are still as they were. */
 export async function syncContainer(target: SyncTarget, options: SyncOptions): Promise<CommitOutcome> {
   const { deployed } = options;
+  const container = seenFrom(target.container, target.destination, deployed.marks.place);
   const token = `v1.${randomBytes(8).toString('hex')}`;
   const owner = deployed.remembered?.owner ?? (await ownerOf(target.engine, target.container, target.signal));
-  const request = { ...target, ...options, owner, token, hasShell: deployed.remembered?.hasShell };
+  const { hasShell } = deployed.remembered ?? {};
+  const request = { ...target, ...options, container, owner, token, hasShell };
   await noteBeforehand(target, request, options.owed);
   const outcome = await commitOrNote(target, request);
   if (outcome.kind !== 'committed') {
@@ -171,6 +176,7 @@ export async function syncContainer(target: SyncTarget, options: SyncOptions): P
     destination: target.destination,
     token,
     engineRun: deployed.marks.engineRun,
+    place: deployed.marks.place,
     hasShell: outcome.hasShell,
     owner,
     tree,

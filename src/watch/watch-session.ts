@@ -2,6 +2,7 @@ import { RdtError } from '../errors.js';
 import { lastLines } from '../push/watch-start.js';
 import { ChangedMeanwhile } from '../sync/commit-request.js';
 import type { Deployment } from '../sync/deployment.js';
+import { seenFrom } from '../sync/mounts.js';
 import { WarmChannel } from '../sync/warm-channel.js';
 import { EngineError } from '../transport/engine-error.js';
 import type { AppNews } from './app-news.js';
@@ -50,7 +51,12 @@ export class WatchSession {
     const { destination, afterSync } = settings;
     if (afterSync.kind === 'process' && container.state.running) held.restarter.prepare(container.id);
     await using channel = WarmChannel.open(
-      { engine: held.engine, container, destination, compress },
+      {
+        engine: held.engine,
+        container: seenFrom(container, destination, deployment?.place),
+        destination,
+        compress,
+      },
       held.signal,
     );
     this.isPaused = container.state.paused;

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { VirtualDevice } from '../testbed/virtual-device.js';
 import { HELLO, PushedApp } from './pushed-app.js';
+import { WatchedApp } from './watched-app.js';
 
 let device: VirtualDevice;
 
@@ -73,6 +74,62 @@ describe('a volume that the image asks for', () => {
     app.write('.resin-sync.yml', `${withVolumes('named:/store')}  app-name: giver\n`);
     await app.push();
     expect(await app.inspect('{{range .Mounts}}{{.Name}}:{{.Destination}} {{end}}')).toBe('named:/store');
+  });
+});
+
+describe('a volume that is met by a link in the destination', () => {
+  const files = (links: string, ...options: string[]): Record<string, string> => ({
+    Dockerfile: `FROM busybox\nRUN ${links}\nCMD ["sh", "-c", "trap 'exit 0' TERM; while true; do sleep 0.1; done"]\n`,
+    'data/x': 'x',
+    'data/y': 'y',
+    '.resin-sync.yml': options.join(''),
+  });
+
+  it.each([
+    ['the destination itself', 'mkdir -p /srv/app && ln -s /srv/app /app', '/app'],
+    ['a folder above it', 'mkdir -p /srv/in && ln -s srv /far && ln -s /far/in /near', '/near/app'],
+  ])('as %s is one, gets its files in a commit of its own', async (_what, links, destination) => {
+    const place = destination === '/app' ? '/srv/app' : '/srv/in/app';
+    const name = `linked-${destination.slice(1).replace('/', '-')}`;
+    const yml = withVolumes(`${name}:${place}/data`);
+    using app = new PushedApp(device, name, files(links, `destination: ${destination}\n`, yml));
+    const held = () => app.deployedTree(place);
+    await app.push();
+    expect(await held()).toEqual(app.localTree());
+    app.write('data/x', 'edited');
+    app.write('data/deep/new', 'new');
+    app.write('beside', 'beside');
+    await app.push();
+    expect(await held()).toEqual(app.localTree());
+    app.write('data/y', 'edited as well');
+    app.remove('data/x');
+    await app.push();
+    expect(await held()).toEqual(app.localTree());
+    expect((await app.push()).stderr).toContain('up to date');
+    expect(await app.leftovers()).toEqual([]);
+  });
+
+  it('loses what left the folder before a build', async () => {
+    const yml = withVolumes('linked-whole:/data');
+    using app = new PushedApp(device, 'linked-whole', files('ln -s /data /app', 'destination: /app\n', yml));
+    await app.push();
+    app.remove('data/x');
+    app.write('Dockerfile', `${files('ln -s /data /app')['Dockerfile'] ?? ''}LABEL build=2\n`);
+    await app.push();
+    expect(await app.deployedTree('/data')).toEqual(app.localTree());
+  });
+
+  it('is kept in step by a watch', async () => {
+    const yml = withVolumes('linked-watch:/srv/app/data');
+    const links = 'mkdir -p /srv/app && ln -s /srv/app /app';
+    await using app = new WatchedApp(device, 'linked-watch', files(links, 'destination: /app\n', yml));
+    await app.watch();
+    for (const content of ['saved', 'saved again']) {
+      await app.andThen('batch', () => app.write('data/x', content));
+      expect(await app.deployedTree('/srv/app')).toEqual(app.localTree());
+    }
+    await app.andThen('batch', () => app.remove('data/y'));
+    expect(await app.deployedTree('/srv/app')).toEqual(app.localTree());
   });
 });
 

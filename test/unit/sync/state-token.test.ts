@@ -11,6 +11,16 @@ describe('the marks of a container', () => {
     expect(await marksOf(new FakeEngine())).toEqual({ token: undefined, engineRun: 'run 1' });
   });
 
+  it('are the token and the place of the destination, to which a link may lead', async () => {
+    const engine = new FakeEngine();
+    const { files } = engine.addImage('image');
+    const link = { kind: 'symlink', mode: 0o777, uid: 0, gid: 0, mtimeMs: 0 } as const;
+    files.put('/app', { ...link, target: '/srv/app' });
+    files.put('/srv/app/.rdt-state', { ...link, target: 'v1.0123' });
+    await engine.createContainer('app', { Image: 'image', Labels: {}, HostConfig: {} });
+    expect(await marksOf(engine)).toEqual({ token: 'v1.0123', engineRun: 'run 1', place: '/srv/app' });
+  });
+
   it('have no run where a proxy lets nobody ask for it', async () => {
     const engine = new FakeEngine();
     engine.engineRun = () => Promise.reject(new EngineError(403, 'Forbidden'));
