@@ -126,7 +126,8 @@ async function replace(
   ]);
   const inherited = inheritedVolumes(job, remote.container);
   if (remote.container?.imageId !== image.id) {
-    for (const message of noticesOfVolumes(inherited, destination)) emit({ type: 'warning', message });
+    const messages = noticesOfVolumes(inherited, destination, remote.place);
+    for (const message of messages) emit({ type: 'warning', message });
   }
   return replaceContainer({
     engine,

@@ -11,9 +11,18 @@ export function noticesOf({ name }: Container, planned: PlannedSync): string[] {
   return [foreignPush(name, planned), linksOut(planned)].filter((notice) => notice !== undefined);
 }
 
-/** Of volumes that are handed on to the container of a new image. Elsewhere they hold data; what is at the destination is what was built. */
-export function noticesOfVolumes(volumes: readonly Mount[], destination: string): string[] {
-  const places = volumes.map((volume) => volume.destination).filter((path) => isWithin(path, destination));
+/**
+ * Of volumes that are handed on to the container of a new image. Elsewhere they hold data; what is at the destination is what was built.
+ * @param place see `Marks`.
+ */
+export function noticesOfVolumes(
+  volumes: readonly Mount[],
+  destination: string,
+  place: string | undefined = destination,
+): string[] {
+  const places = volumes
+    .map((volume) => volume.destination)
+    .filter((path) => isWithin(path, destination) || isWithin(path, place));
   return places.map(
     (path) => `${path} is a volume and keeps what it holds; what the new image has there is not used`,
   );

@@ -16,3 +16,11 @@ it('volumes at the destination and below it are told of, for what a new image ha
     '/usr/src/app/node_modules is a volume and keeps what it holds; what the new image has there is not used',
   ]);
 });
+
+it('volumes where a link at the destination leads to are told of by their own name', () => {
+  const paths = ['/srv/app/deps', '/app/cache', '/store'];
+  expect(noticesOfVolumes(paths.map(volume), '/app', '/srv/app')).toEqual([
+    '/srv/app/deps is a volume and keeps what it holds; what the new image has there is not used',
+    '/app/cache is a volume and keeps what it holds; what the new image has there is not used',
+  ]);
+});
