@@ -12,14 +12,21 @@ import { systemClock } from './system-clock.js';
  */
 const MOST_LISTENERS = 50;
 
+/** Programs such as `timeout` signal a process, and then the group that it is in: that is one signal. */
+const DOUBLED_MS = 300;
+
 /** The first signal asks the command to end in good order, the second one ends it at once. */
 function listenForInterrupts(): AbortController {
   const controller = new AbortController();
+  let firstAtMs = 0;
   // All that waits listens to it, such as the logs of many containers: that is no leak.
   setMaxListeners(0, controller.signal);
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const) {
     process.on(name, () => {
-      if (controller.signal.aborted) process.exit(130);
+      const nowMs = performance.now();
+      if (controller.signal.aborted && nowMs - firstAtMs > DOUBLED_MS) process.exit(130);
+      if (controller.signal.aborted) return;
+      firstAtMs = nowMs;
       controller.abort(new Error(`interrupted by ${name}`));
     });
   }
@@ -41,6 +48,8 @@ function endWithOutput(stream: NodeJS.WriteStream, interrupts: AbortController):
       process.stderr.write(`rdt: cannot write the output: ${error.message}\n`);
     if (!CHANGING_COMMANDS.includes(command ?? '')) process.exit(isClosed ? ExitCode.ok : ExitCode.failure);
     interrupts.abort(new Error('the output cannot be written'));
+    // The command may have ended already, and well.
+    if (!isClosed) process.once('exit', () => (process.exitCode ||= ExitCode.failure));
   });
 }
 

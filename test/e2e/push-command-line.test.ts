@@ -1,9 +1,12 @@
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { load } from 'js-yaml';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ExitCode } from '../../src/errors.js';
+import { runProgram } from '../testbed/program.js';
 import { VirtualDevice } from '../testbed/virtual-device.js';
 import { Laptop } from './discovery/laptop.js';
 import { HELLO, PushedApp } from './pushed-app.js';
+import { BIN } from './rdt.js';
 
 let device: VirtualDevice;
 
@@ -12,6 +15,18 @@ beforeAll(async () => {
   device = await VirtualDevice.up({ name: 'words', images: ['busybox'], enginePort: 2377, bridge });
 });
 afterAll(() => device.down());
+
+it('a plan that cannot be written is a failure: an empty one would say that nothing is to be done', async () => {
+  using app = new PushedApp(device, 'full');
+  const words = ['push', device.address, '--app-name', 'full', '--dry-run'];
+  const script = ['-c', 'exec "$@" >/dev/full', 'sh', process.execPath, BIN, ...words];
+  const { exitCode, stderr } = await runProgram(['sh', ...script], {
+    cwd: app.folder,
+    env: { ...process.env, HOME: app.rdt.home },
+  });
+  expect(stderr).toContain('rdt: cannot write the output: ENOSPC');
+  expect([ExitCode.failure, ExitCode.interrupted]).toContain(exitCode);
+});
 
 describe('the letters of the options', () => {
   it('say the same as the words, and what they said is remembered', async () => {
