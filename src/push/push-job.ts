@@ -32,6 +32,8 @@ export interface PushJob {
   readonly verify: boolean;
   /** What is sent may be compressed, where the link is worth it. */
   readonly compress: boolean;
+  /** Called before anything is done on the device. @throws RdtError when `save` would have to write, and could not. Undefined where that is no reason to stop. */
+  assertSavable?(triggers: TriggerHashes): Promise<void>;
   /** Writes what has to be remembered into the project file; called once, after all of it succeeded. */
   save(triggers: TriggerHashes): Promise<void>;
 }

@@ -40,6 +40,8 @@ export interface Project {
   readonly warnings: readonly string[];
   /** Writes what has to be remembered; only when something changed. */
   save(settings: PushSettings, triggers: TriggerHashes): Promise<void>;
+  /** @throws RdtError when `save` would have to write, and could not. */
+  assertSavable(settings: PushSettings, triggers: TriggerHashes): Promise<void>;
 }
 
 /** An engine, and what builds images on it, over one connection. */
@@ -79,7 +81,11 @@ export async function pushProject(request: PushRequest, deps: PushProjectDeps): 
   const source = resolve(deps.cwd, request.source);
   const { project, settings, device } = await projectAndDevice(request, source, deps);
   await using connection = await deps.connect(device);
-  const result = await push(jobOf(request, project, settings), { ...deps, ...services(connection), device });
+  const job: PushJob = {
+    ...jobOf(request, project, settings),
+    assertSavable: (triggers) => project.assertSavable(settings, triggers),
+  };
+  const result = await push(job, { ...deps, ...services(connection), device });
   if (!request.followLogs || settings.skipLogs || request.dryRun) return;
   await followApp(connection.engine, device, result, deps);
 }

@@ -70,6 +70,8 @@ async function planAndCarryOut(
   await using lock = new AppLock(job, deps);
   const prepared = await timed(deps, 'plan', () => prepare(job, deps, lock));
   if (job.dryRun) return { prepared };
+  // Not noted, it would be built again by each push.
+  await job.assertSavable?.(prepared.triggers);
   return { prepared, carriedOut: await carryOut(job, lock, prepared) };
 }
 

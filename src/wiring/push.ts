@@ -76,6 +76,10 @@ async function openProject(source: string): Promise<Project> {
       const { saveProjectFile } = await import('../project/yaml/save-project-file.js');
       await saveProjectFile(file, changesAfterPush(settings, triggers, file.triggers));
     },
+    async assertSavable(settings, triggers) {
+      const { assertSavable } = await import('../project/yaml/save-project-file.js');
+      await assertSavable(file, changesAfterPush(settings, triggers, file.triggers));
+    },
   };
 }
 

@@ -28,8 +28,7 @@ export async function replaceFile(
   const target = await followLinks(path);
   const folder = dirname(target);
   const model = await statOrUndefined(target);
-  // SYNC.md, rule 11: names that begin with .rdt- are never synced, so a crash leaves nothing on the device.
-  const stage = await mkdtemp(join(folder, '.rdt-save-'));
+  const stage = await stageIn(folder);
   try {
     const staged = join(stage, 'content');
     await writeDurably(staged, content, model ?? (await stat(folder)), model?.mode ?? 0o644);
@@ -37,10 +36,21 @@ export async function replaceFile(
     await renameOver(staged, target);
     return true;
   } finally {
-    // Windows removes no folder while a virus scanner looks into it.
-    await rm(stage, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 });
+    await removeStage(stage);
   }
 }
+
+/** Finds out whether `replaceFile` could write there, and leaves everything as it is. @throws what `fs` throws where it could not. */
+export async function assertReplaceable(path: string): Promise<void> {
+  await removeStage(await stageIn(dirname(await followLinks(path))));
+}
+
+/** SYNC.md, rule 11: names that begin with .rdt- are never synced, so a crash leaves nothing on the device. */
+const stageIn = (folder: string): Promise<string> => mkdtemp(join(folder, '.rdt-save-'));
+
+/** Windows removes no folder while a virus scanner looks into it. */
+const removeStage = (stage: string): Promise<void> =>
+  rm(stage, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 });
 
 /** On the disk before it gets its name: after a power cut, the name has the old content or all of the new one. */
 async function writeDurably(path: string, content: string, owner: Stats, mode: number): Promise<void> {

@@ -2,6 +2,7 @@ import { RdtError } from '../../errors.js';
 import { applyChanges, type ProjectChanges } from '../project-changes.js';
 import { sameValue } from '../same-value.js';
 import { isMap, kindOf, type YamlValue } from '../yaml-value.js';
+import { errorCode } from '../../system-error.js';
 import { parseOrRefuse, type ProjectFile, readProjectText } from './read-project-file.js';
 
 export type SaveResult = 'unchanged' | 'changed' | 'created';
@@ -26,6 +27,20 @@ export async function saveProjectFile(project: ProjectFile, changes: ProjectChan
   }
 }
 
+/**
+ * Tells before a push whether `saveProjectFile` could do its work after it; nothing is written.
+ * @throws RdtError when something is to be saved, and the file is no map of keys, is laid out too oddly, or cannot be written.
+ */
+export async function assertSavable(project: ProjectFile, changes: ProjectChanges): Promise<void> {
+  if ((await editOf(project, changes)) === undefined) return;
+  const { assertReplaceable } = await import('./replace-file.js');
+  try {
+    await assertReplaceable(project.path);
+  } catch (cause) {
+    throw cannotBeWritten(project.path, cause);
+  }
+}
+
 /** It may have been usage that is wrong, but that is not what the exit code of a push is to say that has succeeded. */
 const unsaved = ({ message, hint, cause }: RdtError): RdtError =>
   new RdtError(message, {
@@ -34,21 +49,34 @@ const unsaved = ({ message, hint, cause }: RdtError): RdtError =>
   });
 
 async function trySave(project: ProjectFile, changes: ProjectChanges): Promise<SaveResult | 'overtaken'> {
+  const edit = await editOf(project, changes);
+  if (edit === undefined) return 'unchanged';
+  const { replaceFile } = await import('./replace-file.js');
+  try {
+    if (!(await replaceFile(project.path, edit.before, edit.after))) return 'overtaken';
+  } catch (cause) {
+    throw cannotBeWritten(project.path, cause);
+  }
+  return edit.before === undefined ? 'created' : 'changed';
+}
+
+/** The text of the file, undefined when there is none yet, and what it is to become. */
+interface Edit {
+  readonly before: string | undefined;
+  readonly after: string;
+}
+
+/** Undefined when nothing changes. */
+async function editOf(project: ProjectFile, changes: ProjectChanges): Promise<Edit | undefined> {
   const text = readProjectText(project.path);
   const before = text === undefined ? null : await parseOrRefuse(project.path, text);
   const after = changed(project, before, changes);
-  if (text !== undefined && before !== null && sameValue(before, after)) return 'unchanged';
+  if (text !== undefined && before !== null && sameValue(before, after)) return undefined;
   // Loaded here, because most pushes change nothing and 34 ms is a lot for that.
   const { editYaml } = await import('./edit-yaml.js');
   const edited = editYaml(text ?? '', before, after);
   if (edited === undefined) throw cannotBeChanged(project.path);
-  const { replaceFile } = await import('./replace-file.js');
-  try {
-    if (!(await replaceFile(project.path, text, edited))) return 'overtaken';
-  } catch (cause) {
-    throw new RdtError(`${project.path} cannot be written`, { cause });
-  }
-  return text === undefined ? 'created' : 'changed';
+  return { before: text, after: edited };
 }
 
 function changed({ path, section }: ProjectFile, before: YamlValue, changes: ProjectChanges): YamlValue {
@@ -57,6 +85,12 @@ function changed({ path, section }: ProjectFile, before: YamlValue, changes: Pro
   }
   return applyChanges(before, section, changes);
 }
+
+const cannotBeWritten = (path: string, cause: unknown): RdtError =>
+  new RdtError(`${path} cannot be written (${errorCode(cause) ?? 'unwritable'})`, {
+    hint: 'rdt notes there what it has pushed: it has to be a file, or a link to one, in a folder that you can write in.',
+    cause,
+  });
 
 const cannotBeChanged = (path: string): RdtError =>
   new RdtError(`${path} is laid out in a way that cannot be changed without harm`, {

@@ -21,7 +21,7 @@ import { describeProblem } from '../../../src/project/problem.js';
 import { defaultSettings, type GivenSettings, resolveSettings } from '../../../src/project/settings.js';
 import { readProjectFile } from '../../../src/project/yaml/read-project-file.js';
 import { replaceFile } from '../../../src/project/yaml/replace-file.js';
-import { saveProjectFile } from '../../../src/project/yaml/save-project-file.js';
+import { assertSavable, saveProjectFile } from '../../../src/project/yaml/save-project-file.js';
 import { canLink } from '../can-link.js';
 
 const HASH = 'ab'.repeat(32);
@@ -447,6 +447,32 @@ describe('saving', () => {
         changes(),
       ),
     ).rejects.toThrow('cannot be written');
+  });
+});
+
+describe('asked before a push whether it can be saved', () => {
+  it('says yes and writes nothing, where there is a file and where there is none', async () => {
+    await assertSavable(await readProjectFile(source), changes());
+    expect(readdirSync(source)).toEqual([]);
+    put('before: a\n');
+    await assertSavable(await readProjectFile(source), changes());
+    expect(readdirSync(source)).toEqual(['.resin-sync.yml']);
+    expect(readFileSync(file, 'utf8')).toBe('before: a\n');
+  });
+
+  it('says no for a file that is laid out too oddly', async () => {
+    put('local_resinos:\n  app-name: &x old\nmine: *x\n');
+    await expect(assertSavable(await readProjectFile(source), changes())).rejects.toThrow(
+      'laid out in a way',
+    );
+  });
+
+  it.skipIf(!canLink)('says no for a link into a folder that is not there, and what to do', async () => {
+    symlinkSync('nowhere/real.yml', file);
+    await expect(assertSavable(await readProjectFile(source), changes())).rejects.toMatchObject({
+      message: `${file} cannot be written (ENOENT)`,
+      hint: expect.stringContaining('in a folder that you can write in') as string,
+    });
   });
 });
 

@@ -19,6 +19,8 @@ export interface OnePush {
   readonly force?: boolean;
   readonly pusher?: string;
   readonly emit?: (event: PushEvent) => void;
+  readonly assertSavable?: () => Promise<void>;
+  readonly dryRun?: boolean;
 }
 
 /** One `rdt push` of its own, to an engine in memory. */
@@ -32,6 +34,8 @@ export async function onePush({
   force = false,
   pusher = 'tester@here',
   emit = () => undefined,
+  assertSavable = () => Promise.resolve(),
+  dryRun = false,
 }: OnePush): Promise<PushResult['action']> {
   const job: PushJob = {
     settings,
@@ -39,10 +43,11 @@ export async function onePush({
     triggersGiven: false,
     isNameGuessed: settings.origin.appName === 'default',
     forceBuild,
-    dryRun: false,
+    dryRun,
     force,
     verify: false,
     compress: true,
+    assertSavable,
     save: () => Promise.resolve(),
   };
   const deps: PushDeps = {

@@ -199,6 +199,7 @@ export class WatchedLoop implements AsyncDisposable {
             this.triggers = triggers;
             return Promise.resolve();
           },
+          assertSavable: () => Promise.resolve(),
         };
       },
       findDevice: () => Promise.resolve(device),
