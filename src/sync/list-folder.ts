@@ -1,9 +1,10 @@
 import { isUtf8 } from 'node:buffer';
-import { lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
+import { lstatSync, readdirSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
 import { RdtError } from '../errors.js';
 import { linkTarget } from '../link-target.js';
 import type { IgnoreRules } from './ignore-rules.js';
+import { readLink } from './read-link.js';
 import type { LocalEntry, Stamp, TreeEntry } from './tree.js';
 import { errorCode, IN_USE_HINT, isGone, isInUse } from '../system-error.js';
 
@@ -91,8 +92,11 @@ function visitEntry(options: ListOptions, path: string, stats: Stats, visit: Vis
   if (stats.isFile()) visit(path, 'file', mode, stats, undefined);
   else if (stats.isDirectory()) visit(path, 'directory', mode, stats, undefined);
   else if (stats.isSymbolicLink()) {
-    const target = reading(options.source, path, (absolute) => readlinkSync(absolute));
-    if (target !== undefined) visit(path, 'symlink', mode, stats, linkTarget(target, options.platform));
+    const link = reading(options.source, path, (absolute) => ({ target: readLink(absolute) }));
+    if (link === undefined) return;
+    if (link.target === undefined)
+      options.warn(`${path} is a link to a name that is not valid UTF-8; it is not synced`);
+    else visit(path, 'symlink', mode, stats, linkTarget(link.target, options.platform));
   } else options.warn(`${path} is neither file, folder nor link; it is not synced`);
 }
 

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { statIfThere } from './file-content.js';
 import { createIgnoreRules, type IgnoreRules, ignoreFilesOf } from './ignore-rules.js';
+import { readLink } from './read-link.js';
 import { type LocalTree, parentOf } from './tree.js';
 
 /** A folder on the laptop as it was found by one look at it. */
@@ -8,7 +9,7 @@ export interface LocalState {
   readonly tree: LocalTree;
   /** Wall clock when the look began, ms since 1970. */
   readonly scannedAtMs: number;
-  /** For paths that are not there any more. */
+  /** For paths that are not in the tree. A link that no sync can tell the device is ignored as well: the container has it from its build. */
   readonly isIgnored: (path: string, isDirectory: boolean) => boolean;
 }
 
@@ -35,7 +36,7 @@ interface Entered {
   readonly isThere: boolean;
 }
 
-/** For paths that are not there any more: enters each folder on the way that still exists. */
+/** For paths that are not in the tree: enters each folder on the way that still exists. */
 export function ignoredNow(source: string, rules: IgnoreRules): LocalState['isIgnored'] {
   const entered = new Map<string, Entered>();
   const enter = (folder: string): Entered => {
@@ -52,7 +53,17 @@ export function ignoredNow(source: string, rules: IgnoreRules): LocalState['isIg
   const isIgnored = (path: string, isDirectory: boolean): boolean => {
     const parent = parentOf(path);
     if (parent !== '' && isIgnored(parent, true)) return true;
-    return enter(parent).rules.isIgnored(path, isDirectory);
+    const { rules: inside, isThere } = enter(parent);
+    return inside.isIgnored(path, isDirectory) || (isThere && isUntellableLink(join(source, path)));
   };
   return isIgnored;
+}
+
+function isUntellableLink(absolute: string): boolean {
+  try {
+    return readLink(absolute) === undefined;
+  } catch {
+    // Nothing, or no link.
+    return false;
+  }
 }

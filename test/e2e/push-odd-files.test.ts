@@ -107,6 +107,21 @@ describe('names', () => {
     expect(await app.exec('cat', 'good.txt')).toBe('sent');
     execFileSync('sh', ['-c', 'rm -- bad-*'], { cwd: app.folder });
   });
+
+  it('that a link leads to, are left out with a warning, and what a build brought for it stays', async () => {
+    symlinkSync(Buffer.from([0x61, 0xff]), app.path('odd-link'));
+    const target = async () => app.exec('sh', '-c', 'readlink odd-link | od -An -tx1');
+    await app.push('--force-build');
+    expect(await target()).toBe('61 ff 0a');
+    app.write('good.txt', 'beside a link');
+    const { stderr } = await app.push();
+    expect(stderr).toContain(
+      'warning: odd-link is a link to a name that is not valid UTF-8; it is not synced\n',
+    );
+    expect(await app.exec('cat', 'good.txt')).toBe('beside a link');
+    expect(await target()).toBe('61 ff 0a');
+    app.remove('odd-link');
+  });
 });
 
 describe('entries that are no plain files', () => {

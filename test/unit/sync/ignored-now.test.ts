@@ -40,3 +40,13 @@ describe('a path that is not there any more', () => {
     expect(isIgnored()('lib/deep/a.o', false)).toBe(false);
   });
 });
+
+it.skipIf(process.platform !== 'linux')(
+  'a link to what is not UTF-8 is ignored: what the build brought for it stays',
+  () => {
+    symlinkSync(Buffer.from([0x61, 0xff]), join(source, 'odd'));
+    symlinkSync('a', join(source, 'plain'));
+    expect(isIgnored()('odd', false)).toBe(true);
+    expect(isIgnored()('plain', false)).toBe(false);
+  },
+);

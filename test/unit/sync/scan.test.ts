@@ -125,3 +125,15 @@ it.skipIf(process.platform !== 'linux')(
     expect(warnings).toEqual([warning, warning]);
   },
 );
+
+it.skipIf(process.platform !== 'linux')(
+  'leaves out links to what is not UTF-8, which it could only alter, and says so',
+  async () => {
+    symlinkSync(Buffer.from([0x61, 0xff]), join(source, 'odd'));
+    symlinkSync('a\uFFFD', join(source, 'plain'));
+    const warnings: string[] = [];
+    const listed = await listTree({ ...options(), warn: (message) => warnings.push(message) });
+    expect(listed.paths).toEqual(['plain']);
+    expect(warnings).toEqual(['odd is a link to a name that is not valid UTF-8; it is not synced']);
+  },
+);
