@@ -8,7 +8,9 @@ const MOST_NAMES = 5;
 
 /** What a user should know of a sync before it is carried out, as sentences. */
 export function noticesOf({ name }: Container, planned: PlannedSync): string[] {
-  return [foreignPush(name, planned), linksOut(planned)].filter((notice) => notice !== undefined);
+  return [damagedNotes(name, planned) ?? foreignPush(name, planned), linksOut(planned)].filter(
+    (notice) => notice !== undefined,
+  );
 }
 
 /**
@@ -28,11 +30,18 @@ export function noticesOfVolumes(
   );
 }
 
+/** The token of the container would be taken for that of another push. */
+function damagedNotes(name: string, { deployed, damagedFile }: PlannedSync): string | undefined {
+  if (damagedFile === undefined || deployed.knowledge === 'token') return undefined;
+  const what = `what rdt noted of the last push to ${name} cannot be read (${damagedFile} is damaged, or of another version)`;
+  return `${what}: what the container holds is compared with this folder, and what was deleted here since then may stay there until a build`;
+}
+
 /** Of a failed sync of our own nobody knows whether it has left its token. */
 function foreignPush(name: string, { deployed }: PlannedSync): string | undefined {
   const { foreignToken, remembered } = deployed;
   if (foreignToken === undefined || remembered?.begun !== undefined) return undefined;
-  return `${name} was last synced by another push (${foreignToken}); what it holds is compared with this folder`;
+  return `${name} was last synced by another push; what it holds is compared with this folder`;
 }
 
 function linksOut({ plan, local }: PlannedSync): string | undefined {

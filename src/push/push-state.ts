@@ -129,6 +129,8 @@ export interface PlannedSync {
   readonly plan: SyncPlan;
   /** Given when the app may not know yet what it was sent: commands of the on-change rules that it is owed. */
   readonly owed: Deployment['owed'];
+  /** The file on this computer that should tell what the container holds, and cannot. */
+  readonly damagedFile?: string | undefined;
 }
 
 /** What a new container may hold of ours before anything was sent to it. */
@@ -151,6 +153,7 @@ export async function planPushSync(
   const { engine, store, signal } = deps;
   const { source, destination } = job.settings;
   const stored = await store.load(container.id);
+  const damagedFile = store.damagedFile?.(container.id);
   const before = predecessor === undefined ? undefined : await store.load(predecessor.id);
   const scanning = scan(stored?.tree ?? before?.tree ?? NOTHING);
   const scanned = scanning.then(({ tree }) => tree);
@@ -172,5 +175,5 @@ export async function planPushSync(
     }),
   ]);
   const plan = planSync({ deployed: deployed.tree, local: local.tree, isIgnored: local.isIgnored });
-  return { local, deployed, plan, owed: allOwed(deployed, deps.debt, container) };
+  return { local, deployed, plan, owed: allOwed(deployed, deps.debt, container), damagedFile };
 }

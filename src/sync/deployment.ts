@@ -123,6 +123,8 @@ const timeOf = ({ leftMtimeNs }: Extract<TreeEntry, { kind: 'file' }>): string =
 /** Where deployments are kept. A lost or damaged one is no error: it only costs a verification. */
 export interface DeploymentStore {
   load(containerId: string): Promise<Deployment | undefined>;
+  /** The file that the last `load` for this container could make nothing of. */
+  damagedFile?(containerId: string): string | undefined;
   save(deployment: Deployment): Promise<void>;
   /** As `save`, and what it says outlives this process from then on. */
   saveNow(deployment: Deployment): Promise<void>;

@@ -16,7 +16,7 @@ export class LazyDeployments implements DeploymentStore, AsyncDisposable {
   private writing: Promise<void> = Promise.resolve();
 
   constructor(
-    private readonly store: Pick<DeploymentStore, 'load' | 'save'>,
+    private readonly store: Pick<DeploymentStore, 'load' | 'damagedFile' | 'save'>,
     private readonly clock: Clock,
     private readonly onFailure: (error: unknown) => void,
   ) {}
@@ -28,6 +28,10 @@ export class LazyDeployments implements DeploymentStore, AsyncDisposable {
     if (known !== undefined) return known;
     this.read = await this.store.load(containerId);
     return this.read;
+  }
+
+  damagedFile(containerId: string): string | undefined {
+    return this.store.damagedFile?.(containerId);
   }
 
   /** Others may have written while the app was not ours: what is written is read again. */

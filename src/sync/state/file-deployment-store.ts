@@ -26,21 +26,24 @@ type Kind = typeof WHOLE | typeof CHANGES;
 export class FileDeploymentStore implements DeploymentStore {
   /** The `.tree` file that was read or written last. */
   private whole: Deployment | undefined;
+  /** By the container's id. */
+  private readonly damaged = new Map<string, string>();
 
   constructor(private readonly folder: string) {}
 
   async load(containerId: string): Promise<Deployment | undefined> {
-    try {
-      const [whole, later] = await Promise.all([
-        this.read(containerId, WHOLE),
-        this.read(containerId, CHANGES),
-      ]);
-      if (whole?.since !== undefined) return undefined;
-      this.whole = whole?.deployment;
-      return whole === undefined ? undefined : lastOf(whole.deployment, later);
-    } catch (error) {
-      throw this.unusable('read', error);
-    }
+    this.damaged.delete(containerId);
+    const [whole, later] = await Promise.all([
+      this.read(containerId, WHOLE),
+      this.read(containerId, CHANGES),
+    ]);
+    if (whole?.since !== undefined) return undefined;
+    this.whole = whole?.deployment;
+    return whole === undefined ? undefined : lastOf(whole.deployment, later);
+  }
+
+  damagedFile(containerId: string): string | undefined {
+    return this.damaged.get(containerId);
   }
 
   async save(deployment: Deployment): Promise<void> {
@@ -50,7 +53,7 @@ export class FileDeploymentStore implements DeploymentStore {
       if (changes === undefined) await this.saveWhole(deployment);
       else await this.write(deployment.containerId, CHANGES, changes);
     } catch (error) {
-      throw this.unusable('write', error);
+      throw unusable('write', this.folder, error);
     }
   }
 
@@ -83,8 +86,11 @@ export class FileDeploymentStore implements DeploymentStore {
   }
 
   private async read(containerId: string, kind: Kind): Promise<StoredDeployment | undefined> {
-    const bytes = await readFile(this.fileOf(containerId, kind)).catch(ignoreMissing);
-    return bytes === undefined ? undefined : decodeDeployment(bytes);
+    const file = this.fileOf(containerId, kind);
+    const bytes = await readIfThere(file);
+    const stored = bytes === undefined ? undefined : decodeDeployment(bytes);
+    if (bytes !== undefined && stored === undefined) this.damaged.set(containerId, file);
+    return stored;
   }
 
   private async write(containerId: string, kind: Kind, stored: StoredDeployment): Promise<void> {
@@ -97,10 +103,6 @@ export class FileDeploymentStore implements DeploymentStore {
       await handle.close();
     }
     await renameOver(temporary, file);
-  }
-
-  private unusable(what: 'read' | 'write', cause: unknown): RdtError {
-    return stateUnusable(what, this.folder, 'where rdt notes what it has pushed', cause);
   }
 
   private fileOf(containerId: string, kind: Kind): string {
@@ -132,6 +134,17 @@ function lastOf(whole: Deployment, later: StoredDeployment | undefined): Deploym
   const changes = new Map<string, LocalEntry | undefined>([...later.deployment.tree, ...gone]);
   return { ...later.deployment, tree: withChanges(whole.tree, changes) };
 }
+
+async function readIfThere(file: string): Promise<Buffer | undefined> {
+  try {
+    return await readFile(file).catch(ignoreMissing);
+  } catch (error) {
+    throw unusable('read', file, error);
+  }
+}
+
+const unusable = (what: 'read' | 'write', path: string, cause: unknown): RdtError =>
+  stateUnusable(what, path, 'where rdt notes what it has pushed', cause);
 
 const isMissing = (error: unknown): boolean => errorCode(error) === 'ENOENT';
 

@@ -1,4 +1,13 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -42,9 +51,23 @@ describe('what was pushed', () => {
       const store = new FileDeploymentStore(home);
       await store.save(deployment('c'));
       writeFileSync(join(home, 'c.tree'), text);
+      expect(store.damagedFile('c')).toBeUndefined();
       expect(await store.load('c')).toBeUndefined();
+      expect(store.damagedFile('c')).toBe(join(home, 'c.tree'));
+      await store.save(deployment('c'));
+      await store.load('c');
+      expect(store.damagedFile('c')).toBeUndefined();
     },
   );
+
+  it('cannot be read when its file is a folder, which is named', async () => {
+    const file = join(home, 'c.tree');
+    mkdirSync(file);
+    await expect(new FileDeploymentStore(home).load('c')).rejects.toMatchObject({
+      message: `Cannot read ${file}, where rdt notes what it has pushed.`,
+      hint: expect.stringContaining('RDT_STATE_DIR') as string,
+    });
+  });
 
   it('cannot be noted where nothing can be written, which is no bug', async () => {
     writeFileSync(join(home, 'file'), '');
