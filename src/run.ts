@@ -1,5 +1,6 @@
 import { CommanderError } from 'commander';
 import { buildProgram } from './cli.js';
+import { tellRefusal } from './commands/failure-event.js';
 import { withoutBooleanValues } from './commands/legacy-booleans.js';
 import type { Wiring } from './commands/command-deps.js';
 import { ExitCode, type Failure, failureOf, RdtError } from './errors.js';
@@ -14,12 +15,12 @@ export async function run(args: readonly string[], runtime: Runtime, wiring: Wir
     await program.parseAsync(withoutBooleanValues(args), { from: 'user' });
     return exitCode;
   } catch (error) {
-    return report(error, runtime);
+    return report(error, args, runtime);
   }
 }
 
-function report(error: unknown, runtime: Runtime): number {
-  if (error instanceof CommanderError) return commanderExitCode(error);
+function report(error: unknown, args: readonly string[], runtime: Runtime): number {
+  if (error instanceof CommanderError) return refused(error, args, runtime);
   const failure = failureOf(error, runtime.signal);
   const isWanted = !(error instanceof RdtError) || runtime.env['RDT_DEBUG'] !== undefined;
   runtime.stderr.write(describe(failure));
@@ -29,8 +30,11 @@ function report(error: unknown, runtime: Runtime): number {
 }
 
 /** commander has printed its own message; `--help` and `--version` are not failures. */
-const commanderExitCode = (error: CommanderError): number =>
-  error.exitCode === 0 ? ExitCode.ok : ExitCode.usage;
+function refused(error: CommanderError, args: readonly string[], runtime: Runtime): number {
+  if (error.exitCode === 0) return ExitCode.ok;
+  tellRefusal(error, args, runtime);
+  return ExitCode.usage;
+}
 
 function describe({ message, hint }: Failure): string {
   // Each may quote what an app, an engine, an ssh server or a project file says.

@@ -66,6 +66,33 @@ describe('a command that prints its events', () => {
     },
   );
 
+  it.each([
+    [['push', '--json', '--restart', 'foo'], "option '--restart <how>' argument 'foo' is invalid."],
+    [['push', '--restart', 'foo', '--json'], "option '--restart <how>' argument 'foo' is invalid."],
+    [['push', '--json', 'a', 'b'], 'too many arguments'],
+    [['flash', '--json'], "missing required argument 'image'"],
+  ])('ends %j, which is wrong usage, with what is wrong', async (args, message) => {
+    expect(JSON.parse(await output(args))).toEqual({
+      type: 'failed',
+      exitCode: ExitCode.usage,
+      message: expect.stringContaining(message) as string,
+    });
+  });
+
+  it('has what commander proposes as the hint', async () => {
+    const failed = { message: "unknown option '--forse'", hint: '(Did you mean --force?)' };
+    expect(JSON.parse(await output(['push', '--json', '--forse']))).toMatchObject(failed);
+  });
+
+  it.each([
+    [['push', '--json', '--help']],
+    [['push', '--restart', 'foo']],
+    [['push', 'a', 'b', '--', '--json']],
+    [['logs', '--json', 'a', 'b']],
+  ])('says no failure on stdout for %j', async (args) => {
+    expect(await output(args)).not.toContain('"failed"');
+  });
+
   it('says nothing of it on stdout without --json', async () => {
     expect(await output(['push'])).toBe('');
   });
