@@ -17,16 +17,25 @@ export class FileContextKeys implements ContextKeys {
 
   async take(target: string): Promise<string> {
     const taken = `${this.fileOf(target)}.${randomBytes(4).toString('hex')}`;
+    if (!(await this.rename(this.fileOf(target), taken))) return newKey();
     try {
-      // Of several who want it, one gets it. Windows has others wait meanwhile.
-      await renameOver(this.fileOf(target), taken);
       const key = await readFile(taken, 'utf8');
       await rm(taken);
       // Cut short by a full disk, it would be the key of others too.
       return isKey(key) ? key : newKey();
     } catch (error) {
-      if (isGone(error)) return newKey();
       throw this.unusable('read', error);
+    }
+  }
+
+  /** Of several who want a key, one gets it; false for the others. Windows has them wait meanwhile. */
+  private async rename(file: string, taken: string): Promise<boolean> {
+    try {
+      await renameOver(file, taken);
+      return true;
+    } catch (error) {
+      if (isGone(error)) return false;
+      throw this.unusable('write', error);
     }
   }
 

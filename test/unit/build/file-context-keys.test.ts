@@ -38,6 +38,14 @@ describe('the key under which a device keeps a context', () => {
     expect(key).toMatch(/^[0-9a-f]{32}$/);
   });
 
+  it('cannot be taken where nothing can be written, which is not said to be unreadable', async () => {
+    const folder = path.join(temporaryFolder(), 'x'.repeat(300));
+    await expect(new FileContextKeys(folder).take('t')).rejects.toMatchObject({
+      message: `Cannot write ${folder}, where rdt notes what devices keep of its builds.`,
+      hint: expect.stringContaining('RDT_STATE_DIR') as string,
+    });
+  });
+
   it('is a new one when what was noted is cut short', async () => {
     const folder = temporaryFolder();
     const keys = keysIn(folder);
