@@ -251,6 +251,22 @@ describe('ssh to a device', () => {
       }
     });
 
+    it('that stops after it has answered, and asks whether it runs', async () => {
+      const ssh = await connect(production, { identity: [production.testerKeyFile] });
+      await using engine = new HttpEngine(new EngineHttp(new SshEngineDialer(ssh)));
+      await engine.info();
+      await production.killEngine();
+      try {
+        // The stream that was open ends with the engine: this one is new.
+        await expect(engine.info().catch(() => engine.info())).rejects.toMatchObject({
+          exitCode: ExitCode.unreachable,
+          hint: 'Is the engine still running there?',
+        });
+      } finally {
+        await production.startEngine();
+      }
+    });
+
     it.skipIf(!existsSync('/usr/sbin/dropbear'))('through the client of a device with dropbear', async () => {
       const started = await development.run([
         'sh',

@@ -58,8 +58,19 @@ export class SshEngineDialer implements Dialer {
   }
 
   private async open(route: Route, signal: AbortSignal | undefined): Promise<Duplex> {
-    if (route.kind === 'socket') return this.connection.dialUnixSocket(route.path, signal);
+    if (route.kind === 'socket') return this.openSocket(route.path, signal);
     return (await this.startStdio(signal)).stream;
+  }
+
+  /** sshd does not tell why it cannot connect to a socket to which it could before. */
+  private async openSocket(path: string, signal: AbortSignal | undefined): Promise<Duplex> {
+    try {
+      return await this.connection.dialUnixSocket(path, signal);
+    } catch (error) {
+      if (!(error instanceof RdtError) || this.connection.isLost) throw error;
+      const { message, exitCode } = error;
+      throw new RdtError(message, { hint: 'Is the engine still running there?', exitCode, cause: error });
+    }
   }
 
   /** dropbear (2022.83) closes a new channel unused when a program on another one ends at that moment, so it is asked twice. */
