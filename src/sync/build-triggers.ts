@@ -60,7 +60,7 @@ async function hashTrigger(source: string, name: string, signal?: AbortSignal): 
     if (isGone(error)) return undefined;
     if (errorCode(error) === 'ELOOP')
       throw refusal(`build trigger ${name} is a symbolic link that leads to itself`, error);
-    throw refusal(`build trigger ${name} cannot be read`, error);
+    throw refusal(`build trigger ${name} cannot be read (${errorCode(error) ?? 'unreadable'})`, error);
   }
 }
 
@@ -80,7 +80,8 @@ async function sha256OfFile(path: string, signal?: AbortSignal): Promise<string>
 
 function refusal(message: string, cause?: unknown): RdtError {
   return new RdtError(message, {
-    hint: 'Change the list with --build-triggers, or build-triggers in .resin-sync.yml.',
+    // Dockerfile and the project file are looked at without being listed.
+    hint: 'Make it a file that you can read. If --build-triggers, or build-triggers in .resin-sync.yml, lists it, you can also take it out there.',
     exitCode: ExitCode.usage,
     cause,
   });

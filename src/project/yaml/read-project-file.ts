@@ -59,6 +59,7 @@ export function readProjectText(path: string): string | undefined {
   } catch (error) {
     if (isGone(error)) return undefined;
     throw new RdtError(`${path}: cannot be read (${String(errorCode(error))})`, {
+      hint: 'Make it a file that you can read.',
       exitCode: ExitCode.usage,
       cause: error,
     });

@@ -296,7 +296,10 @@ describe('a mistake is named with its file, line and column', () => {
     expect((await complaints(Buffer.alloc(1024 * 1024 + 1, '#')))[0]).toMatch(/larger than 1 MiB/);
     rmSync(file);
     mkdirSync(file);
-    await expect(readProjectFile(source)).rejects.toThrow('.resin-sync.yml: cannot be read (no file)');
+    await expect(readProjectFile(source)).rejects.toMatchObject({
+      message: expect.stringContaining('.resin-sync.yml: cannot be read (no file)') as string,
+      hint: 'Make it a file that you can read.',
+    });
   });
 
   it('before anything grows: aliases are not copied, and there are no merge keys', async () => {

@@ -73,6 +73,16 @@ describe('reading', () => {
     await expect(readTriggers(source, ['loop'])).rejects.toThrow('build trigger loop is a symbolic link');
   });
 
+  it.each(['Dockerfile', 'src'])(
+    'says what helps against a folder %s, also where no list does',
+    async (name) => {
+      mkdirSync(join(source, name));
+      await expect(readTriggers(source, ['src'])).rejects.toMatchObject({
+        hint: expect.stringMatching(/^Make it a file that you can read\. If --build-triggers/) as string,
+      });
+    },
+  );
+
   it.skipIf(onWindows)('refuses what is no file, without waiting for its other end', async () => {
     const server = createServer().listen(join(source, 'socket'));
     try {
