@@ -57,11 +57,23 @@ const SETTLE_SCRIPT = `${SETTLE_ALL}
 echo "rdt:0"
 `;
 
+/** Without one of its programs a list would be empty, or shorter than what is there. Not every `stat` can be told what to print. */
+const REFUSE_UNFIT = `
+unfit=
+for tool in printf readlink sha256sum xargs; do command -v "$tool" >/dev/null || unfit=$tool; done
+case $(stat -c "s %f %Y %y %n" -- / 2>/dev/null) in "s "*) ;; *) unfit=stat ;; esac
+if [ -n "$unfit" ]; then
+  echo "rdt:127"
+  exit
+fi
+`;
+
 /**
  * A program for the words that come NUL-separated to a script, 200 at a time, in the folder `$1`, when the stages in all of the script's
  * folders have come to their end; one that is not there holds nothing. Its first line is the state that `$1` had before.
  */
 const listing = (program: string): string => `${SETTLE_ALL}
+${REFUSE_UNFIT}
 ${STATE}
 state "$1"
 echo "state $state"

@@ -1,6 +1,15 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
-import { expect, it } from 'vitest';
-import { runScript, type ScriptResult } from '../../../src/sync/container-script.js';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import {
+  LIST_ODD_SCRIPT,
+  LIST_SCRIPT,
+  runScript,
+  type ScriptResult,
+} from '../../../src/sync/container-script.js';
 import type { Engine } from '../../../src/transport/engine.js';
 
 /** What becomes of a script that printed this, by an engine that says it ended with this code. */
@@ -40,4 +49,54 @@ it.each([
   ['the shell may not be run', '', 126],
 ])('has no shell when %s', async (_, output, exitCode) => {
   expect(await result(output, exitCode)).toEqual({ kind: 'no-shell' });
+});
+
+/** Its tools are those of a container: macOS has others. */
+describe.runIf(process.platform === 'linux')('a container that is asked what it holds', () => {
+  const TOOLS = ['sh', 'xargs', 'stat', 'sha256sum', 'readlink', 'sleep'];
+  let root: string;
+
+  beforeEach(() => {
+    root = mkdtempSync(join(tmpdir(), 'rdt-list-'));
+    mkdirSync(join(root, 'app/cache'), { recursive: true });
+    writeFileSync(join(root, 'app/cache/db'), 'of the app');
+    mkdirSync(join(root, 'bin'));
+    for (const tool of TOOLS) {
+      const place = ['/bin', '/usr/bin'].map((folder) => join(folder, tool)).find(existsSync);
+      if (place !== undefined) symlinkSync(place, join(root, 'bin', tool));
+    }
+  });
+  afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+  const answer = (script: string, input: string, env: Record<string, string> = {}): string =>
+    spawnSync('/bin/sh', ['-c', script, 'sh', join(root, 'app')], {
+      input,
+      encoding: 'utf8',
+      env: { ...env, PATH: join(root, 'bin') },
+      timeout: 10_000,
+    }).stdout;
+
+  const QUESTIONS = [
+    [LIST_SCRIPT, './cache\0'],
+    [LIST_ODD_SCRIPT, '0/./cache\0'],
+  ] as const;
+
+  it('answers when it has these programs', () => {
+    for (const [script, input] of QUESTIONS) expect(answer(script, input)).toMatch(/\ns 41[^]*\nrdt:0\n$/);
+  });
+
+  it.each(['stat', 'sha256sum', 'readlink', 'xargs'])('has not answered when it has no %s', (tool) => {
+    rmSync(join(root, 'bin', tool));
+    for (const [script, input] of QUESTIONS) expect(answer(script, input)).toMatch(/(^|\n)rdt:127\n$/);
+  });
+
+  it("has answered whatever the app's environment holds", () => {
+    expect(answer(LIST_SCRIPT, './cache\0', { unfit: 'x' })).toMatch(/rdt:0\n$/);
+  });
+
+  it('has not answered when its stat knows no format', () => {
+    rmSync(join(root, 'bin/stat'));
+    writeFileSync(join(root, 'bin/stat'), '#!/bin/sh\nexit 1\n', { mode: 0o755 });
+    for (const [script, input] of QUESTIONS) expect(answer(script, input)).toMatch(/(^|\n)rdt:127\n$/);
+  });
 });
