@@ -145,7 +145,8 @@ export async function runScript(
   signal: AbortSignal,
 ): Promise<ScriptResult> {
   const argv = ['sh', '-c', script, 'sh', ...args];
-  const session = await engine.exec(container, { argv, user: '0:0' }, signal);
+  // The app may take its own working directory away; a shell in there would not start.
+  const session = await engine.exec(container, { argv, user: '0:0', workingDir: '/' }, signal);
   const [output, errors, sent] = await Promise.all([
     text(session.stdout),
     text(session.stderr),

@@ -10,21 +10,24 @@ import {
   runScript,
   type ScriptResult,
 } from '../../../src/sync/container-script.js';
-import type { Engine } from '../../../src/transport/engine.js';
+import type { Engine, ExecSession } from '../../../src/transport/engine.js';
 
-/** What becomes of a script that printed this, by an engine that says it ended with this code. */
-function result(output: string, exitCode: number, errors = ''): Promise<ScriptResult> {
-  const exec: Engine['exec'] = () =>
-    Promise.resolve({
-      stdin: new PassThrough().resume(),
-      stdout: Readable.from([output]),
-      stderr: Readable.from([errors]),
-      exitCode: Promise.resolve(exitCode),
-      resize: () => Promise.resolve(),
-    });
+const session = (output: string, exitCode: number, errors = ''): ExecSession => ({
+  stdin: new PassThrough().resume(),
+  stdout: Readable.from([output]),
+  stderr: Readable.from([errors]),
+  exitCode: Promise.resolve(exitCode),
+  resize: () => Promise.resolve(),
+});
+
+function run(exec: Engine['exec']): Promise<ScriptResult> {
   const engine = { exec } as Partial<Engine> as Engine;
   return runScript(engine, 'app', 'true', [], Readable.from(['input']), new AbortController().signal);
 }
+
+/** What becomes of a script that printed this, by an engine that says it ended with this code. */
+const result = (output: string, exitCode: number, errors?: string): Promise<ScriptResult> =>
+  run(() => Promise.resolve(session(output, exitCode, errors)));
 
 it('is done when its own last line says so', async () => {
   expect(await result('one\nrdt:0\n', 0)).toEqual({ kind: 'done', output: 'one\n' });
@@ -49,6 +52,16 @@ it.each([
   ['the shell may not be run', '', 126],
 ])('has no shell when %s', async (_, output, exitCode) => {
   expect(await result(output, exitCode)).toEqual({ kind: 'no-shell' });
+});
+
+it("is run outside of the app's working directory, which may be gone", async () => {
+  let workingDir: string | undefined;
+  const exec: Engine['exec'] = (_, options) => {
+    ({ workingDir } = options);
+    return Promise.resolve(session('rdt:0\n', 0));
+  };
+  await run(exec);
+  expect(workingDir).toBe('/');
 });
 
 /** Its tools are those of a container: macOS has others. */
