@@ -89,7 +89,7 @@ export class ScriptStage implements CommitStage {
     const { id, uploads } = options;
     this.uploads = new Set(uploads);
     this.folder = `${STAGE}/${id}`;
-    // Its lists have a line for each path.
+    // Its list of moves has a line for each path.
     this.holdsLinks = uploads.length <= MOST_MOVES && !uploads.some((path) => path.includes('\n'));
   }
 
@@ -114,8 +114,8 @@ export class ScriptStage implements CommitStage {
     const isMoved = ({ patch }: Placement): boolean => this.holdsLinks || patch !== undefined;
     const [moved, linked] = partition(placements, isMoved);
     const [ours, parents] = partition(this.placed, ({ name }) => this.uploads.has(name));
-    await this.list('parents', parents.filter(isListed).map(folderLine));
-    await this.list('folders', ours.filter(isListed).map(folderLine).sort());
+    await this.list('parents', parents.filter(isFolder).map(folderLine));
+    await this.list('folders', ours.filter(isFolder).map(folderLine).sort());
     await this.archive('places', [...ours, ...linked.map(linkOf)]);
     await this.list('patches', moved.flatMap(patchLines));
     await this.list('moves', moved.map(moveLine), 'always');
@@ -140,10 +140,10 @@ export class ScriptStage implements CommitStage {
 
 const linkOf = (placement: Placement): TarHeader => ({ ...placement, type: 'link' });
 
-/** A folder whose name the list cannot hold is taken for what it is. */
-const isListed = ({ type, name }: TarHeader): boolean => type === 'directory' && !name.includes('\n');
+const isFolder = ({ type }: TarHeader): boolean => type === 'directory';
 
-const folderLine = ({ name }: TarHeader): string => `./${name}\n`;
+/** A line that goes on in the next one has a slash at its end, which no path has. */
+const folderLine = ({ name }: TarHeader): string => `./${name.replaceAll('\n', '/\n')}\n`;
 
 /** As `xargs -0` reads it; with `./` before it no path is taken for an option. */
 const nulEnded = ({ path }: Deletion): string => `./${path}\0`;

@@ -85,6 +85,7 @@ stage() (
   for list in parents folders; do
     if [ ! -s "$staged/$list" ]; then continue; fi
     while IFS= read -r path; do
+      rest_of_path
       if [ ! -L "$path" ] && { [ "$list" = folders ] || [ -d "$path" ]; }; then continue; fi
       rm -rf "$staged"
       rmdir .rdt-stage 2>/dev/null || true
@@ -115,6 +116,15 @@ stage() (
   rm -rf .rdt-stage
   if [ -n "$2" ]; then ln -sfn "$2" .rdt-state; fi
 )
+
+# Of one that has more lines than the first: each but the last has a slash at its end (commit-stage.ts).
+rest_of_path() {
+  while [ "\${path%/}" != "$path" ]; do
+    IFS= read -r line
+    path="\${path%/}
+$line"
+  done
+}
 
 patch() {
   for tool in chmod cp dd stat touch; do

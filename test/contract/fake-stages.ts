@@ -139,8 +139,8 @@ async function carryOut(
   onArrived?.();
   const kindOf = (path: string): string | undefined => files.find(`${folder}/${path}`)?.kind;
   const isTaken =
-    lines(files, `${staged}/parents`).some((path) => kindOf(path) !== 'directory') ||
-    lines(files, `${staged}/folders`).some((path) => kindOf(path) === 'symlink');
+    folders(files, `${staged}/parents`).some((path) => kindOf(path) !== 'directory') ||
+    folders(files, `${staged}/folders`).some((path) => kindOf(path) === 'symlink');
   if (isTaken) {
     files.remove(`${folder}/.rdt-stage`);
     throw new StageFailure(STALE_STATUS);
@@ -204,8 +204,12 @@ function move(files: FakeFileTree, folder: string, staged: string, moves: string
   }
 }
 
-const lines = (files: FakeFileTree, list: string): string[] =>
-  (files.read(list) ?? '').split('\n').filter(Boolean);
+/** A slash at the end of a line: its path goes on in the next one. */
+const folders = (files: FakeFileTree, list: string): string[] =>
+  (files.read(list) ?? '')
+    .split(/(?<!\/)\n/)
+    .filter(Boolean)
+    .map((path) => path.replaceAll('/\n', '\n'));
 
 function isBehindLink(files: FakeFileTree, folder: string, path: string): boolean {
   const parts = path.split('/').slice(1, -1);

@@ -4,19 +4,22 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readFileSync,
   readlinkSync,
   rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { newPackedFiles, packCommit } from '../../../src/sync/commit-archive.js';
+import { type CommitArchive, newPackedFiles, packCommit } from '../../../src/sync/commit-archive.js';
 import { LIST_SCRIPT, SETTLE } from '../../../src/sync/container-script.js';
 import { STAGE_SCRIPT, STALE_STATUS } from '../../../src/sync/stage-script.js';
 import type { Deletion } from '../../../src/sync/sync-plan.js';
+import { type LocalEntry, parentsOf } from '../../../src/sync/tree.js';
+import { directory, file, tree } from './trees.js';
 
 const TOKEN = 'v1.new';
 
@@ -27,16 +30,18 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-/** What the script says when it has deleted these in the folder, by the shell of this machine. */
-async function deleting(deletions: readonly Deletion[], expected = ''): Promise<string> {
+/** What the script says when it has carried this out in the folder, by the shell of this machine. */
+async function staging(
+  what: Pick<CommitArchive, 'source' | 'uploads' | 'local'>,
+  deletions: readonly Deletion[],
+  expected = '',
+): Promise<string> {
   const id = 'abcd';
   const tar = packCommit(
     {
-      source: folder,
+      ...what,
       below: '',
       prefix: '',
-      uploads: [],
-      local: new Map(),
       owner: { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 },
       unstaged: new Set(),
       onContent: () => undefined,
@@ -46,6 +51,9 @@ async function deleting(deletions: readonly Deletion[], expected = ''): Promise<
   );
   return run(STAGE_SCRIPT, [TOKEN, 'lenient', expected, id], await buffer(tar));
 }
+
+const deleting = (deletions: readonly Deletion[], expected?: string): Promise<string> =>
+  staging({ source: folder, uploads: [], local: new Map() }, deletions, expected);
 
 const run = (script: string, args: readonly string[], input: Buffer | string): string =>
   spawnSync('sh', ['-c', script, 'sh', folder, ...args], { input, encoding: 'utf8', timeout: 10_000 }).stdout;
@@ -92,6 +100,56 @@ describe.runIf(process.platform === 'linux')('a file that is to be deleted', () 
     expect(existsSync(join(folder, 'z'))).toBe(false);
   });
 });
+
+describe.runIf(process.platform === 'linux').each(['plain', 'two\nlines', 'ends\n', 'a/\n\nb'])(
+  'a folder of ours named %j',
+  (name) => {
+    let source: string;
+    let elsewhere: string;
+    const edited = `${name}/edited`;
+    const there = (path: string): string => join(folder, path);
+
+    beforeEach(() => {
+      source = mkdtempSync(join(tmpdir(), 'rdt-source-'));
+      elsewhere = mkdtempSync(join(tmpdir(), 'rdt-elsewhere-'));
+      mkdirSync(join(source, name), { recursive: true });
+      writeFileSync(join(source, edited), 'new');
+      writeFileSync(join(elsewhere, 'edited'), 'of the app');
+      mkdirSync(dirname(there(name)), { recursive: true });
+    });
+    afterEach(() => {
+      for (const path of [source, elsewhere]) rmSync(path, { recursive: true, force: true });
+    });
+
+    const sending = (...uploads: string[]): Promise<string> => {
+      const folders = [...parentsOf(edited)].map((path) => [path, directory()]);
+      const local = tree(
+        Object.fromEntries([...folders, [edited, file('new')]]) as Record<string, LocalEntry>,
+      );
+      return staging({ source, uploads, local }, []);
+    };
+
+    it('is sent nothing when the app has taken it away', async () => {
+      expect(await sending(edited)).toBe(`rdt:${STALE_STATUS}\n`);
+      expect(existsSync(there(name))).toBe(false);
+    });
+
+    it.each([
+      ['a file', [edited]],
+      ['itself', [name, edited]],
+    ])('is not sent %s through a link that the app has put in its place', async (_, uploads) => {
+      symlinkSync(elsewhere, there(name));
+      expect(await sending(...uploads)).toBe(`rdt:${STALE_STATUS}\n`);
+      expect(readFileSync(join(elsewhere, 'edited'), 'utf8')).toBe('of the app');
+    });
+
+    it('is sent a file when it is there', async () => {
+      mkdirSync(there(name));
+      expect(await sending(edited)).toBe('rdt:0\n');
+      expect(readFileSync(there(edited), 'utf8')).toBe('new');
+    });
+  },
+);
 
 describe.runIf(process.platform === 'linux')(
   'a stage that is still at work, although its laptop has gone',
