@@ -1,4 +1,3 @@
-import { posix } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { extract } from 'tar-stream';
 import { RdtError } from '../errors.js';
@@ -52,21 +51,43 @@ function fieldOf(table: string, name: string, index: number): number | undefined
   return field !== undefined && isNumeric(field) ? Number(field) : undefined;
 }
 
+/** Of links to links; the kernel follows as many. */
+const MOST_LINKS = 40;
+
+/** A file of the container, also where a link leads to it; '' where there is none. */
 async function readFile(
   engine: Engine,
   container: string,
   path: string,
   signal: AbortSignal,
 ): Promise<string> {
+  for (let at = path, links = 0; links <= MOST_LINKS; links++) {
+    const found = await readEntry(engine, container, at, signal);
+    if (found?.type === 'file') return found.text;
+    if (found?.type !== 'symlink') return '';
+    // As seen from inside the container, which the link itself does not tell.
+    const stat = await engine.statPath(container, at, signal);
+    if (stat === undefined || stat.linkTarget === '') return '';
+    at = stat.linkTarget;
+  }
+  return '';
+}
+
+/** What is at that path itself. */
+async function readEntry(
+  engine: Engine,
+  container: string,
+  path: string,
+  signal: AbortSignal,
+): Promise<{ type: string; text: string } | undefined> {
   const archive = await engine.getArchive(container, path, signal);
-  if (archive === undefined) return '';
+  if (archive === undefined) return undefined;
   const entries = extract();
   archive.on('error', (error) => entries.destroy(error)).pipe(entries);
-  let text = '';
+  const found: { type: string; text: string }[] = [];
   for await (const entry of entries) {
     const bytes = await buffer(entry);
-    if (entry.header.type === 'file' && posix.basename(entry.header.name) === posix.basename(path))
-      text = bytes.toString();
+    found.push({ type: entry.header.type, text: bytes.toString() });
   }
-  return text;
+  return found[0];
 }
