@@ -16,6 +16,7 @@ import {
   withoutRacyStamp,
 } from './deployment.js';
 import { differingPaths, withChanges } from './layered-tree.js';
+import { refuseMountedPaths } from './mounted-path.js';
 import { hasMounts, seenFrom, stageFolders, touchesTmpfs } from './mounts.js';
 import { ownerOf } from './owner.js';
 import { isEmptyPlan, isSwap, type SyncPlan } from './sync-plan.js';
@@ -154,10 +155,14 @@ export interface SyncOptions {
   readonly onArrived?: (() => void) | undefined;
 }
 
-/** Carries out a plan and remembers the result. Paths in `changing` were not at rest and are still as they were. */
+/**
+ * Carries out a plan and remembers the result. Paths in `changing` were not at rest and are still as they were.
+ * @throws RdtError when it cannot be carried out there: before anything is sent, where the reason is known by then.
+ */
 export async function syncContainer(target: SyncTarget, options: SyncOptions): Promise<CommitOutcome> {
   const { deployed } = options;
   const container = seenFrom(target.container, target.destination, deployed.marks.place);
+  refuseMountedPaths({ ...target, container }, options.local, options.plan);
   const token = `v1.${randomBytes(8).toString('hex')}`;
   const owner = deployed.remembered?.owner ?? (await ownerOf(target.engine, target.container, target.signal));
   const { hasShell } = deployed.remembered ?? {};
