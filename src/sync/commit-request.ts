@@ -93,7 +93,7 @@ export const rebuild = (reason: string): CommitOutcome => ({ kind: 'needs-rebuil
 export const GO_ON =
   'No file is half-written, and the next push goes on from there. If the disk of the device is full, make room on it first.';
 export const OBSTACLE =
-  'A folder that a file or a link is to replace holds what rdt has not sent, and so does not remove. Ignore that path (`ignore` in .resin-sync.yml), give it another name, or take the folder away: in the Dockerfile if the image has it, else in the container.';
+  'A folder that a file or a link is to replace holds what rdt has not sent, and so does not remove. Ignore that path (`ignore` in .resin-sync.yml), give it another name, or take the folder away: in the Dockerfile if the image has it, else in the container, or push with --force-build for a new container that does not have it.';
 
 export const refused = (destination: string, why: string, hint: string, cause?: unknown): RdtError =>
   new RdtError(`the container refused the sync to ${destination}: ${why}`, { hint, cause });
