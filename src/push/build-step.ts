@@ -2,7 +2,9 @@ import { posix } from 'node:path';
 import { buildImage } from '../build/build-image.js';
 import type { TriggerHashes } from '../sync/build-triggers.js';
 import type { Marks } from '../sync/deployment.js';
+import { refuseMountedPaths } from '../sync/mounted-path.js';
 import { seenFrom } from '../sync/mounts.js';
+import { noteForPredecessor } from '../sync/predecessor.js';
 import { readMarks } from '../sync/state-token.js';
 import { type Tree, unknownEntry } from '../sync/tree.js';
 import { RdtError } from '../errors.js';
@@ -16,12 +18,12 @@ import { noticesOfVolumes } from './notices.js';
 import { installSupervisor, supervised, supervisorFor } from './process-supervisor.js';
 import type { HeldDeps, PushDeps, PushJob } from './push-job.js';
 import { pushedFromLabel } from './pushed-from.js';
-import { planPushSync, type RemoteState, startScan } from './push-state.js';
+import { type PlannedSync, planPushSync, type RemoteState, startScan } from './push-state.js';
 import { replaceContainer } from './replace-container.js';
 import { SETTLE_MS } from './watch-start.js';
 import { rollBack, undoneAfter } from './roll-back.js';
 import { removeSuperseded } from './superseded-image.js';
-import { commitRounds } from './sync-step.js';
+import { commitRounds, refuseMassDeletion } from './sync-step.js';
 import { removeDiscarded } from './unfinished-push.js';
 import { TimeLimit } from '../time-limit.js';
 
@@ -32,6 +34,15 @@ const UNDO_MS = 30_000;
 interface Ingredients {
   readonly context: Tree;
   readonly triggers: TriggerHashes;
+}
+
+/** The old container, and what this push has done to it. */
+interface OldApp {
+  /** `seenFrom` the destination. */
+  readonly container: Container | undefined;
+  wasStopped: boolean;
+  /** Names, or places on the device, of mounts that the new container has as well, and what the new version has is sent to. */
+  readonly changedVolumes: Set<string>;
 }
 
 /**
@@ -65,14 +76,14 @@ async function buildAndReplace(
   remote: RemoteState,
   triggers: TriggerHashes,
 ): Promise<Container> {
-  let wasStopped = false;
-  const stopping = (): void => void (wasStopped = true);
+  const container = remote.container && seenFrom(remote.container, job.settings.destination, remote.place);
+  const old: OldApp = { container, wasStopped: false, changedVolumes: new Set() };
   try {
     await holdImage(deps, job.settings.appName, await oldImage(deps.engine, remote, deps.signal));
     const context = await buildAppImage(job, deps);
-    return await replace(job, deps, remote, { context, triggers }, stopping);
+    return await replace(job, deps, remote, { context, triggers }, old);
   } catch (error) {
-    throw await undoneAfter(error, () => undo(job, deps, remote, wasStopped));
+    throw await undoneAfter(error, () => undo(job, deps, remote, old));
   }
 }
 
@@ -116,7 +127,7 @@ async function replace(
   deps: HeldDeps,
   remote: RemoteState,
   { context, triggers }: Ingredients,
-  stopping: () => void,
+  old: OldApp,
 ): Promise<Container> {
   const { engine, clock, signal, lost, emit } = deps;
   const { appName, destination, stopGraceMs, afterSync } = job.settings;
@@ -142,15 +153,14 @@ async function replace(
     emit,
     signal,
     lost,
-    stopping,
+    stopping: () => void (old.wasStopped = true),
     prepare: async (next) => {
       if (supervisor !== undefined) await installSupervisor(engine, next.id, supervisor, signal);
-      await fillBlindContainer(job, deps, next, remote);
+      await fillBlindContainer(job, deps, next, remote, old);
     },
     started: (next) => {
       emit({ type: 'starting', app: appName, settleMs: SETTLE_MS });
-      const predecessor = remote.container && seenFrom(remote.container, destination, remote.place);
-      return reconcile(job, deps, next, predecessor, context);
+      return reconcile(job, deps, next, context, old);
     },
   });
 }
@@ -196,10 +206,12 @@ async function fillBlindContainer(
   deps: PushDeps,
   next: Container,
   { engineRun }: Marks,
+  old: OldApp,
 ): Promise<void> {
   const hasShell = (await deps.engine.statPath(next.id, '/bin/sh', deps.signal)) !== undefined;
   if (hasShell) return;
   const planned = await planPushSync(job, deps, next, { token: undefined, engineRun }, startScan(job, deps));
+  await refuseOrNote(job, deps, next, planned, old);
   await commitRounds(job, deps, next, planned, { unobserved: true, due: undefined });
 }
 
@@ -213,14 +225,15 @@ async function reconcile(
   job: PushJob,
   deps: HeldDeps,
   container: Container,
-  predecessor: Container | undefined,
   context: Tree,
+  old: OldApp,
 ): Promise<boolean> {
   const marks = await readMarks(deps.engine, container.id, job.settings.destination, deps.signal);
   const planned = await planPushSync(job, deps, container, marks, startScan(job, deps), {
-    predecessor,
+    predecessor: old.container,
     context,
   });
+  await refuseOrNote(job, deps, container, planned, old);
   const outcome = await commitRounds(job, deps, container, planned, { unobserved: false, due: undefined });
   if (outcome.kind === 'needs-rebuild') {
     deps.emit({
@@ -234,16 +247,37 @@ async function reconcile(
   return planned.plan.uploads.some((path) => context.has(path));
 }
 
+/**
+ * Before a new container is filled: what is refused is not noted, since it is not sent.
+ * @throws RdtError as `refuseMassDeletion` and `refuseMountedPaths`.
+ */
+async function refuseOrNote(
+  job: PushJob,
+  { store }: PushDeps,
+  next: Container,
+  planned: PlannedSync,
+  old: OldApp,
+): Promise<void> {
+  const { source, destination } = job.settings;
+  const { plan, local, deployed } = planned;
+  const container = seenFrom(next, destination, deployed.marks.place);
+  refuseMassDeletion(job, planned);
+  refuseMountedPaths({ container, destination }, local.tree, plan);
+  if (old.container === undefined) return;
+  const succession = { store, source, destination, predecessor: old.container, container };
+  for (const mount of await noteForPredecessor(succession, plan, local.tree))
+    old.changedVolumes.add(mount.volumeName ?? mount.source);
+}
+
 async function undo(
   { settings }: PushJob,
   { engine, lost, emit }: HeldDeps,
   remote: RemoteState,
-  wasStopped: boolean,
+  { container, wasStopped }: OldApp,
 ): Promise<void> {
   const app = settings.appName;
   using limit = new TimeLimit(lost, UNDO_MS);
   const { signal } = limit;
-  const { container } = remote;
   const previous = container && { id: container.id, wasStopped, restartPolicy: container.restartPolicy };
   const outcome = await rollBack({ engine, app, previous, signal });
   if (outcome === 'kept') {

@@ -1,7 +1,7 @@
 import { RdtError } from '../errors.js';
 import { compareTriggers, readTriggers, type TriggerHashes } from '../sync/build-triggers.js';
 import { DIRTY } from '../sync/commit-stage.js';
-import type { Deployed, Deployment, Marks } from '../sync/deployment.js';
+import { type Deployed, type Deployment, everSent, type Marks } from '../sync/deployment.js';
 import { ignoredNow, type LocalState, rulesOfSource } from '../sync/local-state.js';
 import { hashTree, listTree, type ScanOptions } from '../sync/scan.js';
 import { leftOnMounts, seenFrom } from '../sync/mounts.js';
@@ -163,7 +163,12 @@ export async function planPushSync(
   const marks = await withPlace(known, target);
   const left =
     predecessor !== undefined && before?.destination === destination
-      ? leftOnMounts(before.tree, predecessor, seenFrom(container, destination, marks.place), destination)
+      ? leftOnMounts(
+          everSent(before),
+          predecessor,
+          seenFrom(container, destination, marks.place),
+          destination,
+        )
       : NOTHING;
   const [local, deployed] = await Promise.all([
     scanning,

@@ -1,5 +1,13 @@
 import { LARGE_BYTES } from './blocks.js';
-import { isRacy, type LocalEntry, type LocalTree, NEVER, type Tree, type TreeEntry } from './tree.js';
+import {
+  isRacy,
+  type LocalEntry,
+  type LocalTree,
+  NEVER,
+  type Tree,
+  type TreeEntry,
+  unknownEntry,
+} from './tree.js';
 
 /**
  * What rdt remembers of the last sync to one container. Kept on the laptop; it is true as long as the container's own
@@ -87,6 +95,26 @@ export const unknownDeployment = (containerId: string, source: string, destinati
   owner: undefined,
   tree: new Map(),
 });
+
+/** What it tells of ours in the container, with what a sync that was cut off may have brought: of that no more than its kind is known. */
+export function everSent({ tree, begun = [] }: Deployment): Tree {
+  const doubtful = begun.map(({ path, kind }): [string, TreeEntry] => [path, unknownEntry(kind)]);
+  return new Map([...doubtful, ...tree]);
+}
+
+/** What a sync that sends these may bring, where nobody hears of its end: `begun` of that deployment with all paths that are of another kind in it. */
+export function begunWith(
+  { tree, begun = [] }: Pick<Deployment, 'tree' | 'begun'>,
+  uploads: readonly string[],
+  local: Tree,
+): readonly Sent[] {
+  const sent = new Map(begun.map(({ path, kind }) => [path, kind]));
+  for (const path of uploads) {
+    const kind = local.get(path)?.kind;
+    if (kind !== undefined && tree.get(path)?.kind !== kind) sent.set(path, kind);
+  }
+  return Array.from(sent, ([path, kind]) => ({ path, kind }));
+}
 
 /**
  * What a path that was deleted is known by when it is back. The container cannot tell the hash of a large file that is remembered here, but the time

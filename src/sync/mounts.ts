@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 import type { Container, Mount } from '../transport/engine.js';
-import type { LocalTree } from './tree.js';
+import type { Tree } from './tree.js';
 
 /** A file system of its own inside the destination: hard links do not reach across its border. */
 export interface MountPart {
@@ -82,12 +82,7 @@ export function tmpfsHolding(
 }
 
 /** The part of `tree` that one container's sync left on mounts which another container has as well. */
-export function leftOnMounts(
-  tree: LocalTree,
-  from: Container,
-  to: Container,
-  destination: string,
-): LocalTree {
+export function leftOnMounts(tree: Tree, from: Container, to: Container, destination: string): Tree {
   const isShared = (path: string): boolean => {
     const before = holderOf(from, path);
     const now = holderOf(to, path);

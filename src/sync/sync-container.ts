@@ -4,6 +4,7 @@ import { type Commit, type CommitOutcome, commit } from './commit.js';
 import type { PackedFiles } from './commit-archive.js';
 import { DIRTY } from './commit-stage.js';
 import {
+  begunWith,
   type Deployed,
   type Deployment,
   type DeploymentStore,
@@ -215,7 +216,8 @@ async function commitOrNote(target: SyncTarget, request: Commit): Promise<Commit
 }
 
 async function noteBegun(target: SyncTarget, request: Commit): Promise<void> {
-  await target.store.save({ ...rememberedOf(target, request), begun: begunWith(request) });
+  const remembered = rememberedOf(target, request);
+  await target.store.save({ ...remembered, begun: begunBy(request, remembered) });
 }
 
 /**
@@ -224,23 +226,18 @@ async function noteBegun(target: SyncTarget, request: Commit): Promise<void> {
  */
 async function noteBeforehand(target: SyncTarget, request: Commit, owed: Deployment['owed']): Promise<void> {
   const { plan, deployed } = request;
-  const begun = begunWith(request);
+  const remembered = rememberedOf(target, request);
+  const begun = begunBy(request, remembered);
   const isNews = begun.length > (deployed.remembered?.begun?.length ?? 0);
   if (isEmptyPlan(plan) || (target.channel !== undefined && !isNews)) return;
-  await target.store.saveNow({ ...rememberedOf(target, request), begun, owed });
+  await target.store.saveNow({ ...remembered, begun, owed });
 }
+
+const begunBy = ({ plan, local }: Commit, remembered: Deployment): readonly Sent[] =>
+  begunWith(remembered, plan.uploads, local);
 
 const rememberedOf = ({ container, source, destination }: SyncTarget, { deployed }: Commit): Deployment =>
   deployed.remembered ?? unknownDeployment(container.id, source, destination);
-
-function begunWith({ local, plan, deployed: { remembered } }: Commit): readonly Sent[] {
-  const begun = new Map(remembered?.begun?.map(({ path, kind }) => [path, kind]));
-  for (const path of plan.uploads) {
-    const kind = local.get(path)?.kind;
-    if (kind !== undefined && remembered?.tree.get(path)?.kind !== kind) begun.set(path, kind);
-  }
-  return Array.from(begun, ([path, kind]) => ({ path, kind }));
-}
 
 interface DeployedNow extends Pick<SyncOptions, 'local' | 'scannedAtMs'> {
   readonly deployed: Pick<Deployed, 'tree' | 'remembered'>;

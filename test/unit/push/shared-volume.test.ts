@@ -1,0 +1,162 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { defaultSettings, resolveSettings } from '../../../src/project/settings.js';
+import { containerSpec } from '../../../src/push/container-spec.js';
+import { labelsOf } from '../../../src/push/labels.js';
+import type { PushResult } from '../../../src/push/push-event.js';
+import { LIST_SCRIPT } from '../../../src/sync/container-script.js';
+import type { Deployment } from '../../../src/sync/deployment.js';
+import type { ContainerSpec } from '../../../src/transport/engine.js';
+import { FakeEngine } from '../../contract/fake-engine.js';
+import { newDirectory } from '../../contract/fake-file-tree.js';
+import { type FakeProcess, runUntilKilled } from '../../contract/fake-process.js';
+import { playStages } from '../../contract/fake-stages.js';
+import { MemoryDeployments } from '../watch/watched-loop.js';
+import { listFiles } from './list-files.js';
+import { onePush, type OnePush } from './one-push.js';
+
+const APP = 'app';
+const DESTINATION = '/usr/src/app';
+const FILE = 'data/new.txt';
+
+/** All containers have one and the same folder at the place of their volume. */
+class VolumeEngine extends FakeEngine {
+  private readonly volume = newDirectory();
+
+  override async createContainer(name: string, spec: ContainerSpec, signal?: AbortSignal): Promise<string> {
+    const id = await super.createContainer(name, spec, signal);
+    for (const { destination } of this.container(id).describe().mounts)
+      this.container(id).files.put(destination, this.volume);
+    return id;
+  }
+}
+
+let source: string;
+let engine: VolumeEngine;
+let store: MemoryDeployments;
+/** Where the volume is mounted in the container; undefined for none. */
+let mountPoint: string | undefined;
+
+beforeEach(() => {
+  source = mkdtempSync(join(tmpdir(), 'rdt-volume-'));
+  writeFileSync(join(source, 'Dockerfile'), 'FROM busybox\n');
+  mkdirSync(join(source, 'data'));
+  writeFileSync(join(source, 'data/old.txt'), 'old');
+  store = new MemoryDeployments();
+  engine = new VolumeEngine(play);
+});
+afterEach(async () => {
+  rmSync(source, { recursive: true, force: true });
+  await engine[Symbol.asyncDispose]();
+});
+
+function play(process: FakeProcess): Promise<number> | undefined {
+  const [program, , script] = process.argv;
+  if (program === 'main') return runUntilKilled(process.killed);
+  if (program === 'broken') return failWhenFilled(process);
+  return script === LIST_SCRIPT ? listFiles(process) : playStages(process);
+}
+
+/** Ends when all of the folder has arrived. */
+async function failWhenFilled({ files }: FakeProcess): Promise<number> {
+  while (files.read(`${DESTINATION}/complete`) === undefined) await delay(5);
+  return 7;
+}
+
+const settings = () => {
+  const volumes = mountPoint === undefined ? [] : [{ source: 'p1data', target: mountPoint, options: [] }];
+  return resolveSettings({}, { appName: APP, volumes }, defaultSettings, { source });
+};
+
+const pushed = (options: Partial<OnePush> = {}): Promise<PushResult['action']> =>
+  onePush({ settings: settings(), engine, store, ...options });
+
+/** The new app runs that program. */
+function built(program: string): Promise<PushResult['action']> {
+  const build = () => {
+    const { id } = engine.addImage(APP, { labels: labelsOf(APP), cmd: [program] });
+    return Promise.resolve({ type: 'built', imageId: id, builder: 'buildkit' } as const);
+  };
+  return pushed({ builder: { build }, forceBuild: true });
+}
+
+/** An app whose container holds what the folder holds. */
+async function startApp(): Promise<void> {
+  engine.addImage(APP, { labels: labelsOf(APP), cmd: ['main'] });
+  await engine.startContainer(await engine.createContainer(APP, containerSpec(settings())));
+  await pushed();
+}
+
+/** A new version that is sent whole to its container, and fails. */
+async function failingBuild(): Promise<void> {
+  writeFileSync(join(source, 'complete'), '');
+  await expect(built('broken')).rejects.toThrow(/ended with exit code 7/);
+  rmSync(join(source, 'complete'));
+}
+
+const write = (path: string, content: string): void => writeFileSync(join(source, path), content);
+const remove = (path: string): void => rmSync(join(source, path));
+const there = (path: string): string | undefined =>
+  engine.container(APP).files.read(`${DESTINATION}/${path}`);
+
+const deploymentOfApp = async (): Promise<Deployment> => {
+  const deployment = await store.load(engine.container(APP).id);
+  if (deployment === undefined) throw new Error('nothing is noted of the app');
+  return deployment;
+};
+
+describe.each([DESTINATION, `${DESTINATION}/data`])('a volume at %s', (point) => {
+  beforeEach(async () => {
+    mountPoint = point;
+    await startApp();
+  });
+
+  it.each([
+    ['synced', () => pushed()],
+    ['built', () => built('main')],
+  ])('loses what a version that failed has left, when it has gone and the app is %s', async (_, next) => {
+    write(FILE, 'new');
+    await failingBuild();
+    expect(there(FILE)).toBe('new');
+    remove(FILE);
+    await next();
+    expect(there(FILE)).toBeUndefined();
+    expect(there('data/old.txt')).toBe('old');
+  });
+
+  it('has again what a version that failed has changed, or deleted', async () => {
+    write('data/gone.txt', 'gone');
+    await pushed();
+    write('data/old.txt', 'changed');
+    remove('data/gone.txt');
+    await failingBuild();
+    expect([there('data/old.txt'), there('data/gone.txt')]).toEqual(['changed', undefined]);
+    write('data/old.txt', 'old');
+    write('data/gone.txt', 'gone');
+    await pushed();
+    expect([there('data/old.txt'), there('data/gone.txt')]).toEqual(['old', 'gone']);
+  });
+
+  it('loses what a sync that was cut off has left, when it has gone and the app is built', async () => {
+    await store.save({ ...(await deploymentOfApp()), begun: [{ path: FILE, kind: 'file' }] });
+    engine.container(APP).files.write(`${DESTINATION}/${FILE}`, 'new');
+    await built('main');
+    expect(there(FILE)).toBeUndefined();
+  });
+});
+
+describe('an app without a volume', () => {
+  beforeEach(async () => {
+    mountPoint = undefined;
+    await startApp();
+  });
+
+  it('need not be asked what it holds when it is back', async () => {
+    write(FILE, 'new');
+    await failingBuild();
+    expect((await deploymentOfApp()).begun).toBeUndefined();
+  });
+});
