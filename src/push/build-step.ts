@@ -273,7 +273,7 @@ async function undo(
   { settings }: PushJob,
   { engine, lost, emit }: HeldDeps,
   remote: RemoteState,
-  { container, wasStopped }: OldApp,
+  { container, wasStopped, changedVolumes }: OldApp,
 ): Promise<void> {
   const app = settings.appName;
   using limit = new TimeLimit(lost, UNDO_MS);
@@ -284,7 +284,10 @@ async function undo(
     const message = `the old container of ${app} was taken away by somebody else: there is none to go back to, and the new one stays as it is`;
     emit({ type: 'warning', message });
   } else await giveTagBack({ engine, emit }, app, remote, signal);
-  if (outcome === 'undone') emit({ type: 'rolled-back', app, toPrevious: previous !== undefined });
+  if (outcome === 'undone') {
+    const toPrevious = previous !== undefined;
+    emit({ type: 'rolled-back', app, toPrevious, changedVolumes: [...changedVolumes] });
+  }
   await releaseImage({ engine, emit }, app, signal);
 }
 

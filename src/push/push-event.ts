@@ -22,7 +22,13 @@ export type PushEvent =
   | { readonly type: 'hook-output'; readonly stream: 'stdout' | 'stderr'; readonly chunk: Uint8Array }
   | { readonly type: 'build'; readonly event: BuildEvent }
   | { readonly type: 'starting'; readonly app: string; readonly settleMs: number }
-  | { readonly type: 'rolled-back'; readonly app: string; readonly toPrevious: boolean }
+  | {
+      readonly type: 'rolled-back';
+      readonly app: string;
+      readonly toPrevious: boolean;
+      /** Names, or places on the device, of what is mounted in the old container and may hold files of the new version. */
+      readonly changedVolumes: readonly string[];
+    }
   | { readonly type: 'sync-progress'; readonly sentBytes: number; readonly totalBytes: number }
   | { readonly type: 'synced'; readonly summary: SyncSummary }
   | { readonly type: 'rule'; readonly command: string }

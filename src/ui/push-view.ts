@@ -48,7 +48,7 @@ export function createPushView(runtime: Runtime, options: PushViewOptions): Emit
       case 'starting':
         return say(style.dim(startingLine(event)));
       case 'rolled-back':
-        return say(event.toPrevious ? `${event.app} is back as it was` : `${event.app} was removed again`);
+        return say(rolledBackLine(event));
       case 'sync-progress':
         return progress.show(event.sentBytes, event.totalBytes);
       case 'synced':
@@ -84,6 +84,14 @@ type EventOf<T extends PushEvent['type']> = Extract<PushEvent, { type: T }>;
 
 const startingLine = ({ app, settleMs }: EventOf<'starting'>): string =>
   `starting ${app}, and watching its first ${formatDuration(settleMs)}`;
+
+function rolledBackLine({ app, toPrevious, changedVolumes }: EventOf<'rolled-back'>): string {
+  if (!toPrevious) return `${app} was removed again`;
+  const back = `${app} is back as it was`;
+  if (changedVolumes.length === 0) return back;
+  const volumes = `${changedVolumes.length === 1 ? 'the volume' : 'the volumes'} ${changedVolumes.join(', ')}`;
+  return `${back}, but ${volumes} may hold files of the new version`;
+}
 
 const phaseLine = ({ name, durationMs }: EventOf<'phase'>): string =>
   `${name.padEnd(8)} ${formatDuration(durationMs)}`;

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { defaultSettings, resolveSettings } from '../../../src/project/settings.js';
 import { containerSpec } from '../../../src/push/container-spec.js';
 import { labelsOf } from '../../../src/push/labels.js';
-import type { PushResult } from '../../../src/push/push-event.js';
+import type { PushEvent, PushResult } from '../../../src/push/push-event.js';
 import { LIST_SCRIPT } from '../../../src/sync/container-script.js';
 import type { Deployment } from '../../../src/sync/deployment.js';
 import type { ContainerSpec } from '../../../src/transport/engine.js';
@@ -37,6 +37,7 @@ class VolumeEngine extends FakeEngine {
 let source: string;
 let engine: VolumeEngine;
 let store: MemoryDeployments;
+let events: PushEvent[];
 /** Where the volume is mounted in the container; undefined for none. */
 let mountPoint: string | undefined;
 
@@ -46,6 +47,7 @@ beforeEach(() => {
   mkdirSync(join(source, 'data'));
   writeFileSync(join(source, 'data/old.txt'), 'old');
   store = new MemoryDeployments();
+  events = [];
   engine = new VolumeEngine(play);
 });
 afterEach(async () => {
@@ -72,7 +74,7 @@ const settings = () => {
 };
 
 const pushed = (options: Partial<OnePush> = {}): Promise<PushResult['action']> =>
-  onePush({ settings: settings(), engine, store, ...options });
+  onePush({ settings: settings(), engine, store, emit: (event) => events.push(event), ...options });
 
 /** The new app runs that program. */
 function built(program: string): Promise<PushResult['action']> {
@@ -101,6 +103,7 @@ const write = (path: string, content: string): void => writeFileSync(join(source
 const remove = (path: string): void => rmSync(join(source, path));
 const there = (path: string): string | undefined =>
   engine.container(APP).files.read(`${DESTINATION}/${path}`);
+const rolledBack = (): PushEvent[] => events.filter(({ type }) => type === 'rolled-back');
 
 const deploymentOfApp = async (): Promise<Deployment> => {
   const deployment = await store.load(engine.container(APP).id);
@@ -146,6 +149,14 @@ describe.each([DESTINATION, `${DESTINATION}/data`])('a volume at %s', (point) =>
     await built('main');
     expect(there(FILE)).toBeUndefined();
   });
+
+  it('is named when the old app is back, and its volume may not be', async () => {
+    write(FILE, 'new');
+    await failingBuild();
+    expect(rolledBack()).toEqual([
+      { type: 'rolled-back', app: APP, toPrevious: true, changedVolumes: ['p1data'] },
+    ]);
+  });
 });
 
 describe('an app without a volume', () => {
@@ -154,9 +165,10 @@ describe('an app without a volume', () => {
     await startApp();
   });
 
-  it('need not be asked what it holds when it is back', async () => {
+  it('is back as it was, and need not be asked what it holds', async () => {
     write(FILE, 'new');
     await failingBuild();
+    expect(rolledBack()).toEqual([{ type: 'rolled-back', app: APP, toPrevious: true, changedVolumes: [] }]);
     expect((await deploymentOfApp()).begun).toBeUndefined();
   });
 });
