@@ -8,7 +8,7 @@ import { noteForPredecessor } from '../sync/predecessor.js';
 import { readMarks } from '../sync/state-token.js';
 import { type Tree, unknownEntry } from '../sync/tree.js';
 import { RdtError } from '../errors.js';
-import type { Container, ContainerSpec, Engine, Image, ImageDetails, Mount } from '../transport/engine.js';
+import type { Container, ContainerSpec, Engine, ImageDetails, Mount } from '../transport/engine.js';
 import { imageNamed } from './container-named.js';
 import { builtFromLabel } from './built-from.js';
 import { containerSpec } from './container-spec.js';
@@ -21,28 +21,16 @@ import { pushedFromLabel } from './pushed-from.js';
 import { type PlannedSync, planPushSync, type RemoteState, startScan } from './push-state.js';
 import { replaceContainer } from './replace-container.js';
 import { SETTLE_MS } from './watch-start.js';
-import { rollBack, undoneAfter } from './roll-back.js';
+import { undoneAfter } from './roll-back.js';
+import { oldImage, type OldApp, undoBuild } from './undo-build.js';
 import { removeSuperseded } from './superseded-image.js';
 import { commitRounds, refuseMassDeletion } from './sync-step.js';
 import { removeDiscarded } from './unfinished-push.js';
-import { TimeLimit } from '../time-limit.js';
-
-/** Taking back must end by itself, whatever the user's signal says. */
-const UNDO_MS = 30_000;
 
 /** What an image was made of. */
 interface Ingredients {
   readonly context: Tree;
   readonly triggers: TriggerHashes;
-}
-
-/** The old container, and what this push has done to it. */
-interface OldApp {
-  /** `seenFrom` the destination. */
-  readonly container: Container | undefined;
-  wasStopped: boolean;
-  /** Names, or places on the device, of mounts that the new container has as well, and what the new version has is sent to. */
-  readonly changedVolumes: Set<string>;
 }
 
 /**
@@ -83,18 +71,8 @@ async function buildAndReplace(
     const context = await buildAppImage(job, deps);
     return await replace(job, deps, remote, { context, triggers }, old);
   } catch (error) {
-    throw await undoneAfter(error, () => undo(job, deps, remote, old));
+    throw await undoneAfter(error, () => undoBuild(job.settings.appName, deps, remote, old));
   }
-}
-
-/** What the app runs from, or would. */
-async function oldImage(
-  engine: Engine,
-  { container, image }: RemoteState,
-  signal: AbortSignal,
-): Promise<Image | undefined> {
-  if (container === undefined || container.imageId === image?.id) return image;
-  return engine.inspectImage(container.imageId, signal);
 }
 
 /** Answers what the image was made of. */
@@ -267,43 +245,4 @@ async function refuseOrNote(
   const succession = { store, source, destination, predecessor: old.container, container };
   for (const mount of await noteForPredecessor(succession, plan, local.tree))
     old.changedVolumes.add(mount.volumeName ?? mount.source);
-}
-
-async function undo(
-  { settings }: PushJob,
-  { engine, lost, emit }: HeldDeps,
-  remote: RemoteState,
-  { container, wasStopped, changedVolumes }: OldApp,
-): Promise<void> {
-  const app = settings.appName;
-  using limit = new TimeLimit(lost, UNDO_MS);
-  const { signal } = limit;
-  const previous = container && { id: container.id, wasStopped, restartPolicy: container.restartPolicy };
-  const outcome = await rollBack({ engine, app, previous, signal });
-  if (outcome === 'kept') {
-    const message = `the old container of ${app} was taken away by somebody else: there is none to go back to, and the new one stays as it is`;
-    emit({ type: 'warning', message });
-  } else await giveTagBack({ engine, emit }, app, remote, signal);
-  if (outcome === 'undone') {
-    const toPrevious = previous !== undefined;
-    emit({ type: 'rolled-back', app, toPrevious, changedVolumes: [...changedVolumes] });
-  }
-  await releaseImage({ engine, emit }, app, signal);
-}
-
-/** The name goes back to the image that the old container was made from; the new one goes, when nothing else holds it. */
-async function giveTagBack(
-  deps: Pick<HeldDeps, 'engine' | 'emit'>,
-  app: string,
-  remote: RemoteState,
-  signal: AbortSignal,
-): Promise<void> {
-  const { engine } = deps;
-  const [old, named] = await Promise.all([
-    oldImage(engine, remote, signal),
-    engine.inspectImage(imageNamed(app), signal),
-  ]);
-  if (old === undefined || named === undefined || named.id === old.id) return;
-  await engine.tagImage(old.id, app, 'latest', signal);
-  await removeSuperseded(deps, app, named.id, signal);
 }

@@ -3,6 +3,7 @@ import { extract } from 'tar-stream';
 import { RdtError } from '../errors.js';
 import type { Container, Engine } from '../transport/engine.js';
 import type { Owner } from './deployment.js';
+import { unlessRefused } from './state-token.js';
 
 /**
  * The numeric owner of files that the container's own user would write. Names are looked up in the container's `/etc/passwd` and
@@ -51,9 +52,6 @@ function fieldOf(table: string, name: string, index: number): number | undefined
   return field !== undefined && isNumeric(field) ? Number(field) : undefined;
 }
 
-/** Of links to links; the kernel follows as many. */
-const MOST_LINKS = 40;
-
 /** A file of the container, also where a link leads to it; '' where there is none. */
 async function readFile(
   engine: Engine,
@@ -61,17 +59,19 @@ async function readFile(
   path: string,
   signal: AbortSignal,
 ): Promise<string> {
-  for (let at = path, links = 0; links <= MOST_LINKS; links++) {
-    const found = await readEntry(engine, container, at, signal);
-    if (found?.type === 'file') return found.text;
-    if (found?.type !== 'symlink') return '';
-    // As seen from inside the container, which the link itself does not tell.
-    const stat = await engine.statPath(container, at, signal);
-    if (stat === undefined || stat.linkTarget === '') return '';
-    at = stat.linkTarget;
-  }
-  return '';
+  const found = await readEntry(engine, container, path, signal);
+  if (found?.type !== 'symlink') return textOf(found);
+  // The engine follows it to its end, as seen from inside the container; it refuses to follow one that has none.
+  const stat = await unlessRefused(engine.statPath(container, path, signal));
+  return stat === undefined ? '' : textOf(await readEntry(engine, container, stat.linkTarget, signal));
 }
+
+interface FoundEntry {
+  readonly type: string;
+  readonly text: string;
+}
+
+const textOf = (found: FoundEntry | undefined): string => (found?.type === 'file' ? found.text : '');
 
 /** What is at that path itself. */
 async function readEntry(
@@ -79,12 +79,12 @@ async function readEntry(
   container: string,
   path: string,
   signal: AbortSignal,
-): Promise<{ type: string; text: string } | undefined> {
+): Promise<FoundEntry | undefined> {
   const archive = await engine.getArchive(container, path, signal);
   if (archive === undefined) return undefined;
   const entries = extract();
   archive.on('error', (error) => entries.destroy(error)).pipe(entries);
-  const found: { type: string; text: string }[] = [];
+  const found: FoundEntry[] = [];
   for await (const entry of entries) {
     const bytes = await buffer(entry);
     found.push({ type: entry.header.type, text: bytes.toString() });

@@ -1,0 +1,69 @@
+import { TimeLimit } from '../time-limit.js';
+import type { Container, Engine, Image } from '../transport/engine.js';
+import { imageNamed } from './container-named.js';
+import { releaseImage } from './held-image.js';
+import type { HeldDeps } from './push-job.js';
+import type { RemoteState } from './push-state.js';
+import { rollBack } from './roll-back.js';
+import { removeSuperseded } from './superseded-image.js';
+
+/** Taking back must end by itself, whatever the user's signal says. */
+const UNDO_MS = 30_000;
+
+/** The old container, and what this push has done to it. */
+export interface OldApp {
+  /** `seenFrom` the destination. */
+  readonly container: Container | undefined;
+  wasStopped: boolean;
+  /** Names, or places on the device, of mounts that the new container has as well, and what the new version has is sent to. */
+  readonly changedVolumes: Set<string>;
+}
+
+/** What the app runs from, or would. */
+export async function oldImage(
+  engine: Engine,
+  { container, image }: RemoteState,
+  signal: AbortSignal,
+): Promise<Image | undefined> {
+  if (container === undefined || container.imageId === image?.id) return image;
+  return engine.inspectImage(container.imageId, signal);
+}
+
+/** After a build or a new container that failed: the app is as it was, and so is its image. @throws RdtError as `rollBack`. */
+export async function undoBuild(
+  app: string,
+  { engine, lost, emit }: HeldDeps,
+  remote: RemoteState,
+  { container, wasStopped, changedVolumes }: OldApp,
+): Promise<void> {
+  using limit = new TimeLimit(lost, UNDO_MS);
+  const { signal } = limit;
+  const previous = container && { id: container.id, wasStopped, restartPolicy: container.restartPolicy };
+  const outcome = await rollBack({ engine, app, previous, signal });
+  if (outcome === 'kept') {
+    const message = `the old container of ${app} was taken away by somebody else: there is none to go back to, and the new one stays as it is`;
+    emit({ type: 'warning', message });
+  } else await giveTagBack({ engine, emit }, app, remote, signal);
+  if (outcome === 'undone') {
+    const toPrevious = previous !== undefined;
+    emit({ type: 'rolled-back', app, toPrevious, changedVolumes: [...changedVolumes] });
+  }
+  await releaseImage({ engine, emit }, app, signal);
+}
+
+/** The name goes back to the image that the old container was made from; the new one goes, when nothing else holds it. */
+async function giveTagBack(
+  deps: Pick<HeldDeps, 'engine' | 'emit'>,
+  app: string,
+  remote: RemoteState,
+  signal: AbortSignal,
+): Promise<void> {
+  const { engine } = deps;
+  const [old, named] = await Promise.all([
+    oldImage(engine, remote, signal),
+    engine.inspectImage(imageNamed(app), signal),
+  ]);
+  if (old === undefined || named === undefined || named.id === old.id) return;
+  await engine.tagImage(old.id, app, 'latest', signal);
+  await removeSuperseded(deps, app, named.id, signal);
+}
