@@ -76,7 +76,7 @@ function takenEachTime(app: string, cause: unknown): RdtError {
 async function replaceBy(id: string, replacement: Replacement): Promise<Container> {
   const { engine, app, spec, emit, signal, lost } = replacement;
   const next = await inspect(engine, id, signal);
-  await replacement.prepare(next);
+  await prepare(next, replacement);
   const aside = await switchOver(replacement, next);
   const running = await inspect(engine, id, signal);
   const start = await settle(replacement, running);
@@ -90,6 +90,22 @@ async function replaceBy(id: string, replacement: Replacement): Promise<Containe
   }
   return proved;
 }
+
+/** The engine refuses to look into a container whose mounts it cannot make; it would refuse to start it as well. */
+async function prepare(next: Container, replacement: Replacement): Promise<void> {
+  try {
+    await replacement.prepare(next);
+  } catch (error) {
+    throw error instanceof EngineError ? notStarted(replacement.app, error, error.hint) : error;
+  }
+}
+
+const notStarted = (app: string, cause: EngineError, hint: string | undefined): RdtError =>
+  new RdtError(`${app} could not be started: ${cause.message}`, {
+    hint,
+    exitCode: ExitCode.appFailed,
+    cause,
+  });
 
 /** Also after an exit code 0. */
 const isAlwaysRestarted = ({ HostConfig }: ContainerSpec): boolean =>
@@ -141,11 +157,7 @@ async function switchOver(replacement: Replacement, next: Container): Promise<Co
     await engine.startContainer(next.id, lost);
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;
-    throw new RdtError(`${app} could not be started: ${error.message}`, {
-      hint: error.hint ?? (await takenPortHint(engine, error, lost)),
-      exitCode: ExitCode.appFailed,
-      cause: error,
-    });
+    throw notStarted(app, error, error.hint ?? (await takenPortHint(engine, error, lost)));
   }
   // A device that starts again before this runs both, one that does it between this and the start would run neither.
   if (aside !== undefined) await unlessGone(restartNoMore(engine, aside, lost));
