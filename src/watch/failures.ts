@@ -1,6 +1,7 @@
 import { ContextError } from '../build/context/context-error.js';
 import { ExitCode, RdtError } from '../errors.js';
 import { AppNotRestarted } from '../push/app-not-restarted.js';
+import { ChangedMeanwhile } from '../sync/commit-request.js';
 import { EngineError } from '../transport/engine-error.js';
 import type { EmitWatchEvent } from './watch-event.js';
 import type { WatchMemory } from './watch-memory.js';
@@ -28,9 +29,12 @@ export const isBuildFailure = (error: unknown): error is RdtError =>
 export const essenceOf = (message: string): string => message.replace(/\d{5,}/g, '*');
 
 /** Told once, however often it is tried again. Engines name temporary folders by a number that is another one each time. */
-export function tellFailure(memory: WatchMemory, emit: EmitWatchEvent, { message, hint }: RdtError): void {
+export function tellFailure(memory: WatchMemory, emit: EmitWatchEvent, error: RdtError): void {
+  const { message } = error;
   const essence = essenceOf(message);
   if (memory.failedBatch === essence) return;
   memory.failedBatch = essence;
+  // Its hint asks for another push, which a watch makes by itself.
+  const hint = error instanceof ChangedMeanwhile ? undefined : error.hint;
   emit({ type: 'batch-failed', message, hint });
 }

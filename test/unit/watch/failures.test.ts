@@ -2,8 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { unreadable as unreadableContext } from '../../../src/build/context/context-error.js';
 import { unreadable as unreadableFile } from '../../../src/sync/list-folder.js';
 import { RdtError } from '../../../src/errors.js';
+import { defaultSettings, resolveSettings } from '../../../src/project/settings.js';
+import { containerSpec } from '../../../src/push/container-spec.js';
+import { ChangedMeanwhile } from '../../../src/sync/commit-request.js';
 import { isBuildFailure, tellFailure } from '../../../src/watch/failures.js';
 import { WatchMemory } from '../../../src/watch/watch-memory.js';
+import { FakeEngine } from '../../contract/fake-engine.js';
 
 const systemError = (code: string): Error => Object.assign(new Error(code), { code });
 
@@ -33,4 +37,15 @@ it('a failure is told once, also when the engine names another temporary folder 
   for (const error of [full(1_394_485_368), full(283_745_192), new RdtError('no such file')])
     tellFailure(memory, (event) => told.push(event), error);
   expect(told).toHaveLength(2);
+});
+
+it('nobody is asked to push again while the folder is watched', async () => {
+  const told: unknown[] = [];
+  const engine = new FakeEngine();
+  engine.addImage('app');
+  const settings = resolveSettings({}, { appName: 'app' }, defaultSettings, { source: '/src' });
+  await engine.createContainer('app', containerSpec(settings));
+  const error = new ChangedMeanwhile(engine.container('app').describe());
+  tellFailure(new WatchMemory(), (event) => told.push(event), error);
+  expect(told).toEqual([{ type: 'batch-failed', message: error.message, hint: undefined }]);
 });
