@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ExitCode, RdtError } from '../errors.js';
-import { errorCode, isGone } from '../system-error.js';
+import { errorCode, IN_USE_HINT, isGone, isInUse } from '../system-error.js';
 import { streamOf } from './file-content.js';
 
 /** Triggers of every project (device-facts), named or not. */
@@ -48,8 +48,15 @@ export function compareTriggers(saved: TriggerHashes, current: TriggerHashes): T
   };
 }
 
-/** Undefined when there is no such file: a link to nowhere, or a parent that is a file, is none either. */
-async function hashTrigger(source: string, name: string, signal?: AbortSignal): Promise<string | undefined> {
+/**
+ * SHA-256 of one trigger, in hex; undefined when there is no such file: a link to nowhere, or a parent that is a file, is none either.
+ * @throws as `readTriggers`.
+ */
+export async function hashTrigger(
+  source: string,
+  name: string,
+  signal?: AbortSignal,
+): Promise<string | undefined> {
   const path = join(source, name);
   try {
     await refuseUnlessFile(path, name);
@@ -78,11 +85,13 @@ async function sha256OfFile(path: string, signal?: AbortSignal): Promise<string>
   return hash.digest('hex');
 }
 
-function refusal(message: string, cause?: unknown): RdtError {
-  return new RdtError(message, {
-    // Dockerfile and the project file are looked at without being listed.
-    hint: 'Make it a file that you can read. If --build-triggers, or build-triggers in .resin-sync.yml, lists it, you can also take it out there.',
+/** Dockerfile and the project file are looked at without being listed. */
+const UNREADABLE_HINT =
+  'Make it a file that you can read. If --build-triggers, or build-triggers in .resin-sync.yml, lists it, you can also take it out there.';
+
+const refusal = (message: string, cause?: unknown): RdtError =>
+  new RdtError(message, {
+    hint: isInUse(cause) ? IN_USE_HINT : UNREADABLE_HINT,
     exitCode: ExitCode.usage,
     cause,
   });
-}

@@ -98,6 +98,8 @@ class Attempting {
     const { session } = this;
     try {
       if ((await this.begin()) === 'project-changed') return { kind: 'project-changed' };
+      const [unreadable] = session.memory.unreadableTriggers;
+      if (unreadable !== undefined) return await this.withoutBuild(unreadable);
       // While the build is broken each change goes into the old app, before the build is tried again.
       if (session.memory.failedBuild !== undefined) await this.tryOldApp();
       const outcome = await session.monitor.quietly(() => this.pushUnlessNewer());
@@ -105,6 +107,13 @@ class Attempting {
     } catch (error) {
       return this.failed(error);
     }
+  }
+
+  /** A push reads all triggers, and fails where it cannot. @throws RdtError when there is nothing but a build to be done. */
+  private async withoutBuild(unreadable: RdtError): Promise<Attempt> {
+    const ready = await syncOldApp(this.session);
+    if (ready === undefined) throw unreadable;
+    return { kind: 'ready', ready };
   }
 
   /** Waits for something new where what is there cannot be built. */
@@ -228,6 +237,7 @@ class Attempting {
     memory.isFirstBuildDone = true;
     memory.settle();
     folder.confirm();
+    if (memory.isProjectDue) this.lookAgain();
     return { kind: 'ready', ready: await readyNow(monitor, await store.load(containerId)) };
   }
 

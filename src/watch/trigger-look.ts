@@ -1,12 +1,8 @@
 import { type Stats, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { RdtError } from '../errors.js';
 import { PROJECT_FILE_NAMES } from '../project/project-file-names.js';
-import {
-  compareTriggers,
-  IMPLICIT_TRIGGERS,
-  readTriggers,
-  type TriggerHashes,
-} from '../sync/build-triggers.js';
+import { compareTriggers, hashTrigger, type TriggerHashes, triggerNames } from '../sync/build-triggers.js';
 
 /** Beyond the triggers of a push: it says what goes into the build at all. */
 const WATCHED_TOO: readonly string[] = ['.dockerignore', 'Dockerfile.dockerignore'];
@@ -14,40 +10,53 @@ const WATCHED_TOO: readonly string[] = ['.dockerignore', 'Dockerfile.dockerignor
 const RACY_MS = 50;
 /** Of a file whose stamp says nothing: unlike any other, itself included. */
 const UNSURE = '';
+/** In place of a hash, of a project file that cannot be read. */
+const UNREADABLE = 'unreadable';
 
 export interface TriggerNews {
   /** `package.json changed`, ... Empty when nothing has. */
   readonly reasons: readonly string[];
+  /** Also when it cannot be read any more, or can again: whoever reads it says why. */
   readonly projectFileChanged: boolean;
+  /** Why triggers cannot be read, one for each; they count as unchanged until they can. */
+  readonly unreadable: readonly RdtError[];
 }
 
-const NO_NEWS: TriggerNews = { reasons: [], projectFileChanged: false };
+const NO_NEWS: TriggerNews = { reasons: [], projectFileChanged: false, unreadable: [] };
+
+interface Reading {
+  readonly hashes: TriggerHashes;
+  readonly unreadable: readonly RdtError[];
+}
 
 /** Whether a build trigger or the project file has changed since the last look: a few stats, unless one has. */
 export class TriggerLook {
   private stamps: ReadonlyMap<string, string> = new Map();
   private lastGlance: ReadonlyMap<string, string> | undefined;
   private hashes: TriggerHashes = new Map();
-  private readonly listed: readonly string[];
+  private readonly names: readonly string[];
+  private hasUnreadable = false;
 
   constructor(
     private readonly source: string,
     buildTriggers: readonly string[],
     private readonly wallMs: () => number,
   ) {
-    this.listed = [...buildTriggers, ...WATCHED_TOO, ...PROJECT_FILE_NAMES];
+    this.names = triggerNames([...buildTriggers, ...WATCHED_TOO, ...PROJECT_FILE_NAMES]);
   }
 
-  /** The first look finds everything new. @throws RdtError as `readTriggers`. */
+  /** The first look finds everything new. @throws the signal's reason. */
   async look(signal: AbortSignal): Promise<TriggerNews> {
     // Older than what is looked at: a glance tells of all that changes from here on.
     this.lastGlance ??= this.stampsNow(Number.POSITIVE_INFINITY);
     const stamps = this.stampsNow();
-    if (!this.differs(stamps)) return NO_NEWS;
-    const hashes = await readTriggers(this.source, this.listed, signal);
+    // What another program lets nobody else read has the same stamp when it can be read again.
+    if (!this.hasUnreadable && !this.differs(stamps)) return NO_NEWS;
+    const { hashes, unreadable } = await this.read(signal);
     const { changed, appeared, vanished } = compareTriggers(this.hashes, hashes);
     this.stamps = stamps;
     this.hashes = hashes;
+    this.hasUnreadable = [...hashes.values()].includes(UNREADABLE) || unreadable.length > 0;
     return {
       reasons: [
         ...changed.filter(isTrigger).map((path) => `${path} changed`),
@@ -55,7 +64,29 @@ export class TriggerLook {
         ...vanished.filter(isTrigger).map((path) => `${path} is gone`),
       ],
       projectFileChanged: [...changed, ...appeared, ...vanished].some((path) => !isTrigger(path)),
+      unreadable,
     };
+  }
+
+  private async read(signal: AbortSignal): Promise<Reading> {
+    const hashes = new Map<string, string>();
+    const unreadable: RdtError[] = [];
+    const read = async (name: string): Promise<readonly [string, string | undefined | RdtError]> => [
+      name,
+      await hashOrRefusal(this.source, name, signal),
+    ];
+    for (const [name, found] of await Promise.all(this.names.map(read))) {
+      const isRefused = found instanceof RdtError;
+      if (isRefused && isTrigger(name)) unreadable.push(found);
+      const hash = isRefused ? this.inPlaceOfHash(name) : found;
+      if (hash !== undefined) hashes.set(name, hash);
+    }
+    return { hashes, unreadable };
+  }
+
+  /** Of what cannot be read: a trigger is as it was, and the project file is no more what it was. */
+  private inPlaceOfHash(name: string): string | undefined {
+    return isTrigger(name) ? this.hashes.get(name) : UNREADABLE;
   }
 
   /** Whether a look is worth it since the last glance. Costs a few stats, and finds files that nobody watches because they are ignored. */
@@ -67,8 +98,7 @@ export class TriggerLook {
   }
 
   private stampsNow(racyFromMs = this.wallMs() - RACY_MS): ReadonlyMap<string, string> {
-    const names = [...IMPLICIT_TRIGGERS, ...this.listed];
-    return new Map(names.map((name) => [name, stampOf(join(this.source, name), racyFromMs)]));
+    return new Map(this.names.map((name) => [name, stampOf(join(this.source, name), racyFromMs)]));
   }
 
   private differs(stamps: ReadonlyMap<string, string>): boolean {
@@ -77,6 +107,20 @@ export class TriggerLook {
 }
 
 const isTrigger = (path: string): boolean => !PROJECT_FILE_NAMES.some((name) => name === path);
+
+async function hashOrRefusal(
+  source: string,
+  name: string,
+  signal: AbortSignal,
+): Promise<string | undefined | RdtError> {
+  try {
+    return await hashTrigger(source, name, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof RdtError) return error;
+    throw error;
+  }
+}
 
 function stampOf(path: string, racyFromMs: number): string {
   const stats = statsOf(path);

@@ -1,3 +1,4 @@
+import type { RdtError } from '../errors.js';
 import type { TriggerHashes } from '../sync/build-triggers.js';
 
 /** What a watch knows of one version of the project, however often the connection is lost meanwhile. */
@@ -12,6 +13,10 @@ export class WatchMemory {
   failedBatch: string | undefined;
   /** What was wrong with the project file when it was last read; undefined when nothing was. */
   refusedProject: string | undefined;
+  /** The project file was seen to be another one, and what it says now is not in force yet: a session may end between the two. */
+  isProjectDue = false;
+  /** Why triggers cannot be read just now: nothing can be built. */
+  unreadableTriggers: readonly RdtError[] = [];
   /** A push or a sync has succeeded: from then on nothing that passes ends the watch. */
   hasWorked = false;
   /** The command before the first push has run. */

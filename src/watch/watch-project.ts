@@ -52,9 +52,9 @@ async function watchVersion(settled: Settled, watch: Watch): Promise<Settled> {
   const triggers = new TriggerLook(settings.source, settings.buildTriggers, () => clock.wallMs());
   await using store = new LazyDeployments(deps.store, clock, tellingOnce(emit));
   await using folder = await tried(() => deps.openFolder(settings, signal), watch);
+  if (folder === undefined) return await project.next();
   // What it finds now is what the first push works with.
-  const news = folder && (await tried(() => triggers.look(signal), watch));
-  if (folder === undefined || news === undefined) return await project.next();
+  await triggers.look(signal);
   const log = await logs.of(settings);
   await new WatchConnection({ ...watch, project, triggers, store, folder, log }).run();
   emit({ type: 'project-changed' });

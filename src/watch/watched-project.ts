@@ -15,6 +15,8 @@ export class WatchedProject {
   private readonly base: PushJob;
   /** What the project file said last, as far as it was right. */
   private latest: Settled;
+  /** The hashes that the project file has, as far as we know. */
+  private inFile: TriggerHashes | undefined;
 
   constructor(
     private readonly request: PushRequest,
@@ -26,6 +28,9 @@ export class WatchedProject {
     this.base = jobOf(request, settled.project, settled.settings);
     // Who takes a hash out of the project file wants a build.
     memory.savedTriggers = this.base.savedTriggers ?? memory.savedTriggers;
+    this.inFile = this.base.savedTriggers;
+    // It may have changed since it was read, before anybody looked.
+    memory.isProjectDue = true;
   }
 
   get settings(): PushSettings {
@@ -54,20 +59,24 @@ export class WatchedProject {
     };
   }
 
-  /** Whether the project file says something else now. What is wrong with it is told. */
+  /** Whether the project file says something else now. What is wrong with it is told once; it is due until it is right, and the same. */
   async hasChanged(): Promise<boolean> {
-    const { memory, settings } = this;
+    const now = await this.compared();
+    this.memory.isProjectDue = now !== 'same';
+    return now === 'other';
+  }
+
+  private async compared(): Promise<'same' | 'other' | 'wrong'> {
     try {
       const now = await this.reopen();
-      memory.refusedProject = undefined;
+      this.memory.refusedProject = undefined;
       const { savedTriggers } = jobOf(this.request, now.project, now.settings);
-      if (isSame(settings, now.settings) && isDeepStrictEqual(savedTriggers, memory.savedTriggers))
-        return false;
+      if (isSame(this.settings, now.settings) && isDeepStrictEqual(savedTriggers, this.inFile)) return 'same';
       this.latest = now;
-      return true;
+      return 'other';
     } catch (error) {
       this.refuse(error);
-      return false;
+      return 'wrong';
     }
   }
 
@@ -76,7 +85,7 @@ export class WatchedProject {
     try {
       return await this.reopen();
     } catch (error) {
-      if (!(error instanceof RdtError) || error.message !== this.memory.refusedProject) this.refuse(error);
+      this.refuse(error);
       return this.latest;
     }
   }
@@ -84,6 +93,7 @@ export class WatchedProject {
   private refuse(error: unknown): void {
     if (!(error instanceof RdtError)) throw error;
     const { message, hint } = error;
+    if (message === this.memory.refusedProject) return;
     this.memory.refusedProject = message;
     this.deps.emit({ type: 'project-refused', message, hint });
   }
@@ -104,11 +114,19 @@ export class WatchedProject {
     return settled;
   }
 
-  /** A file that cannot be written now is no reason to stop: the next push writes it. */
+  /**
+   * A file that cannot be written now is no reason to stop: the next push writes it. Nothing is written over what the user wrote since
+   * it was read: that is due first.
+   */
   private async save(triggers: TriggerHashes): Promise<void> {
-    this.memory.savedTriggers = triggers;
+    const { memory } = this;
+    const now = await this.compared();
+    memory.savedTriggers = triggers;
+    memory.isProjectDue = now !== 'same';
+    if (memory.isProjectDue) return;
     try {
       await this.base.save(triggers);
+      this.inFile = triggers;
     } catch (error) {
       if (!(error instanceof RdtError)) throw error;
       this.deps.emit({ type: 'warning', message: error.message });

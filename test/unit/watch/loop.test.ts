@@ -83,7 +83,7 @@ describe('a watched app', () => {
   it('is told of when it is removed while a push fails, once', async () => {
     await using loop = new WatchedLoop();
     await loop.begin();
-    await loop.andThen('batch-failed', () => loop.makeFolder('package.json'));
+    await loop.andThen('batch', () => loop.makeFolder('package.json'));
     const { what } = await loop.andThen('app-changed', () =>
       loop.engine.removeContainer('app', { removeAnonymousVolumes: false }),
     );
@@ -246,7 +246,7 @@ describe('a watched app', () => {
         if (kind === 'folder') refused();
         else loop.makeFolder('package.json');
       };
-      await loop.andThen('batch-failed', () => change(loop));
+      await loop.andThen(kind === 'folder' ? 'batch-failed' : 'warning', () => change(loop));
       loop.beforeReading = () => undefined;
       if (kind === 'trigger') loop.remove('package.json');
       await loop.untilEvent('watching', after);
@@ -264,6 +264,44 @@ describe('a watched app', () => {
       expect(loop.events.slice(after).map(({ type }) => type)).not.toContain('device-lost');
     });
 
+    it('is not written over by a push that ends before the change was seen', async () => {
+      await using loop = new WatchedLoop();
+      await loop.begin();
+      const after = loop.events.length;
+      const start = loop.engine.startContainer.bind(loop.engine);
+      loop.engine.startContainer = (...args) => {
+        loop.engine.startContainer = start;
+        change(loop);
+        return start(...args);
+      };
+      const before = loop.saves;
+      loop.write('Dockerfile', 'FROM busybox\n# new\n');
+      await loop.untilEvent('done', after);
+      expect(loop.saves).toBe(before);
+      await loop.untilEvent('project-changed', after);
+      await loop.untilEvent('watching', after);
+    });
+
+    it('and cannot be read is told of once, and all else is synced', async () => {
+      await using loop = new WatchedLoop();
+      loop.write('.resin-sync.yml', 'stop-grace: 1\n');
+      await loop.begin();
+      const becomesFolder = (): void => {
+        loop.remove('.resin-sync.yml');
+        loop.makeFolder('.resin-sync.yml');
+        loop.beforeReading = refused;
+      };
+      await loop.andThen('project-refused', becomesFolder);
+      await loop.andThen('batch', () => loop.write('a.txt', 'b'));
+      await loop.andThen('batch', () => loop.write('a.txt', 'c'));
+      expect(loop.events.filter(({ type }) => type === 'project-refused')).toHaveLength(1);
+      loop.beforeReading = () => undefined;
+      await loop.andThen('project-changed', () => {
+        loop.remove('.resin-sync.yml');
+        change(loop);
+      });
+    });
+
     it('takes over its own lock when the device was away just then', async () => {
       await using loop = new WatchedLoop();
       await loop.begin();
@@ -275,6 +313,54 @@ describe('a watched app', () => {
       await loop.andThen('device-back', () => loop.engine.reconnect());
       expect(loop.events.slice(after).map(({ type }) => type)).toContain('project-changed');
     }, 15_000);
+  });
+
+  describe('with a trigger that cannot be read', () => {
+    const begun = async (): Promise<WatchedLoop> => {
+      const loop = new WatchedLoop();
+      loop.write('package.json', '{}');
+      await loop.begin();
+      const { message } = await loop.andThen('warning', () => {
+        loop.remove('package.json');
+        loop.makeFolder('package.json');
+      });
+      expect(message).toMatch(/package.json is a folder.*the app gets what you save/);
+      return loop;
+    };
+
+    it('gets what is saved, and is told of it once', async () => {
+      await using loop = await begun();
+      for (const content of ['b', 'c']) {
+        loop.write('a.txt', content);
+        const isThere = (): boolean => loop.deployed('a.txt') === content;
+        await eventually(isThere, { what: content, withinMs: 5_000 });
+      }
+      expect(loop.events.filter(({ type }) => type === 'warning')).toHaveLength(1);
+      expect(loop.events.filter(({ type }) => type === 'batch-failed')).toEqual([]);
+    });
+
+    it('is built when it can be read again and has changed, and for what else changed meanwhile', async () => {
+      await using loop = await begun();
+      await loop.andThen('batch', () => loop.write('Dockerfile', 'FROM busybox\n# new\n'));
+      expect(loop.builder.requests).toHaveLength(0);
+      const { decision } = await loop.andThen('decision', () => {
+        loop.remove('package.json');
+        loop.write('package.json', '{ "new": 1 }');
+      });
+      expect(decision).toMatchObject({ action: 'build' });
+      expect(decision.reasons).toEqual(
+        expect.arrayContaining(['Dockerfile changed', 'package.json changed']),
+      );
+      await loop.untilEvent('done', loop.events.length);
+    });
+
+    it('is synced again after the device was away', async () => {
+      await using loop = await begun();
+      await loop.andThen('device-lost', () => loop.engine.disconnect());
+      loop.write('a.txt', 'b');
+      await loop.andThen('device-back', () => loop.engine.reconnect());
+      expect(loop.deployed('a.txt')).toBe('b');
+    });
   });
 
   describe('that is not built, and does not take what has changed since either,', () => {

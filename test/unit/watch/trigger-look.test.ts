@@ -1,6 +1,6 @@
-import { rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { TriggerLook } from '../../../src/watch/trigger-look.js';
 import { temporaryFolder } from '../build/temporary-folder.js';
 
@@ -33,7 +33,7 @@ it('sees triggers come and go', async () => {
 it('takes a new time stamp for no change', async () => {
   const { folder, triggers } = await lookAt({ Dockerfile: '1' });
   utimesSync(join(folder, 'Dockerfile'), 1, 1);
-  expect(await triggers.look(never)).toEqual({ reasons: [], projectFileChanged: false });
+  expect(await triggers.look(never)).toEqual({ reasons: [], projectFileChanged: false, unreadable: [] });
 });
 
 it('sees a second change within one tick of the clock of the file system', async () => {
@@ -47,5 +47,42 @@ it('sees a second change within one tick of the clock of the file system', async
 it('tells the project file from the triggers', async () => {
   const { folder, triggers } = await lookAt({ Dockerfile: '1' });
   writeFileSync(join(folder, '.resin-sync.yml'), 'ignore: []\n');
-  expect(await triggers.look(never)).toEqual({ reasons: [], projectFileChanged: true });
+  expect(await triggers.look(never)).toEqual({ reasons: [], projectFileChanged: true, unreadable: [] });
+});
+
+describe('what cannot be read', () => {
+  const becomesFolder = (path: string): void => {
+    rmSync(path);
+    mkdirSync(path);
+  };
+
+  it('has not changed, if it is a trigger, until it can be read again', async () => {
+    const { folder, triggers } = await lookAt({ Dockerfile: '1', 'package.json': '{}' });
+    const path = join(folder, 'Dockerfile');
+    becomesFolder(path);
+    writeFileSync(join(folder, 'package.json'), '{ }');
+    const { reasons, unreadable } = await triggers.look(never);
+    expect(reasons).toEqual(['package.json changed']);
+    expect(unreadable.map(({ message }) => message)).toEqual([
+      expect.stringContaining('Dockerfile is a folder'),
+    ]);
+    expect((await triggers.look(never)).unreadable).toHaveLength(1);
+    rmdirSync(path);
+    writeFileSync(path, '1');
+    expect(await triggers.look(never)).toEqual({ reasons: [], projectFileChanged: false, unreadable: [] });
+    writeFileSync(path, '2');
+    expect((await triggers.look(never)).reasons).toEqual(['Dockerfile changed']);
+  });
+
+  it('has changed, if it is the project file, and so it has when it can be read again', async () => {
+    const { folder, triggers } = await lookAt({ '.resin-sync.yml': 'ignore: []\n' });
+    const path = join(folder, '.resin-sync.yml');
+    becomesFolder(path);
+    const changed = { reasons: [], projectFileChanged: true, unreadable: [] };
+    expect(await triggers.look(never)).toEqual(changed);
+    expect((await triggers.look(never)).projectFileChanged).toBe(false);
+    rmdirSync(path);
+    writeFileSync(path, 'ignore: []\n');
+    expect(await triggers.look(never)).toEqual(changed);
+  });
 });

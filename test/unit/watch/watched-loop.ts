@@ -69,10 +69,12 @@ export class WatchedLoop implements AsyncDisposable {
   private readonly hearers = new Set<() => void>();
   /** The hashes in the project file. */
   triggers: TriggerHashes = new Map();
+  /** How often rdt has written it. */
+  saves = 0;
   /** What else it says. */
   given: GivenSettings = {};
   /** Called before the project file is read, and before the folder is opened: may refuse it. */
-  beforeReading: (what: 'project' | 'folder') => void = () => undefined;
+  beforeReading: (what: 'project' | 'folder') => unknown = () => undefined;
   clock: Clock = systemClock;
   /** How the folder is watched. */
   openWatcher = ofThisSystem;
@@ -188,8 +190,7 @@ export class WatchedLoop implements AsyncDisposable {
       login: { hasAny: () => Promise.resolve(false), credentialsFor: () => Promise.resolve({}) },
       readSupervisor: () => Promise.reject(new Error('no app of these tests has one')),
       openProject: async () => {
-        await Promise.resolve();
-        this.beforeReading('project');
+        await this.beforeReading('project');
         return {
           exists: true,
           settings: { appName: APP, onChange: this.onChange, ...this.given },
@@ -197,6 +198,7 @@ export class WatchedLoop implements AsyncDisposable {
           warnings: [],
           save: (_, triggers) => {
             this.triggers = triggers;
+            this.saves++;
             return Promise.resolve();
           },
           assertSavable: () => Promise.resolve(),
@@ -212,8 +214,7 @@ export class WatchedLoop implements AsyncDisposable {
       },
       showOutput: () => Promise.resolve(),
       openFolder: async (settings, signal) => {
-        await Promise.resolve();
-        this.beforeReading('folder');
+        await this.beforeReading('folder');
         return LocalFolder.open(
           {
             source,
