@@ -56,8 +56,9 @@ export class LocalFolder implements AsyncDisposable {
     private readonly options: LocalFolderOptions,
     private readonly index: TreeIndex,
     private readonly watcher: Watcher,
+    warn: (message: string) => void,
   ) {
-    this.keeper = new LocalTreeKeeper(options.source, index);
+    this.keeper = new LocalTreeKeeper(options.source, index, warn);
     this.place = new SourcePlace(options.source);
     this.settling = new Settling(options, index, watcher);
   }
@@ -79,7 +80,7 @@ export class LocalFolder implements AsyncDisposable {
       onExhausted: ({ code, remedy }) => warn(`the system grants no more watches (${code}); ${remedy}`),
     });
     const index = new TreeIndex({ source, platform, warn, rules, entering: (path) => watcher.enter(path) });
-    const folder = new LocalFolder(options, index, watcher);
+    const folder = new LocalFolder(options, index, watcher, warn);
     try {
       folder.dirty.add({ kind: 'all', reason: 'nothing is known yet' });
       await folder.look(signal);
@@ -118,7 +119,8 @@ export class LocalFolder implements AsyncDisposable {
    * Lists what may have changed, reads changed files, and returns the folder as it is. The tree is the same object as the last time when
    * nothing differs but time stamps, else a new one that shares its unchanged entries (layered-tree.ts).
    * `known` are files with trustworthy stamps, which then need not be read.
-   * @throws RdtError when something cannot be read, or the source has gone; what was to be looked at is kept for the next call.
+   * A file that cannot be read any more stays as it was, and is told of.
+   * @throws RdtError when something else cannot be read, or the source has gone; what was to be looked at is kept for the next call.
    */
   refresh(known: LocalTree | undefined, signal: AbortSignal): Promise<LocalState> {
     return this.inTurn(() => this.lookAndRead(known, signal));

@@ -1,8 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
+import { RdtError } from '../errors.js';
 import { withChanges } from '../sync/layered-tree.js';
+import type { UnreadFile } from '../sync/list-folder.js';
 import { Comparison } from '../sync/scan.js';
 import { type LocalEntry, type LocalTree, sameEntry, sameStamp } from '../sync/tree.js';
 import { Turns } from '../sync/turns.js';
+import { isInUse } from '../system-error.js';
 import { byInode, FileReader } from './file-reader.js';
 import type { Findings, TreeIndex } from './tree-index.js';
 
@@ -19,11 +22,14 @@ export class LocalTreeKeeper {
   private readonly pending = new Set<string>();
   /** Those of them whose stamp proves nothing. */
   private readonly touched = new Set<string>();
+  /** Files that stay as they were because they cannot be read. */
+  private readonly unread = new Set<string>();
   private looksWithNews = 0;
 
   constructor(
     private readonly source: string,
     private readonly index: TreeIndex,
+    private readonly warn: (message: string) => void,
   ) {
     this.reader = new FileReader(source);
   }
@@ -70,16 +76,28 @@ export class LocalTreeKeeper {
     return lastMs;
   }
 
-  /** The tree as it is now; the same object as before when nothing differs but time stamps. */
+  /**
+   * The tree as it is now; the same object as before when nothing differs but time stamps. A file that cannot be read any more stays as it
+   * was, so that all others go on. @throws RdtError when a file cannot be read of which nothing is known, or that is in use.
+   */
   async read(known: LocalTree = NOTHING, signal: AbortSignal): Promise<LocalTree> {
-    if (this.given === undefined) return this.readFirst(known, signal);
+    this.unread.clear();
+    const tree =
+      this.given === undefined
+        ? await this.readFirst(known, signal)
+        : await this.readNews(this.given, known, signal);
+    this.pending.clear();
+    for (const path of this.unread) this.pending.add(path);
+    this.touched.clear();
+    return tree;
+  }
+
+  private async readNews(given: LocalTree, known: LocalTree, signal: AbortSignal): Promise<LocalTree> {
     const { newest } = this;
     const read = await this.readPending(newest, known, signal);
     const differs = [...read].some(([path, now]) => isOther(newest.get(path), now));
     this.newest = withChanges(newest, read);
-    if (differs) this.given = this.newest;
-    this.pending.clear();
-    this.touched.clear();
+    this.given = differs ? this.newest : given;
     return this.given;
   }
 
@@ -92,7 +110,7 @@ export class LocalTreeKeeper {
       for (const [at, path] of listing.paths.entries()) {
         if (before.isSame(listing, at)) continue;
         const now = listing.entryAt(at);
-        const content = now.kind === 'file' ? await this.reader.read(path, now, known, [], signal) : now;
+        const content = now.kind === 'file' ? await this.readOrKeep(path, now, known, [], signal) : now;
         changes.set(path, content);
         if (turns.isOver()) await turns.next();
       }
@@ -119,11 +137,31 @@ export class LocalTreeKeeper {
       }
       const isTrusted = !this.touched.has(path) && !this.reader.isRacy(path);
       const candidates = isTrusted ? [before.get(path), known.get(path), moved.get(now.stamp.inode)] : [];
-      const file = await this.reader.read(path, now, before, candidates, signal);
+      const file = await this.readOrKeep(path, now, before, candidates, signal);
       if (file === undefined || !isSame(before.get(path), file)) read.set(path, file);
       if (turns.isOver()) await turns.next();
     }
     return read;
+  }
+
+  private async readOrKeep(
+    path: string,
+    file: UnreadFile,
+    before: LocalTree,
+    candidates: readonly (LocalEntry | undefined)[],
+    signal: AbortSignal,
+  ): Promise<LocalEntry | undefined> {
+    try {
+      return await this.reader.read(path, file, before, candidates, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      const kept = before.get(path);
+      // What another program has open is tried again by itself, and soon.
+      if (!(error instanceof RdtError) || isInUse(error.cause) || kept?.kind !== 'file') throw error;
+      this.unread.add(path);
+      this.warn([`${error.message}; the app keeps what it has of it.`, error.hint].filter(Boolean).join(' '));
+      return kept;
+    }
   }
 
   private *gone(): Generator<string> {

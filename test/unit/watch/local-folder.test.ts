@@ -23,6 +23,7 @@ import { decodeDeployment, encodeDeployment } from '../../../src/sync/state/depl
 import { unknownDeployment } from '../../../src/sync/deployment.js';
 import type { LocalTree } from '../../../src/sync/tree.js';
 import type { OpenWatcher } from '../../../src/watch/watcher.js';
+import { eventually } from '../../testbed/eventually.js';
 import { canLink } from '../can-link.js';
 import { FakeClock } from '../push/fake-clock.js';
 import { sameTree } from './same-tree.js';
@@ -42,7 +43,38 @@ const onWindows = process.platform === 'win32';
 type Edit = readonly [string, (path: (relative: string) => string) => void];
 const edit = (isPossible: boolean, ...one: Edit): readonly Edit[] => (isPossible ? [one] : []);
 
+/** As a user who is not root, where that makes a difference. */
+async function asNobody<T>(action: () => Promise<T>): Promise<T> {
+  if (process.geteuid?.() !== 0) return action();
+  process.seteuid?.(65534);
+  try {
+    return await action();
+  } finally {
+    process.seteuid?.(0);
+  }
+}
+
 describe('what LocalFolder holds', () => {
+  it.skipIf(onWindows)(
+    'is as it was of a file that cannot be read any more, and all else goes on',
+    async () => {
+      await using watched = await WatchedFolder.open({ a: '1', b: '1' });
+      chmodSync(watched.source, 0o755);
+      const before = await watched.tree();
+      chmodSync(watched.path('a'), 0);
+      watched.write('b', '2');
+      await watched.folder.nextBatch(never());
+      const now = await asNobody(() => watched.tree());
+      expect(now.get('a')).toEqual(before.get('a'));
+      expect(now.get('b')).not.toEqual(before.get('b'));
+      expect(watched.warnings).toEqual([expect.stringMatching(/cannot read .*a \(EACCES\); the app keeps/)]);
+      chmodSync(watched.path('a'), 0o644);
+      const isReadable = async (): Promise<boolean> => (await watched.tree()).get('a')?.mode === 0o644;
+      await eventually(isReadable, { what: 'the new mode', withinMs: 5_000 });
+      sameTree(await watched.tree(), await watched.walked());
+    },
+  );
+
   it('is the whole folder at first', async () => {
     await using watched = await WatchedFolder.open({
       'a.txt': '1',
