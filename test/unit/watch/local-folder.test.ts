@@ -69,7 +69,10 @@ describe('what LocalFolder holds', () => {
       expect(now.get('b')).not.toEqual(before.get('b'));
       expect(watched.warnings).toEqual([expect.stringMatching(/cannot read .*a \(EACCES\); the app keeps/)]);
       chmodSync(watched.path('a'), 0o644);
-      const isReadable = async (): Promise<boolean> => (await watched.tree()).get('a')?.mode === 0o644;
+      const isReadable = async (): Promise<boolean> => {
+        const file = (await watched.tree()).get('a');
+        return file?.kind === 'file' && file.mode === 0o644;
+      };
       await eventually(isReadable, { what: 'the new mode', withinMs: 5_000 });
       sameTree(await watched.tree(), await watched.walked());
     },
