@@ -24,7 +24,7 @@ import { SETTLE_MS } from './watch-start.js';
 import { undoneAfter } from './roll-back.js';
 import { oldImage, type OldApp, undoBuild } from './undo-build.js';
 import { removeSuperseded } from './superseded-image.js';
-import { commitRounds, refuseMassDeletion } from './sync-step.js';
+import { commitRounds, refuseMassDeletion, type RoundsOutcome } from './sync-step.js';
 import { removeDiscarded } from './unfinished-push.js';
 
 /** What an image was made of. */
@@ -212,7 +212,7 @@ async function reconcile(
     context,
   });
   await refuseOrNote(job, deps, container, planned, old);
-  const outcome = await commitRounds(job, deps, container, planned, { unobserved: false, due: undefined });
+  const outcome = await commitOrOweDeletions(job, deps, container, planned);
   if (outcome.kind === 'needs-rebuild') {
     deps.emit({
       type: 'warning',
@@ -223,6 +223,26 @@ async function reconcile(
   if (outcome.kind !== 'committed' || planned.deployed.knowledge === 'none') return false;
   // What .dockerignore kept out of the image is nothing that the app was built to need.
   return planned.plan.uploads.some((path) => context.has(path));
+}
+
+/** An app may crash for want of the very files that it is sent: it gets them also where it does not live long enough to delete, and what has to go is left to the next push. */
+async function commitOrOweDeletions(
+  job: PushJob,
+  deps: HeldDeps,
+  container: Container,
+  planned: PlannedSync,
+): Promise<RoundsOutcome> {
+  const options = { unobserved: false, due: undefined };
+  const outcome = await commitRounds(job, deps, container, planned, options);
+  const { deletions } = planned.plan;
+  if (outcome.kind !== 'needs-rebuild' || deletions.length === 0) return outcome;
+  const uploads = { ...planned, plan: { ...planned.plan, deletions: [] } };
+  const sent = await commitRounds(job, deps, container, uploads, options);
+  if (sent.kind === 'needs-rebuild') return sent;
+  const noted = await deps.store.load(container.id);
+  if (noted !== undefined) await deps.store.save({ ...noted, begun: deletions });
+  deps.emit({ type: 'warning', message: `the next push tries again: ${outcome.reason}` });
+  return sent;
 }
 
 /**

@@ -57,10 +57,12 @@ afterEach(async () => {
 
 function play(process: FakeProcess): Promise<number> | undefined {
   const [program, , script] = process.argv;
-  if (program === 'main') return runUntilKilled(process.killed);
+  if (program === 'main') return isBroken(process) ? Promise.resolve(7) : runUntilKilled(process.killed);
   if (program === 'broken') return failWhenFilled(process);
   return script === LIST_SCRIPT ? listFiles(process) : playStages(process);
 }
+
+const isBroken = ({ files }: FakeProcess): boolean => files.read(`${DESTINATION}/data/main.js`) === 'broken';
 
 /** Ends when all of the folder has arrived. */
 async function failWhenFilled({ files }: FakeProcess): Promise<number> {
@@ -146,6 +148,19 @@ describe.each([DESTINATION, `${DESTINATION}/data`])('a volume at %s', (point) =>
   it('loses what a sync that was cut off has left, when it has gone and the app is built', async () => {
     await store.save({ ...(await deploymentOfApp()), begun: [{ path: FILE, kind: 'file' }] });
     engine.container(APP).files.write(`${DESTINATION}/${FILE}`, 'new');
+    await built('main');
+    expect(there(FILE)).toBeUndefined();
+  });
+
+  it('gets the cure for an app that crashes by what lies in it, also where something has to be deleted', async () => {
+    write(FILE, 'new');
+    write('data/main.js', 'broken');
+    await failingBuild();
+    remove(FILE);
+    write('data/main.js', 'mended');
+    // The new app, too, begins with what is broken, and ends at once.
+    await expect(built('main')).rejects.toThrow(/ended with exit code 7/);
+    expect(there('data/main.js')).toBe('mended');
     await built('main');
     expect(there(FILE)).toBeUndefined();
   });
