@@ -57,15 +57,30 @@ async function commitWhole(request: CountedCommit): Promise<CommitOutcome> {
   return outcome;
 }
 
-/** Tar sees what is in the way of many new files sooner than the engine tells it. */
+/**
+ * Tar sees what is in the way of many new files sooner than the engine tells it, and what the app itself has mounted, which the engine does
+ * not see.
+ */
 async function commitUploads(
   request: CountedCommit,
   mostQuestions = canRunScript(request) ? MOST_QUESTIONS : Infinity,
+  isBehindMount = isMissingAgain(request),
 ): Promise<CommitOutcome> {
-  const outcome = await commitByArchive(request, mostQuestions);
-  if (outcome.kind !== 'too-many-questions') return outcome;
+  const outcome = isBehindMount ? undefined : await commitByArchive(request, mostQuestions);
+  if (outcome !== undefined && outcome.kind !== 'too-many-questions') return outcome;
   const scripted = await commitByExec(request);
-  return scripted.kind === 'committed' ? scripted : commitUploads(request, Infinity);
+  return scripted.kind === 'committed' ? scripted : commitUploads(request, Infinity, false);
+}
+
+/** A file was sent, and the container that was asked has none: where it was put may be behind a mount. */
+function isMissingAgain(request: Commit): boolean {
+  const { deployed, plan, local } = request;
+  if (deployed.knowledge !== 'verified' || !canRunScript(request)) return false;
+  return plan.uploads.some((path) => {
+    const [before, now] = [deployed.remembered?.tree.get(path), local.get(path)];
+    const isSame = before?.kind === 'file' && now?.kind === 'file' && before.sha256 === now.sha256;
+    return isSame && !deployed.tree.has(path);
+  });
 }
 
 function canRunScript({ container, hasShell }: Commit): boolean {

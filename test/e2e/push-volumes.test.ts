@@ -21,6 +21,17 @@ const withLine = (line: string): Record<string, string> => ({
 const withVolumes = (...volumes: string[]): string =>
   `local_resinos:\n  volumes:\n${volumes.map((volume) => `    - ${volume}\n`).join('')}`;
 
+it('what the app itself has mounted below the destination is filled when the container is asked', async () => {
+  const mounting = 'mkdir -p own && mount -t tmpfs none own && exec sleep 9999';
+  const Dockerfile = `FROM busybox\nWORKDIR /usr/src/app\nCMD ["sh", "-c", "${mounting}"]\n`;
+  using app = new PushedApp(device, 'mounting', { Dockerfile, 'own/a': 'a', b: 'b' });
+  await app.push();
+  app.write('own/c', 'c');
+  await app.push('--restart', 'none', '--verify');
+  expect(await app.exec('cat', 'own/a', 'own/c')).toBe('ac');
+  expect((await app.push('--restart', 'none', '--verify')).stderr).toContain('up to date');
+});
+
 describe('a volume that the image asks for', () => {
   it('keeps its data over any number of builds, and is one volume for all of them', async () => {
     using app = new PushedApp(device, 'keeper', withLine('VOLUME /store'));
