@@ -2,7 +2,9 @@ import { ExitCode, RdtError } from '../errors.js';
 import { AFTERMATH_MS, containerNamed } from '../push/container-named.js';
 import type { Clock } from '../runtime.js';
 import type { Container, Engine } from '../transport/engine.js';
+import { noAnswer } from '../transport/connection-error.js';
 import { type AppNews, newsBetween } from './app-news.js';
+import { CutWatch } from './cut-watch.js';
 import { isEngineTrouble } from './failures.js';
 import { withPatience } from './patience.js';
 
@@ -21,7 +23,9 @@ export interface AppMonitorDeps {
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly tell: (news: AppNews) => void;
-  /** The device does not answer any more. */
+  /** Whether the device takes a new connection within `timeoutMs`, however busy its engine is. */
+  reach(timeoutMs: number, signal: AbortSignal): Promise<boolean>;
+  /** The device does not answer any more, or what is under way never will be answered. */
   lost(error: RdtError): void;
 }
 
@@ -32,6 +36,7 @@ export class AppMonitor {
   /** Nothing that we do pauses a container, or lets it go on. */
   private isPaused = false;
   private ownWork = 0;
+  private ownWorkDone = 0;
   private missed = 0;
   private nudged: (() => void) | undefined;
 
@@ -45,7 +50,7 @@ export class AppMonitor {
   /** Until the signal is aborted or the device is lost. */
   async run(): Promise<void> {
     try {
-      await Promise.all([this.beats(), this.exits()]);
+      await Promise.all([this.beats(), this.exits(), this.cut()]);
     } catch (error) {
       if (!this.deps.signal.aborted) throw error;
     }
@@ -58,6 +63,7 @@ export class AppMonitor {
       return await work();
     } finally {
       this.ownWork -= 1;
+      this.ownWorkDone += 1;
       this.latest = undefined;
     }
   }
@@ -101,6 +107,17 @@ export class AppMonitor {
         pauseMs = RETRY_MS;
       }
     }
+  }
+
+  /** The beats alone take too long to find that out, as they have to be patient with a busy engine. */
+  private async cut(): Promise<void> {
+    const { deps } = this;
+    const { engine, clock, signal } = deps;
+    const work = (): number | undefined => (this.ownWork > 0 ? this.ownWorkDone : undefined);
+    const ping = (asked: AbortSignal): Promise<void> => engine.ping(asked);
+    const reach = (ms: number, asked: AbortSignal): Promise<boolean> => deps.reach(ms, asked);
+    await new CutWatch({ clock, signal, ping, reach, work }).cut();
+    deps.lost(noAnswer(engine.description, PATIENCE_MS.ping));
   }
 
   private async beat(): Promise<void> {

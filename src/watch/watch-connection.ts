@@ -145,6 +145,7 @@ export class WatchConnection {
       clock: deps.clock,
       signal,
       tell: (news) => inbox.put({ kind: 'app', news }),
+      reach: (timeoutMs, asked) => deps.reach(device.now, timeoutMs, asked),
       lost: (error) => end.abort(error),
     });
     const held: HeldDeps = {

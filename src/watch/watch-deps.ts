@@ -1,3 +1,4 @@
+import type { Device } from '../discovery/device.js';
 import type { PushProjectDeps } from '../push/push-project.js';
 import type { PushJob, HeldDeps } from '../push/push-job.js';
 import type { LogLine } from '../logs/log-line.js';
@@ -30,6 +31,8 @@ export interface WatchDeps extends Omit<PushProjectDeps, 'emit' | 'logView'> {
   readonly emit: EmitWatchEvent;
   /** Lists and watches the source. @throws as `LocalFolder.open`. */
   openFolder(settings: PushSettings, signal: AbortSignal): Promise<WatchedFolder>;
+  /** Whether the device takes a new connection within `timeoutMs`, however busy its engine is. @throws the signal's reason. */
+  reach(device: Device, timeoutMs: number, signal: AbortSignal): Promise<boolean>;
   /** Lines of the app; resolves when there is room for more. */
   showOutput(lines: readonly LogLine[]): Promise<void>;
 }

@@ -1,6 +1,7 @@
 import type { PushRequest } from '../push/push-project.js';
 import type { Runtime } from '../runtime.js';
 import { rulesOfSource } from '../sync/local-state.js';
+import { takesConnection } from '../transport/takes-connection.js';
 import { createBuildView } from '../ui/build-view.js';
 import { createLogView } from '../ui/log-view.js';
 import { createPushView } from '../ui/push-view.js';
@@ -24,6 +25,7 @@ export function wireWatch(runtime: Runtime, options: WatchOptions): (request: Pu
   const deps: WatchDeps = {
     ...projectDeps(runtime, options),
     emit: (event) => view.emit(event),
+    reach: takesConnection,
     showOutput: (lines) => view.showOutput(lines),
     openFolder: (settings, signal) =>
       LocalFolder.open(

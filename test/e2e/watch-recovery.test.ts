@@ -220,6 +220,34 @@ it('is back within 2 s after the network is', async () => {
   expect(performance.now() - pluggedMs).toBeLessThan(2_500);
 });
 
+it('is told of, and soon in step again, when it was unplugged with a save under way', async () => {
+  await using app = new WatchedApp(device, 'stuck', FILES);
+  await app.watch();
+  await app.andThen('batch', () => app.write('version', '2\n'));
+  await device.unplug();
+  app.write('version', '3\n');
+  await app.untilEvent(({ type }) => type === 'device-lost', { withinMs: 10_000 });
+  await device.plug();
+  const pluggedMs = performance.now();
+  await app.untilEvent(({ type }) => type === 'device-back', { withinMs: 10_000 });
+  expect(performance.now() - pluggedMs).toBeLessThan(3_000);
+  await app.expectInStep();
+  expect(app.ofType('device-lost')).toHaveLength(1);
+});
+
+it('is not given up while its engine is too busy to answer a save', async () => {
+  await using app = new WatchedApp(device, 'busy', FILES);
+  await app.watch();
+  const pids = (await device.run(['pidof', 'dockerd'])).stdout.trim().split(' ');
+  await device.run(['kill', '-STOP', ...pids]);
+  const resumed = new Promise((resolve) => setTimeout(resolve, 5_000)).then(() =>
+    device.run(['kill', '-CONT', ...pids]),
+  );
+  await app.andThen('batch', () => app.write('version', '2\n'));
+  await resumed;
+  expect(app.ofType('device-lost')).toEqual([]);
+});
+
 it('ends at Ctrl-C while the device is away', async () => {
   await using app = new WatchedApp(device, 'away', FILES);
   await app.watch();

@@ -76,6 +76,8 @@ export class WatchedLoop implements AsyncDisposable {
   /** Called before the project file is read, and before the folder is opened: may refuse it. */
   beforeReading: (what: 'project' | 'folder') => unknown = () => undefined;
   clock: Clock = systemClock;
+  /** Whether the device takes new connections. */
+  isReachable = true;
   /** How the folder is watched. */
   openWatcher = ofThisSystem;
   private ended: Promise<void> = Promise.resolve();
@@ -213,6 +215,7 @@ export class WatchedLoop implements AsyncDisposable {
         this.hearers.clear();
       },
       showOutput: () => Promise.resolve(),
+      reach: () => Promise.resolve(this.isReachable),
       openFolder: async (settings, signal) => {
         await this.beforeReading('folder');
         return LocalFolder.open(
