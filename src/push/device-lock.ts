@@ -108,6 +108,7 @@ export class DeviceLock implements AsyncDisposable {
   private renewing: Promise<void> = Promise.resolve();
   /** That `tickets` is all that the device has of ours. */
   private isSure = true;
+  private isAbandoned = false;
   private readonly kept: readonly Volume[];
   /** Written to the device when the lock is let go. */
   readonly debt: AppDebt;
@@ -124,6 +125,11 @@ export class DeviceLock implements AsyncDisposable {
 
   get lost(): AbortSignal {
     return this.loss.signal;
+  }
+
+  /** The device is away: nothing is asked of it when the lock is disposed. Its ticket runs out, or is taken over by who has the nonce. */
+  abandon(): void {
+    this.isAbandoned = true;
   }
 
   startRenewing(): void {
@@ -193,7 +199,7 @@ export class DeviceLock implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.ended.abort();
     await this.renewing;
-    if (this.loss.signal.aborted) return;
+    if (this.isAbandoned || this.loss.signal.aborted) return;
     try {
       const signal = AbortSignal.timeout(PATIENCE_MS);
       await this.writeDebt(signal);

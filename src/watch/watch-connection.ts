@@ -111,6 +111,7 @@ export class WatchConnection {
     try {
       await watching.run();
     } catch (error) {
+      if (error instanceof RdtError && isAbsence(error)) lock.abandon();
       // That of a lock that could not be renewed, such as on a full disk.
       throw lock.lost.aborted && isEngineTrouble(error) ? notToBeWorkedWith(engine, error) : error;
     } finally {

@@ -192,6 +192,20 @@ describe('the lock on the device', () => {
     expect(await lockNames(engine)).toEqual([]);
   });
 
+  it('that is abandoned asks nothing more of the device, and is taken over by who has its nonce', async () => {
+    const engine = new FakeEngine();
+    const clock = new FakeClock();
+    const nonce = newNonce();
+    const lock = await lockApp({ ...request(engine, clock), nonce }, never);
+    lock.abandon();
+    const asked = engine.calls.length;
+    await lock[Symbol.asyncDispose]();
+    expect(engine.calls).toHaveLength(asked);
+    await expect(lockApp(request(engine, clock, 'bert'), never)).rejects.toThrow('anna@laptop (pid 1)');
+    await using again = await lockApp({ ...request(engine, clock), nonce }, never);
+    expect(again.lost.aborted).toBe(false);
+  });
+
   it('is not barred by a volume without labels, which an engine leaves that was ended while it made a ticket', async () => {
     const engine = new FakeEngine();
     const clock = new FakeClock();
