@@ -1,7 +1,7 @@
 import type { PushRequest } from '../push/push-project.js';
 import type { Runtime } from '../runtime.js';
 import { rulesOfSource } from '../sync/local-state.js';
-import { takesConnection } from '../transport/takes-connection.js';
+import { takesConnection } from '../transport/tcp/takes-connection.js';
 import { createBuildView } from '../ui/build-view.js';
 import { createLogView } from '../ui/log-view.js';
 import { createPushView } from '../ui/push-view.js';

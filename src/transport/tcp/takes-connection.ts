@@ -1,8 +1,8 @@
-import type { Device } from '../discovery/device.js';
-import { RdtError } from '../errors.js';
-import { errorCode } from '../system-error.js';
-import { sshHostOf } from './open-engine.js';
-import { connectTcp } from './tcp/connect-tcp.js';
+import type { Device } from '../../discovery/device.js';
+import { RdtError } from '../../errors.js';
+import { errorCode } from '../../system-error.js';
+import { sshHostOf } from '../open-engine.js';
+import { connectTcp } from './connect-tcp.js';
 
 /**
  * Whether the device is there at all: its kernel answers a new connection to the engine, or to ssh, within `timeoutMs`, however busy the
