@@ -3,6 +3,7 @@ import { chmodSync, chownSync, mkdirSync, symlinkSync, writeFileSync } from 'nod
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { asNobody } from '../as-nobody.js';
 import type { BuildEvent } from '../../../src/build/build-event.js';
 import { listContextFiles } from '../../../src/build/context/list-context-files.js';
 import { parseDockerIgnore } from '../../../src/build/docker-ignore.js';
@@ -17,17 +18,6 @@ async function list(source: string, ignoreText = '', platform: NodeJS.Platform =
   const emit = (event: BuildEvent) => event.type === 'warning' && warnings.push(event.message);
   const entries = await listContextFiles({ source, ignore, platform }, emit);
   return { entries, paths: entries.map((entry) => entry.path), warnings };
-}
-
-/** As a user who is not root, where that makes a difference. */
-async function asNobody<T>(action: () => Promise<T>): Promise<T> {
-  if (process.geteuid?.() !== 0) return action();
-  process.seteuid?.(65534);
-  try {
-    return await action();
-  } finally {
-    process.seteuid?.(0);
-  }
 }
 
 describe('the files of a build context', () => {

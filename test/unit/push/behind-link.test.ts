@@ -5,11 +5,9 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { defaultSettings, resolveSettings } from '../../../src/project/settings.js';
 import { containerSpec } from '../../../src/push/container-spec.js';
 import { labelsOf } from '../../../src/push/labels.js';
-import { LIST_SCRIPT } from '../../../src/sync/container-script.js';
 import { FakeEngine } from '../../contract/fake-engine.js';
-import { runUntilKilled } from '../../contract/fake-process.js';
 import { MemoryDeployments } from '../watch/watched-loop.js';
-import { listFiles } from './list-files.js';
+import { mainAndListing } from './list-files.js';
 import { onePush } from './one-push.js';
 
 const APP = 'app';
@@ -30,10 +28,7 @@ beforeEach(async () => {
   writeFileSync(join(source, 'Dockerfile'), 'FROM busybox\n');
   mkdirSync(join(source, 'data'));
   for (const name of ['a', 'b']) writeFileSync(join(source, `data/${name}.txt`), name);
-  engine = new FakeEngine((process) => {
-    if (process.argv[0] === 'main') return runUntilKilled(process.killed);
-    return process.argv[2] === LIST_SCRIPT ? listFiles(process) : undefined;
-  });
+  engine = new FakeEngine(mainAndListing);
   const image = engine.addImage(APP, { labels: labelsOf(APP), cmd: ['main'] });
   // As if its entrypoint had done: mv data /persistent/ && ln -s /persistent/data data
   for (const name of ['a', 'b']) image.files.write(`/persistent/data/${name}.txt`, name);

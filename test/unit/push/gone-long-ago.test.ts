@@ -5,11 +5,9 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { defaultSettings, resolveSettings } from '../../../src/project/settings.js';
 import { containerSpec } from '../../../src/push/container-spec.js';
 import { labelsOf } from '../../../src/push/labels.js';
-import { LIST_SCRIPT } from '../../../src/sync/container-script.js';
 import { FakeEngine } from '../../contract/fake-engine.js';
-import { runUntilKilled } from '../../contract/fake-process.js';
 import { MemoryDeployments } from '../watch/watched-loop.js';
-import { listFiles } from './list-files.js';
+import { mainAndListing } from './list-files.js';
 import { onePush } from './one-push.js';
 
 const APP = 'app';
@@ -20,10 +18,7 @@ let engine: FakeEngine;
 
 beforeEach(async () => {
   source = mkdtempSync(join(tmpdir(), 'rdt-gone-'));
-  engine = new FakeEngine((process) => {
-    if (process.argv[0] === 'main') return runUntilKilled(process.killed);
-    return process.argv[2] === LIST_SCRIPT ? listFiles(process) : undefined;
-  });
+  engine = new FakeEngine(mainAndListing);
   engine.addImage(APP, { labels: labelsOf(APP), cmd: ['main'] });
   await engine.startContainer(await engine.createContainer(APP, containerSpec(settings())));
 });

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { posix } from 'node:path';
 import { text } from 'node:stream/consumers';
-import type { FakeProcess } from '../../contract/fake-process.js';
+import { LIST_SCRIPT } from '../../../src/sync/container-script.js';
+import { type FakeProcess, runUntilKilled } from '../../contract/fake-process.js';
 
 const DESTINATION = '/usr/src/app';
 const TYPES = { file: 0o100_000, directory: 0o040_000, symlink: 0o120_000 } as const;
@@ -22,4 +23,10 @@ export async function listFiles({ files, stdin, stdout }: FakeProcess): Promise<
   }
   stdout.write('rdt:0\n');
   return 0;
+}
+
+/** What a container has: the app, `main`, which runs until it is killed, and a shell that lists files. */
+export function mainAndListing(process: FakeProcess): Promise<number> | undefined {
+  if (process.argv[0] === 'main') return runUntilKilled(process.killed);
+  return process.argv[2] === LIST_SCRIPT ? listFiles(process) : undefined;
 }

@@ -6,11 +6,9 @@ import { defaultSettings, resolveSettings } from '../../../src/project/settings.
 import { containerSpec } from '../../../src/push/container-spec.js';
 import { labelsOf } from '../../../src/push/labels.js';
 import type { PushEvent, PushResult } from '../../../src/push/push-event.js';
-import { LIST_SCRIPT } from '../../../src/sync/container-script.js';
 import { FakeEngine } from '../../contract/fake-engine.js';
-import { runUntilKilled } from '../../contract/fake-process.js';
 import { MemoryDeployments } from '../watch/watched-loop.js';
-import { listFiles } from './list-files.js';
+import { mainAndListing } from './list-files.js';
 import { onePush, type OnePush } from './one-push.js';
 
 const APP = 'app';
@@ -27,10 +25,7 @@ beforeEach(async () => {
   writeFileSync(join(source, 'Dockerfile'), 'FROM busybox\n');
   writeMany('many');
   store = new MemoryDeployments();
-  engine = new FakeEngine((process) => {
-    if (process.argv[0] === 'main') return runUntilKilled(process.killed);
-    return process.argv[2] === LIST_SCRIPT ? listFiles(process) : undefined;
-  });
+  engine = new FakeEngine(mainAndListing);
   engine.addImage(APP, { labels: labelsOf(APP), cmd: ['main'] });
   oldId = await engine.createContainer(APP, containerSpec(settings()));
   await engine.startContainer(oldId);

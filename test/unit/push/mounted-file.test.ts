@@ -5,12 +5,10 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { defaultSettings, resolveSettings } from '../../../src/project/settings.js';
 import { containerSpec } from '../../../src/push/container-spec.js';
 import { labelsOf } from '../../../src/push/labels.js';
-import { LIST_SCRIPT } from '../../../src/sync/container-script.js';
 import { canLink } from '../can-link.js';
 import { FakeEngine } from '../../contract/fake-engine.js';
-import { runUntilKilled } from '../../contract/fake-process.js';
 import { MemoryDeployments } from '../watch/watched-loop.js';
-import { listFiles } from './list-files.js';
+import { mainAndListing } from './list-files.js';
 import { onePush } from './one-push.js';
 
 const APP = 'app';
@@ -27,10 +25,7 @@ beforeEach(async () => {
   source = mkdtempSync(join(tmpdir(), 'rdt-mounted-'));
   store = new MemoryDeployments();
   writeFileSync(join(source, 'Dockerfile'), 'FROM busybox\n');
-  engine = new FakeEngine((process) => {
-    if (process.argv[0] === 'main') return runUntilKilled(process.killed);
-    return process.argv[2] === LIST_SCRIPT ? listFiles(process) : undefined;
-  });
+  engine = new FakeEngine(mainAndListing);
   const image = engine.addImage(APP, { labels: labelsOf(APP), cmd: ['main'] });
   image.files.write(`${DESTINATION}/conf.json`, 'of the device');
   await engine.startContainer(await engine.createContainer(APP, containerSpec(settings())));

@@ -24,6 +24,7 @@ import { unknownDeployment } from '../../../src/sync/deployment.js';
 import type { LocalTree } from '../../../src/sync/tree.js';
 import type { OpenWatcher } from '../../../src/watch/watcher.js';
 import { eventually } from '../../testbed/eventually.js';
+import { asNobody } from '../as-nobody.js';
 import { canLink } from '../can-link.js';
 import { FakeClock } from '../push/fake-clock.js';
 import { sameTree } from './same-tree.js';
@@ -42,17 +43,6 @@ const onWindows = process.platform === 'win32';
 
 type Edit = readonly [string, (path: (relative: string) => string) => void];
 const edit = (isPossible: boolean, ...one: Edit): readonly Edit[] => (isPossible ? [one] : []);
-
-/** As a user who is not root, where that makes a difference. */
-async function asNobody<T>(action: () => Promise<T>): Promise<T> {
-  if (process.geteuid?.() !== 0) return action();
-  process.seteuid?.(65534);
-  try {
-    return await action();
-  } finally {
-    process.seteuid?.(0);
-  }
-}
 
 describe('what LocalFolder holds', () => {
   it.skipIf(onWindows)(
