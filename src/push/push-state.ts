@@ -7,7 +7,7 @@ import { hashTree, listTree, type ScanOptions } from '../sync/scan.js';
 import { leftOnMounts, seenFrom } from '../sync/mounts.js';
 import { withPlace } from '../sync/place.js';
 import { readMarks } from '../sync/state-token.js';
-import { readDeployed } from '../sync/sync-container.js';
+import { readDeployed } from '../sync/read-deployed.js';
 import { planSync, type SyncPlan } from '../sync/sync-plan.js';
 import type { Tree } from '../sync/tree.js';
 import type { Container, Image } from '../transport/engine.js';

@@ -31,7 +31,7 @@ export interface Deployment {
   readonly tree: LocalTree;
   /** Given when the last sync failed: what it may have brought besides `tree`. The container may have that one's token, and `token` proves nothing. */
   readonly begun?: readonly Sent[] | undefined;
-  /** What was deleted lately: a device that loses its power soon afterwards has it again, and perhaps no token that says so. */
+  /** What was deleted or replaced lately: a device that loses its power soon afterwards has it again, and perhaps no token that says so. */
   readonly gone?: readonly Gone[] | undefined;
   /** Given when the app may not know yet what was sent: commands of the on-change rules that it calls for. */
   readonly owed?: readonly string[] | undefined;
@@ -73,6 +73,8 @@ export type Knowledge = 'token' | 'verified' | 'none';
 
 export interface Deployed {
   readonly tree: Tree;
+  /** What earlier pushes of ours may have left there besides: through another container, or in the image. */
+  readonly left: Tree;
   readonly knowledge: Knowledge;
   /** What the laptop remembers of this container, true or not. */
   readonly remembered: Deployment | undefined;

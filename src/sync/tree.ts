@@ -53,13 +53,17 @@ export function sameEntry(a: TreeEntry, b: TreeEntry): boolean {
   }
 }
 
-/** Of an entry of which no more is known than its kind; equal to no other. */
+/** All of its bits: nobody's. */
+const UNKNOWN_MODE = 0o7777;
+const UNKNOWN_HASH = '0'.repeat(64);
+
+/** Of an entry of which no more is known than its kind; equal to no other, and fit to be remembered. */
 export function unknownEntry(kind: TreeEntry['kind']): TreeEntry {
   switch (kind) {
     case 'file':
-      return { kind, mode: -1, sizeBytes: 0, sha256: '' };
+      return { kind, mode: UNKNOWN_MODE, sizeBytes: 0, sha256: UNKNOWN_HASH };
     case 'directory':
-      return { kind, mode: -1 };
+      return { kind, mode: UNKNOWN_MODE };
     case 'symlink':
       return { kind, target: '' };
   }

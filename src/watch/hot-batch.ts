@@ -86,6 +86,7 @@ export class HotBatch {
     this.scannedMs = this.now();
     const deployed = {
       tree: deployment.tree,
+      left: new Map(),
       knowledge: 'token',
       remembered: deployment,
       marks: deployment,

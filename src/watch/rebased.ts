@@ -1,7 +1,7 @@
 import { RdtError } from '../errors.js';
 import { newPackedFiles } from '../sync/commit-archive.js';
 import type { Deployment } from '../sync/deployment.js';
-import { deployedTree } from '../sync/sync-container.js';
+import { deployedTree } from '../sync/deployed-tree.js';
 import { isEmptyPlan, planSync } from '../sync/sync-plan.js';
 import type { Session } from './watch-deps.js';
 
@@ -16,7 +16,12 @@ export async function rebased(
   try {
     const { tree: local, isIgnored, scannedAtMs } = await folder.refresh(deployment.tree, held.signal);
     if (!isEmptyPlan(planSync({ deployed: deployment.tree, local, isIgnored }))) return deployment;
-    const deployed = { tree: deployment.tree, remembered: deployment };
+    const deployed = {
+      tree: deployment.tree,
+      left: new Map(),
+      knowledge: 'token',
+      remembered: deployment,
+    } as const;
     return { ...deployment, tree: deployedTree({ local, deployed, scannedAtMs }, newPackedFiles()) };
   } catch (error) {
     if (!(error instanceof RdtError)) throw error;

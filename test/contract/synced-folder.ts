@@ -83,6 +83,7 @@ export class SyncedFolder implements Disposable {
     const { engine, container, source, destination, remembered } = this;
     const deployed = {
       tree: remembered?.tree ?? new Map<string, LocalEntry>(),
+      left: new Map<string, LocalEntry>(),
       knowledge: remembered === undefined ? 'none' : 'token',
       remembered,
       marks: remembered ?? (await readMarks(engine, container.id, destination, signal)),

@@ -6,6 +6,7 @@ import { defaultSettings, resolveSettings } from '../../../src/project/settings.
 import { containerSpec } from '../../../src/push/container-spec.js';
 import { labelsOf } from '../../../src/push/labels.js';
 import { FakeEngine } from '../../contract/fake-engine.js';
+import { playStages } from '../../contract/fake-stages.js';
 import { MemoryDeployments } from '../watch/watched-loop.js';
 import { mainAndListing } from './list-files.js';
 import { onePush } from './one-push.js';
@@ -18,7 +19,7 @@ let engine: FakeEngine;
 
 beforeEach(async () => {
   source = mkdtempSync(join(tmpdir(), 'rdt-gone-'));
-  engine = new FakeEngine(mainAndListing);
+  engine = new FakeEngine((process) => mainAndListing(process) ?? playStages(process));
   engine.addImage(APP, { labels: labelsOf(APP), cmd: ['main'] });
   await engine.startContainer(await engine.createContainer(APP, containerSpec(settings())));
 });

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ignoredNow, rulesOfSource } from '../../../src/sync/local-state.js';
 import { hashTree, listTree } from '../../../src/sync/scan.js';
-import { readDeployed } from '../../../src/sync/sync-container.js';
+import { readDeployed } from '../../../src/sync/read-deployed.js';
 import { planSync } from '../../../src/sync/sync-plan.js';
 import type { Container, Engine } from '../../../src/transport/engine.js';
 

@@ -2,9 +2,11 @@ import { createHash } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { containerSpec } from '../../../src/push/container-spec.js';
 import { defaultSettings, resolveSettings } from '../../../src/project/settings.js';
-import { type Deployment, traceOf } from '../../../src/sync/deployment.js';
-import { readDeployed } from '../../../src/sync/sync-container.js';
-import type { LocalEntry, Tree } from '../../../src/sync/tree.js';
+import { newPackedFiles } from '../../../src/sync/commit-archive.js';
+import { type Deployed, type Deployment, traceOf } from '../../../src/sync/deployment.js';
+import { deployedTree } from '../../../src/sync/deployed-tree.js';
+import { readDeployed } from '../../../src/sync/read-deployed.js';
+import { type LocalEntry, type LocalTree, NEVER, type Tree } from '../../../src/sync/tree.js';
 import { FakeEngine } from '../../contract/fake-engine.js';
 import { type FakeProcess, runUntilKilled } from '../../contract/fake-process.js';
 import { directory, file, link, tree } from './trees.js';
@@ -39,8 +41,13 @@ const folderThere = (path: string): string => stat(0o040_755, path, TIME);
 const fileThere = (path: string, content: string, time = TIME): string =>
   `${stat(0o100_644, path, time)}\n${sha256(content)}  ./${path}`;
 
+type Remembered = Pick<Deployment, 'tree' | 'begun' | 'gone'>;
+
 /** What is known of the container when the folder is empty, and a sync was cut off, or the device has started anew. */
-async function deployedNow(remembered: Pick<Deployment, 'tree' | 'begun' | 'gone'>): Promise<Tree> {
+const deployedNow = async (remembered: Remembered): Promise<Tree> =>
+  (await readNow(remembered, tree({}))).tree;
+
+async function readNow(remembered: Remembered, local: LocalTree, left = tree({})): Promise<Deployed> {
   const container = await engine.inspectContainer('app');
   if (container === undefined) throw new Error('the app is not there');
   const stored: Deployment = {
@@ -56,9 +63,7 @@ async function deployedNow(remembered: Pick<Deployment, 'tree' | 'begun' | 'gone
   const { signal } = new AbortController();
   const target = { engine, container, source: SOURCE, destination: DESTINATION, signal };
   const marks = { token: 'v1.mine', engineRun: 'now' };
-  const known = { marks, stored, left: new Map(), verify: false };
-  const { tree: there } = await readDeployed(target, Promise.resolve(new Map()), known);
-  return there;
+  return readDeployed(target, Promise.resolve(local), { marks, stored, left, verify: false });
 }
 
 describe('a path that a sync which was cut off has made another kind of, and that has left the folder since', () => {
@@ -131,5 +136,59 @@ describe('a file that was deleted, and is back after the device has lost its pow
   ])("is the app's own with %s", async (_, was, found) => {
     listing = [found];
     expect(await goneWas(was)).toBe(false);
+  });
+});
+
+describe('a file that was gone, or not at rest, when it was to be sent', () => {
+  const HERE = tree({ a: file('newest') });
+  /** What is remembered of it afterwards. */
+  async function rememberedThen(before: Remembered, left = tree({})): Promise<LocalEntry | undefined> {
+    const deployed = await readNow(before, HERE, left);
+    const packed = { ...newPackedFiles(), changing: ['a'] };
+    return deployedTree({ local: HERE, deployed, scannedAtMs: 1_800_000_000_000 }, packed).get('a');
+  }
+  const begun = [{ path: 'a', kind: 'file' }] as const;
+
+  it('is what a sync that was cut off has brought', async () => {
+    listing = [fileThere('a', 'x')];
+    expect(await rememberedThen({ tree: tree({}), begun })).toEqual({
+      ...file('x'),
+      sizeBytes: 6,
+      leftMtimeNs: 1_700_000_000_500_000_000n,
+      stamp: NEVER,
+    });
+  });
+
+  it('is what such a sync has put in the place of a folder', async () => {
+    listing = [fileThere('a', 'x')];
+    expect(await rememberedThen({ tree: tree({ a: directory() }), begun })).toMatchObject({ kind: 'file' });
+  });
+
+  it('is what the image had of it', async () => {
+    listing = [fileThere('a', 'x')];
+    expect(await rememberedThen({ tree: tree({}) }, tree({ a: file('x') }))).toMatchObject({ kind: 'file' });
+  });
+
+  it('is what was remembered, where that is there', async () => {
+    listing = [fileThere('a', 'x')];
+    const before = file('x');
+    expect(await rememberedThen({ tree: tree({ a: before }) })).toBe(before);
+  });
+
+  it("is not the app's", async () => {
+    listing = [fileThere('a', 'x')];
+    expect(await rememberedThen({ tree: tree({}), begun: [{ path: 'a', kind: 'symlink' }] })).toBeUndefined();
+  });
+
+  it('is nothing, where the app has taken it away', async () => {
+    listing = [];
+    expect(await rememberedThen({ tree: tree({ a: file('x') }) })).toBeUndefined();
+  });
+
+  it('is there with any content, where the container cannot be asked', async () => {
+    await engine.killContainer('app', 'SIGKILL');
+    const then = await rememberedThen({ tree: tree({ a: file('newest') }), begun });
+    expect(then?.kind).toBe('file');
+    expect(then).not.toMatchObject({ sha256: sha256('newest') });
   });
 });

@@ -1,0 +1,69 @@
+import type { PackedFiles } from './commit-archive.js';
+import { type Deployed, withoutRacyStamp } from './deployment.js';
+import { differingPaths, withChanges } from './layered-tree.js';
+import { isSwap } from './sync-plan.js';
+import { type LocalEntry, type LocalTree, NEVER, sameEntry, type TreeEntry, unknownEntry } from './tree.js';
+
+interface DeployedNow {
+  readonly local: LocalTree;
+  /** As in `SyncOptions`. */
+  readonly scannedAtMs: number;
+  readonly deployed: Pick<Deployed, 'tree' | 'left' | 'knowledge' | 'remembered'>;
+}
+
+/** What the container holds now: the folder as it was sent, and for files that were not at rest what was there before. */
+export function deployedTree(
+  { local, deployed, scannedAtMs }: DeployedNow,
+  { sent, changing }: PackedFiles,
+): LocalTree {
+  const unsent = new Set(changing);
+  const changes = new Map<string, LocalEntry | undefined>();
+  for (const [path, entry] of entriesToLookAt(local, deployed)) {
+    const there = unsent.has(path)
+      ? leftAt(path, deployed, entry)
+      : (sent.get(path) ?? untouched(entry, deployed.tree.get(path)));
+    const now = there === undefined ? undefined : withoutRacyStamp(there, scannedAtMs);
+    if (now !== entry) changes.set(path, now);
+  }
+  return withChanges(local, changes);
+}
+
+/** What could not be sent has not taken anything's place, but what was in its way is gone. */
+function leftAt(path: string, deployed: DeployedNow['deployed'], unsent: LocalEntry): LocalEntry | undefined {
+  const before = oursAt(path, deployed);
+  return before === undefined || isSwap(before, unsent) ? undefined : before;
+}
+
+/** What pushes of ours have left at a path, one that was cut off or is not the last one too. What the app has put there is its own. */
+function oursAt(
+  path: string,
+  { tree, left, knowledge, remembered }: DeployedNow['deployed'],
+): LocalEntry | undefined {
+  const before = remembered?.tree.get(path);
+  const begun = remembered?.begun?.find((sent) => sent.path === path);
+  const kinds = [before, begun, left.get(path)].flatMap((sent) => sent?.kind ?? []);
+  const [kind] = kinds;
+  if (knowledge === 'none') return kind === undefined ? undefined : { ...unknownEntry(kind), stamp: NEVER };
+  const there = tree.get(path);
+  if (there === undefined || !kinds.includes(there.kind)) return undefined;
+  return before !== undefined && sameEntry(there, before) ? before : { ...there, stamp: NEVER };
+}
+
+/** What was remembered with this very entry was not young then, and is not now. */
+function entriesToLookAt(
+  local: LocalTree,
+  { tree, remembered }: DeployedNow['deployed'],
+): Iterable<[string, LocalEntry]> {
+  const differing = tree === remembered?.tree ? differingPaths(tree, local) : undefined;
+  if (differing === undefined) return local;
+  return differing.flatMap((path): [string, LocalEntry][] => {
+    const entry = local.get(path);
+    return entry === undefined ? [] : [[path, entry]];
+  });
+}
+
+/** A large file that was not sent has the time that it had; a patch of it has to know that one. */
+function untouched(entry: LocalEntry, there: TreeEntry | undefined): LocalEntry {
+  if (entry.kind !== 'file' || entry.blocks === undefined) return entry;
+  return { ...entry, leftMtimeNs: there?.kind === 'file' ? there.leftMtimeNs : undefined };
+}
