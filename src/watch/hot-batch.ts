@@ -157,7 +157,18 @@ export class HotBatch {
     this.report = () => {
       session.emit({ type: 'batch', batch });
       void this.tellTiming(effectMs, firstLine);
+      if (batch.effect !== 'none') this.tellRestless(plan, batch.effect);
     };
+  }
+
+  private tellRestless({ uploads }: SyncPlan, effect: BatchSummary['effect']): void {
+    const { memory, emit } = this.session;
+    const done = effect === 'signalled' ? 'signalled' : 'restarted';
+    for (const path of memory.restless.hear(uploads, this.now()))
+      emit({
+        type: 'warning',
+        message: `${path} changes all the time, and each time the app is ${done}: if a program writes it, name it under \`ignore\` in .resin-sync.yml`,
+      });
   }
 
   private summary(

@@ -1,5 +1,6 @@
 import type { RdtError } from '../errors.js';
 import type { TriggerHashes } from '../sync/build-triggers.js';
+import { RestlessPaths } from './restless-paths.js';
 
 /** What a watch knows of one version of the project, however often the connection is lost meanwhile. */
 export class WatchMemory {
@@ -21,6 +22,7 @@ export class WatchMemory {
   hasWorked = false;
   /** The command before the first push has run. */
   isBeforeDone = false;
+  readonly restless = new RestlessPaths();
   /** The user's `--force-build` and `--build-triggers` count once. */
   isFirstBuildDone = false;
 

@@ -9,7 +9,7 @@ import { processorSeconds, residentMegabytes } from '../testbed/process-use.js';
 import { VirtualDevice } from '../testbed/virtual-device.js';
 import { CuttingProxy } from './cutting-proxy.js';
 import { LOOP } from './pushed-app.js';
-import { WatchedApp } from './watched-app.js';
+import { WatchedApp, type WatchedEvent } from './watched-app.js';
 
 const FILES = {
   Dockerfile: 'FROM busybox\nWORKDIR /usr/src/app\nCOPY main.sh .\nCMD ["sh", "main.sh"]\n',
@@ -97,6 +97,22 @@ it('brings what it can of a save every 10 ms for 10 s meanwhile, and is in step 
   expect(app.ofType('batch').length).toBeGreaterThanOrEqual(5);
   await app.untilInStep();
   expect(app.ofType('batch-failed')).toEqual([]);
+});
+
+it('names a file that a program writes to all the time, once', async () => {
+  await using app = new WatchedApp(device, 'log', FILES);
+  await app.watch('--restart', 'process');
+  const isTold = ({ type, message }: WatchedEvent): boolean =>
+    type === 'warning' && String(message).startsWith('app.log changes all the time, and each time the app is');
+  const writing = setInterval(() => app.write('app.log', `${performance.now()}\n`), 50);
+  try {
+    await app.untilEvent(isTold, { withinMs: 45_000 });
+    await app.andThen('batch', () => undefined);
+  } finally {
+    clearInterval(writing);
+  }
+  await app.untilInStep();
+  expect(app.events.filter(isTold)).toHaveLength(1);
 });
 
 it('leaves a package alone that npm installs beside the app', async () => {
