@@ -67,7 +67,26 @@ async function putBack(
     // One that is paused runs, and the engine refuses to start it.
     if (previous?.wasStopped === true && !state.paused) await engine.startContainer(id, signal);
   } finally {
-    if (name !== app) await engine.renameContainer(id, app, signal);
+    if (name !== app) await giveName(engine, id, app, signal);
+  }
+}
+
+/** The engine renames no container that it is about to start again, such as that of an app that crashes (404, "sandbox ... not found"). */
+async function giveName(engine: Engine, id: string, name: string, signal: AbortSignal): Promise<void> {
+  try {
+    return await engine.renameContainer(id, name, signal);
+  } catch (error) {
+    if (!(error instanceof EngineError)) throw error;
+    const now = await engine.inspectContainer(id, signal);
+    if (now?.state.restarting !== true) throw error;
+  }
+  await engine.killContainer(id, 'SIGKILL', signal);
+  try {
+    // What is killed in its pause is ended a moment later.
+    await engine.waitContainer(id, 'not-running', signal);
+    await engine.renameContainer(id, name, signal);
+  } finally {
+    await engine.startContainer(id, signal);
   }
 }
 

@@ -1,5 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { previousName } from '../../src/push/labels.js';
+import { eventually } from '../testbed/eventually.js';
 import { VirtualDevice } from '../testbed/virtual-device.js';
 import { type AppState, LOOP, PushedApp } from './pushed-app.js';
 
@@ -197,4 +199,37 @@ describe('a new app that', () => {
     expect((await app.state()).id).not.toBe(good.id);
     expect(await app.leftovers()).toEqual([]);
   });
+});
+
+it('an app that was put aside, and crashes again and again, has its name back, though the engine gives it none as it is', async () => {
+  using crashing = new PushedApp(device, 'crashing', {
+    Dockerfile: 'FROM busybox\nWORKDIR /usr/src/app\nCOPY . .\nCMD ["sh", "main.sh"]\n',
+    'main.sh': `if [ -e /crash ]; then exit 1; fi\n${LOOP}`,
+  });
+  await crashing.push();
+  const { id } = await crashing.state();
+  // As a push leaves it that was killed.
+  const aside = previousName('crashing');
+  await crashing.docker('rename', 'crashing', aside);
+  await crashing.docker('exec', aside, 'sh', '-c', 'touch /crash; kill -TERM 1');
+  // By then the engine waits for seconds before each start.
+  await eventually(
+    async () => {
+      const state = await crashing.docker(
+        'inspect',
+        '--format',
+        '{{.RestartCount}} {{.State.Restarting}}',
+        aside,
+      );
+      return /^([6-9]|\d\d) true$/.test(state);
+    },
+    { what: 'an app that crashes', withinMs: 60_000 },
+  );
+  expect((await device.docker('rename', aside, 'crashing')).stderr).toContain('not found');
+  crashing.write('main.sh', LOOP);
+  await crashing.push();
+  const now = await crashing.state();
+  expect(now).toMatchObject({ id, running: true });
+  await crashing.expectInStep();
+  expect(await crashing.leftovers()).toEqual([]);
 });

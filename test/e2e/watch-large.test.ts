@@ -103,7 +103,8 @@ it('names a file that a program writes to all the time, once', async () => {
   await using app = new WatchedApp(device, 'log', FILES);
   await app.watch('--restart', 'process');
   const isTold = ({ type, message }: WatchedEvent): boolean =>
-    type === 'warning' && String(message).startsWith('app.log changes all the time, and each time the app is');
+    type === 'warning' &&
+    String(message).startsWith('app.log changes all the time, and each time the app is');
   const writing = setInterval(() => app.write('app.log', `${performance.now()}\n`), 50);
   try {
     await app.untilEvent(isTold, { withinMs: 45_000 });

@@ -65,6 +65,24 @@ describe('taking back, after a new container failed,', () => {
     expect(at('startContainer')).toBeLessThan(at('renameContainer'));
   });
 
+  it('gives an old app its name that crashes again and again: the engine renames none that it is about to start', async () => {
+    engine.failNext('renameContainer', new EngineError(404, 'sandbox 2d0aecc8 not found'));
+    const look = engine.inspectContainer.bind(engine);
+    engine.inspectContainer = async (...args) => {
+      const found = await look(...args);
+      return found && { ...found, state: { ...found.state, restarting: found.id === previous.id } };
+    };
+    await undo();
+    expect(await engine.inspectContainer(APP)).toMatchObject({ id: previous.id, state: { running: true } });
+  });
+
+  it('ends no app that runs because it cannot have its name', async () => {
+    engine.failNext('renameContainer', new EngineError(500, 'no space left on device'));
+    engine.calls.length = 0;
+    await expect(undo()).rejects.toThrow('no space left on device');
+    expect(engine.calls.filter((call) => call.startsWith('killContainer'))).toEqual([]);
+  });
+
   it('gives an old app its name that cannot be started: a push that mends it must not meet what this one began', async () => {
     engine.failNext('startContainer', new EngineError(500, 'no such device'));
     await expect(undo()).rejects.toThrow('no such device');
