@@ -74,7 +74,8 @@ async function putBack(
 /** The engine renames no container that it is about to start again, such as that of an app that crashes (404, "sandbox ... not found"). */
 async function giveName(engine: Engine, id: string, name: string, signal: AbortSignal): Promise<void> {
   try {
-    return await engine.renameContainer(id, name, signal);
+    await engine.renameContainer(id, name, signal);
+    return;
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;
     const now = await engine.inspectContainer(id, signal);
