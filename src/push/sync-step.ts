@@ -12,6 +12,7 @@ import { rulesOf, runRules } from './on-change.js';
 import { dueRules, isOwing, noteOwed, owedBy } from './owed-effect.js';
 import type { HeldDeps, PushDeps, PushJob } from './push-job.js';
 import { type PlannedSync, planPushSync, startScan } from './push-state.js';
+import { runningToDelete } from './running-to-delete.js';
 import { throttled } from './throttle.js';
 import { restartContainer, type StopOptions } from './stop-container.js';
 import { inspect } from './watch-start.js';
@@ -39,12 +40,13 @@ export async function syncStep(
     deps.restarter.prepare(container.id);
   const due = new Set(dueRules(job, planned));
   try {
-    const outcome = await commitRounds(job, deps, container, planned, { unobserved: false, due });
+    const running = await runningToDelete(deps, container, planned.plan);
+    const outcome = await commitRounds(job, deps, running, planned, { unobserved: false, due });
     if (outcome.kind === 'needs-rebuild') return outcome;
     if (outcome.kind === 'nothing' && !isOwing(planned))
-      return await startingAgain(container, startStopped(deps, container));
+      return await startingAgain(container, startStopped(deps, running));
     const rules = job.settings.onChange.filter((rule) => due.has(rule));
-    const kind = await startingAgain(container, runRulesAndTakeEffect(job, deps, container, rules));
+    const kind = await startingAgain(container, runRulesAndTakeEffect(job, deps, running, rules));
     await noteOwed(job, deps, container, undefined);
     return { kind };
   } catch (error) {

@@ -90,9 +90,9 @@ function canRunScript({ container, hasShell }: Commit): boolean {
 
 /** An app that ends takes the script with it; one that crashes again and again lives long enough once it was just started. */
 async function commitByExec(request: CountedCommit): Promise<ScriptOutcome> {
-  const { engine, signal, plan } = request;
-  // Whoever started it here would have to know that it runs with the old files; and what made way once is not there to do so again.
-  const mayRepeat = request.container.state.running && plan.obstacles.length === 0;
+  const { engine, signal } = request;
+  // Whoever started it here would have to know that it runs with the old files.
+  const mayRepeat = request.container.state.running;
   let { container } = request;
   for (let attempt = 1; ; attempt++) {
     try {

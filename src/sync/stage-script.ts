@@ -34,7 +34,12 @@ const REMOVE = `${OURS}
   fi
 `;
 
+/** One that has gone made way in an attempt before this one, and what is there instead is replaced. */
 const RMDIR = `${OURS}
+  for path do
+    shift
+    if [ -d "$path" ] && [ ! -L "$path" ]; then set -- "$@" "$path"; fi
+  done
   if [ $# -gt 0 ]; then rmdir -- "$@"; fi
 `;
 

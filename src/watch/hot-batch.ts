@@ -1,6 +1,7 @@
 import type { OnChangeRule } from '../project/on-change.js';
 import { dueRules, isOwing, noteOwed, owedBy } from '../push/owed-effect.js';
 import type { PlannedSync } from '../push/push-state.js';
+import { runningToDelete } from '../push/running-to-delete.js';
 import { throttled } from '../push/throttle.js';
 import { refuseMassDeletion, runRulesAndTakeEffect } from '../push/sync-step.js';
 import type { CommitOutcome } from '../sync/commit.js';
@@ -63,7 +64,7 @@ export class HotBatch {
     const job = session.job();
     const due = dueRules(job, planned);
     try {
-      const running = await this.runningFor(planned.plan, container);
+      const running = await runningToDelete(session.held, container, planned.plan);
       const outcome = await this.commit(running, planned, owedBy(due));
       if (outcome.kind === 'committed' && hasArrived(planned.plan, outcome)) {
         await this.takeEffect(running, planned, due, outcome);
@@ -94,15 +95,6 @@ export class HotBatch {
       foreignToken: undefined,
     } as const;
     return { local, deployed, plan, owed: deployment.owed };
-  }
-
-  /** Only a process in the container can delete there. */
-  private async runningFor(plan: SyncPlan, container: Container): Promise<Container> {
-    const { engine, lost } = this.session.held;
-    const deletes = plan.deletions.length + plan.obstacles.length > 0;
-    if (!deletes || container.state.running) return container;
-    await engine.startContainer(container.id, lost);
-    return { ...container, state: { ...container.state, running: true } };
   }
 
   private async commit(

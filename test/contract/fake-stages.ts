@@ -229,7 +229,8 @@ const listed = (files: FakeFileTree, list: string): string[] =>
 
 function removeFolder(files: FakeFileTree, path: string, mode: string): void {
   const node = files.find(path);
-  if (node?.kind === 'directory' && node.children.size === 0) files.remove(path);
+  if (node?.kind !== 'directory') return;
+  if (node.children.size === 0) files.remove(path);
   else if (mode === 'strict') throw new StageFailure(1, `${path} is no empty folder`);
 }
 

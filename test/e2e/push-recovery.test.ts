@@ -34,11 +34,14 @@ describe('a container that was', () => {
     await app.expectInStep();
   });
 
-  it('stopped, when files are to be deleted, is in step and running afterwards', async () => {
+  it('stopped, when files are to be deleted, is in step and running afterwards, with what the app has made in it', async () => {
+    const { id } = await app.state();
+    await app.exec('touch', '/made-by-the-app');
     await app.docker('stop', '-t', '1', 'recovery');
     app.remove('old.txt');
     await app.push();
-    expect((await app.state()).running).toBe(true);
+    expect(await app.state()).toMatchObject({ id, running: true });
+    await app.exec('ls', '/made-by-the-app');
     await app.expectInStep();
     expect(await app.leftovers()).toEqual([]);
   });
