@@ -9,6 +9,7 @@ import { readMarks } from '../sync/state-token.js';
 import { type Tree, unknownEntry } from '../sync/tree.js';
 import { RdtError } from '../errors.js';
 import type { Container, ContainerSpec, Engine, ImageDetails, Mount } from '../transport/engine.js';
+import { isAnonymous } from './anonymous-volumes.js';
 import { imageNamed } from './container-named.js';
 import { builtFromLabel } from './built-from.js';
 import { containerSpec } from './container-spec.js';
@@ -154,7 +155,7 @@ async function builtImage(engine: Engine, app: string, signal: AbortSignal): Pro
 function inheritedVolumes({ settings }: PushJob, previous: Container | undefined): Mount[] {
   const taken = new Set(settings.volumes.map(({ target }) => posix.resolve(target)));
   return (previous?.mounts ?? [])
-    .filter(({ volumeName }) => volumeName !== undefined && /^[0-9a-f]{64}$/.test(volumeName))
+    .filter(isAnonymous)
     .filter(({ destination }) => !taken.has(posix.resolve(destination)));
 }
 

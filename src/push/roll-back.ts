@@ -18,6 +18,8 @@ export interface RollBack {
   readonly app: string;
   /** The app's old container, which is left, or put back. */
   readonly previous: PreviousContainer | undefined;
+  /** The push that is taken back: its new container may have been the app for days since, and what it keeps in volumes of its own stays. */
+  readonly wasKilled: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -39,14 +41,14 @@ export async function rollBack(request: RollBack): Promise<RolledBack> {
   const isPolicyBack =
     lacking === undefined || (await couldChange(engine, lacking.old, lacking.policy, signal));
   const next = await ourContainer(engine, app, nextName(app), signal);
-  if (next !== undefined) await takeAway(request, next);
+  if (next !== undefined) await takeAway(request, next, true);
   const current = await ourContainer(engine, app, app, signal);
   const isNew = current !== undefined && current.id !== previous?.id;
   if (previous !== undefined && old === undefined) {
     if (isNew) return 'kept';
     throw new RdtError(`the old container of ${app} was taken away by somebody else`);
   }
-  if (isNew) await takeAway(request, current);
+  if (isNew) await takeAway(request, current, !request.wasKilled);
   if (old !== undefined) await putBack(request, old);
   // What has gone may have made room for it.
   if (!isPolicyBack) await changeRestart(engine, lacking.old, lacking.policy, signal);
@@ -93,12 +95,16 @@ async function giveName(engine: Engine, id: string, name: string, signal: AbortS
 
 /**
  * Engines of the devices' days often could not remove a container at once: "device or resource busy". The old one is to run all the same, and
- * the next push tries again.
+ * the next push tries again. What was handed on to it is given by name, and the engine never takes that along (moby, daemon/mounts.go).
  */
-async function takeAway({ engine, app, signal }: RollBack, container: Container): Promise<void> {
+async function takeAway(
+  { engine, app, signal }: RollBack,
+  container: Container,
+  removeAnonymousVolumes: boolean,
+): Promise<void> {
   const { id } = container;
   try {
-    await engine.removeContainer(id, { removeAnonymousVolumes: true }, signal);
+    await engine.removeContainer(id, { removeAnonymousVolumes }, signal);
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;
     if (isMissing(error)) return;

@@ -39,7 +39,7 @@ export async function undoBuild(
   using limit = new TimeLimit(lost, UNDO_MS);
   const { signal } = limit;
   const previous = container && { id: container.id, wasStopped, restartPolicy: container.restartPolicy };
-  const outcome = await rollBack({ engine, app, previous, signal });
+  const outcome = await rollBack({ engine, app, previous, wasKilled: false, signal });
   if (outcome === 'kept') {
     const message = `the old container of ${app} was taken away by somebody else: there is none to go back to, and the new one stays as it is`;
     emit({ type: 'warning', message });

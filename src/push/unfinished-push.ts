@@ -1,5 +1,6 @@
 import type { ContainerState, ContainerSummary, Engine } from '../transport/engine.js';
 import { EngineError } from '../transport/engine-error.js';
+import { tellOfUnusedVolumes } from './anonymous-volumes.js';
 import { containerNamed } from './container-named.js';
 import { APP_LABEL, isDiscarded, isOurContainer, nextName, previousName } from './labels.js';
 import type { HeldDeps } from './push-job.js';
@@ -30,7 +31,11 @@ export async function takeBackUnfinished(deps: HeldDeps, app: string): Promise<v
   const containers = await containersOf(engine, app, lost);
   if (!containers.some(({ name }) => isBegun(name, app))) return;
   emit({ type: 'warning', message: `an earlier push of ${app} was cut off; what it began is taken back` });
-  await rollBack({ engine, app, previous: await previousOf(deps, app), signal: lost });
+  const previous = await previousOf(deps, app);
+  const current = await containerNamed(engine, app, lost);
+  const isNew = current !== undefined && previous !== undefined && current.id !== previous.id;
+  if (isNew && isOurContainer(current, app)) await tellOfUnusedVolumes(deps, app, current, lost);
+  await rollBack({ engine, app, previous, wasKilled: true, signal: lost });
 }
 
 /** The old container, aside or not yet, which the killed push may have stopped: the engine does not start it again, since that was asked for. */
@@ -52,15 +57,17 @@ async function previousOf({ engine, lost }: HeldDeps, app: string): Promise<Roll
 const hasEndedSince = (time: string, { finishedAt }: ContainerState): boolean =>
   finishedAt !== undefined && !(Date.parse(finishedAt) < Date.parse(time));
 
-/** With their images. Engines of the devices' days often could not remove a container at once: "device or resource busy". The next push tries again. */
+/** With their images, but not their volumes, which hold the app's data. Engines of the devices' days often could not remove a container at once: "device or resource busy". The next push tries again. */
 export async function removeDiscarded(deps: HeldDeps, app: string): Promise<void> {
   const { engine, emit, lost } = deps;
   const containers = await containersOf(engine, app, lost);
   for (const { id, name } of containers.filter((container) => isDiscarded(container.name, app))) {
     try {
       const container = await engine.inspectContainer(id, lost);
-      await engine.removeContainer(id, { removeAnonymousVolumes: true }, lost);
-      if (container !== undefined) await removeSuperseded(deps, app, container.imageId, lost);
+      if (container === undefined) continue;
+      await tellOfUnusedVolumes(deps, app, container, lost);
+      await engine.removeContainer(id, { removeAnonymousVolumes: false }, lost);
+      await removeSuperseded(deps, app, container.imageId, lost);
     } catch (error) {
       if (!(error instanceof EngineError)) throw error;
       emit({ type: 'warning', message: `the old container ${name} could not be removed: ${error.message}` });

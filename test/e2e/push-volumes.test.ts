@@ -21,6 +21,9 @@ const withLine = (line: string): Record<string, string> => ({
 const withVolumes = (...volumes: string[]): string =>
   `local_resinos:\n  volumes:\n${volumes.map((volume) => `    - ${volume}\n`).join('')}`;
 
+const volumeAt = (app: PushedApp, path: string): Promise<string> =>
+  app.inspect(`{{range .Mounts}}{{if eq .Destination "${path}"}}{{.Name}}{{end}}{{end}}`);
+
 it('what the app itself has mounted below the destination is filled when the container is asked', async () => {
   const mounting = 'mkdir -p own && mount -t tmpfs none own && exec sleep 9999';
   const Dockerfile = `FROM busybox\nWORKDIR /usr/src/app\nCMD ["sh", "-c", "${mounting}"]\n`;
@@ -79,12 +82,44 @@ describe('a volume that the image asks for', () => {
     expect(await app.exec('cat', '/store/data')).toBe('precious');
   });
 
-  it('gives way to one of the project file at the same place', async () => {
+  it('gives way to one of the project file at the same place, and is kept with what it holds', async () => {
     using app = new PushedApp(device, 'giver', withLine('VOLUME /store'));
     await app.push();
+    await app.exec('sh', '-c', 'echo precious > /store/data');
+    const volume = await volumeAt(app, '/store');
     app.write('.resin-sync.yml', `${withVolumes('named:/store')}  app-name: giver\n`);
-    await app.push();
+    expect((await app.push()).stderr).toContain(`docker volume rm ${volume}`);
     expect(await app.inspect('{{range .Mounts}}{{.Name}}:{{.Destination}} {{end}}')).toBe('named:/store');
+    expect(await app.docker('run', '--rm', '-v', `${volume}:/kept`, 'busybox', 'cat', '/kept/data')).toBe(
+      'precious',
+    );
+  });
+
+  it('is kept when the old container is all that is left of an app that was removed by hand', async () => {
+    using app = new PushedApp(device, 'widow', withLine('VOLUME /store'));
+    await app.push();
+    await app.exec('sh', '-c', 'echo precious > /store/data');
+    const volume = await volumeAt(app, '/store');
+    const { id } = await app.state();
+    await app.docker('stop', app.name);
+    await app.docker('rename', app.name, `${app.name}.rdt-old-${id.slice(0, 12)}`);
+    expect((await app.push()).stderr).toContain(`docker volume rm ${volume}`);
+    expect(await app.docker('run', '--rm', '-v', `${volume}:/kept`, 'busybox', 'cat', '/kept/data')).toBe(
+      'precious',
+    );
+    expect(await app.leftovers()).toEqual([]);
+  });
+
+  it('was handed on, and outlives both a new container that was never started and the old one', async () => {
+    using app = new PushedApp(device, 'heir', withLine('VOLUME /store'));
+    await app.push();
+    await app.push('--force-build');
+    const volume = await volumeAt(app, '/store');
+    // As a push leaves it that is killed before the switch.
+    await app.docker('stop', app.name);
+    await app.docker('rename', app.name, `${app.name}.rdt-next`);
+    await app.push();
+    expect(await app.docker('volume', 'ls', '--quiet')).toContain(volume);
   });
 });
 
