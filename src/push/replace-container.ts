@@ -56,9 +56,12 @@ export async function replaceContainer(replacement: Replacement): Promise<Contai
 }
 
 /** False as well where nobody answers that. */
-async function isGone(engine: Engine, id: string, signal: AbortSignal): Promise<boolean> {
+const isGone = (engine: Engine, id: string, signal: AbortSignal): Promise<boolean> =>
+  answered(async () => (await engine.inspectContainer(id, signal)) === undefined);
+
+async function answered(question: () => Promise<boolean>): Promise<boolean> {
   try {
-    return (await engine.inspectContainer(id, signal)) === undefined;
+    return await question();
   } catch (error) {
     if (!(error instanceof RdtError)) throw error;
     return false;
@@ -74,7 +77,7 @@ function takenEachTime(app: string, cause: unknown): RdtError {
 }
 
 async function replaceBy(id: string, replacement: Replacement): Promise<Container> {
-  const { engine, app, spec, emit, signal, lost } = replacement;
+  const { engine, app, spec, emit, signal } = replacement;
   const next = await inspect(engine, id, signal);
   await prepare(next, replacement);
   const aside = await switchOver(replacement, next);
@@ -82,14 +85,27 @@ async function replaceBy(id: string, replacement: Replacement): Promise<Containe
   const start = await settle(replacement, running);
   const proved = await inspect(engine, id, signal);
   // From here on there is no way back.
-  if (aside !== undefined)
-    await unlessGone(engine.renameContainer(aside.id, discardedName(app, aside.id), lost));
+  if (aside !== undefined) await discard(aside, replacement);
   if (start === 'ended' && isAlwaysRestarted(spec)) {
     const message = `${app} ended with exit code 0 at once, and its restart policy starts it again and again`;
     emit({ type: 'warning', message });
   }
   return proved;
 }
+
+/** An answer that is lost says nothing of the request, and a push that is done has not failed. */
+async function discard({ id }: Container, { engine, app, lost }: Replacement): Promise<void> {
+  try {
+    await unlessGone(engine.renameContainer(id, discardedName(app, id), lost));
+  } catch (error) {
+    if (error instanceof EngineError || !(await isNamed(engine, id, discardedName(app, id), lost)))
+      throw error;
+  }
+}
+
+/** False as well where nobody answers that. */
+const isNamed = (engine: Engine, id: string, name: string, signal: AbortSignal): Promise<boolean> =>
+  answered(async () => (await engine.inspectContainer(id, signal))?.name === name);
 
 /** The engine refuses to look into a container whose mounts it cannot make; it would refuse to start it as well. */
 async function prepare(next: Container, replacement: Replacement): Promise<void> {

@@ -2,7 +2,7 @@ import { ExitCode, RdtError } from '../errors.js';
 import type { Container, ContainerRestart, Engine } from '../transport/engine.js';
 import { containerNamed } from './container-named.js';
 import { EngineError, isMissing } from '../transport/engine-error.js';
-import { discardedName, isNameOfOld, isOurContainer, nextName } from './labels.js';
+import { discardedName, isDiscarded, isNameOfOld, isOurContainer, nextName } from './labels.js';
 import { changeRestart, couldChange, restartNoMore } from './restart-aside.js';
 
 interface PreviousContainer {
@@ -23,8 +23,11 @@ export interface RollBack {
   readonly signal: AbortSignal;
 }
 
-/** `kept`: somebody else has removed the old container, or given it another name, so the new one stays. */
-export type RolledBack = 'nothing' | 'undone' | 'kept';
+/**
+ * `kept`: somebody else has removed the old container, or given it another name, so the new one stays.
+ * `replaced`: the new one had proved itself, and stays; the old one only waits for its removal.
+ */
+export type RolledBack = 'nothing' | 'undone' | 'kept' | 'replaced';
 
 /**
  * Undoes a replacement at whatever point it is: new containers go, the old one has its name, and runs if it was stopped for that. Where there is
@@ -35,6 +38,8 @@ export type RolledBack = 'nothing' | 'undone' | 'kept';
 export async function rollBack(request: RollBack): Promise<RolledBack> {
   const { engine, app, previous, signal } = request;
   const old = await oldContainer(request);
+  if (old !== undefined && isDiscarded(old.name, app) && (await newApp(request)) !== undefined)
+    return 'replaced';
   const policy = previous?.restartPolicy;
   const lacking = old && policy && { old, policy };
   // Before the new container goes, which tells it to the next push when this one is killed.
@@ -42,22 +47,26 @@ export async function rollBack(request: RollBack): Promise<RolledBack> {
     lacking === undefined || (await couldChange(engine, lacking.old, lacking.policy, signal));
   const next = await ourContainer(engine, app, nextName(app), signal);
   if (next !== undefined) await takeAway(request, next, true);
-  const current = await ourContainer(engine, app, app, signal);
-  const isNew = current !== undefined && current.id !== previous?.id;
+  const current = await newApp(request);
   if (previous !== undefined && old === undefined) {
-    if (isNew) return 'kept';
+    if (current !== undefined) return 'kept';
     throw new RdtError(`the old container of ${app} was taken away by somebody else`);
   }
-  if (isNew) await takeAway(request, current, !request.wasKilled);
+  if (current !== undefined) await takeAway(request, current, !request.wasKilled);
   if (old !== undefined) await putBack(request, old);
   // What has gone may have made room for it.
   if (!isPolicyBack) await changeRestart(engine, lacking.old, lacking.policy, signal);
-  return next !== undefined || isNew ? 'undone' : 'nothing';
+  return next !== undefined || current !== undefined ? 'undone' : 'nothing';
 }
 
 async function oldContainer({ engine, app, previous, signal }: RollBack): Promise<Container | undefined> {
   const old = previous && (await engine.inspectContainer(previous.id, signal));
-  return old !== undefined && isNameOfOld(old.name, app) ? old : undefined;
+  return old !== undefined && (isNameOfOld(old.name, app) || isDiscarded(old.name, app)) ? old : undefined;
+}
+
+async function newApp({ engine, app, previous, signal }: RollBack): Promise<Container | undefined> {
+  const current = await ourContainer(engine, app, app, signal);
+  return current?.id === previous?.id ? undefined : current;
 }
 
 /** It runs before it has its name, by which the next push would not know that it has to run. */

@@ -43,7 +43,7 @@ export async function undoBuild(
   if (outcome === 'kept') {
     const message = `the old container of ${app} was taken away by somebody else: there is none to go back to, and the new one stays as it is`;
     emit({ type: 'warning', message });
-  } else await giveTagBack({ engine, emit }, app, remote, signal);
+  } else if (outcome !== 'replaced') await giveTagBack({ engine, emit }, app, remote, signal);
   if (outcome === 'undone') {
     const toPrevious = previous !== undefined;
     emit({ type: 'rolled-back', app, toPrevious, changedVolumes: [...changedVolumes] });

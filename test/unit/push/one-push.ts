@@ -5,6 +5,7 @@ import type { PushEvent, PushResult } from '../../../src/push/push-event.js';
 import type { PushDeps, PushJob } from '../../../src/push/push-job.js';
 import { readTriggers } from '../../../src/sync/build-triggers.js';
 import type { DeploymentStore } from '../../../src/sync/deployment.js';
+import type { Clock } from '../../../src/runtime.js';
 import { systemClock } from '../../../src/system-clock.js';
 import type { FakeEngine } from '../../contract/fake-engine.js';
 import { FakeImageBuilder } from '../../contract/fake-image-builder.js';
@@ -21,6 +22,7 @@ export interface OnePush {
   readonly emit?: (event: PushEvent) => void;
   readonly assertSavable?: () => Promise<void>;
   readonly dryRun?: boolean;
+  readonly clock?: Clock;
 }
 
 /** One `rdt push` of its own, to an engine in memory. */
@@ -36,6 +38,7 @@ export async function onePush({
   emit = () => undefined,
   assertSavable = () => Promise.resolve(),
   dryRun = false,
+  clock = systemClock,
 }: OnePush): Promise<PushResult['action']> {
   const job: PushJob = {
     settings,
@@ -65,7 +68,7 @@ export async function onePush({
     contextKeys: { take: () => Promise.resolve('key'), keep: () => Promise.resolve() },
     readSupervisor: () => Promise.reject(new Error('no app of these tests has one')),
     store,
-    clock: systemClock,
+    clock,
     env: {},
     platform: 'linux',
     pusher,

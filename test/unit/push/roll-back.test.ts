@@ -88,4 +88,11 @@ describe('taking back, after a new container failed,', () => {
     await expect(undo()).rejects.toThrow('no such device');
     expect(await engine.inspectContainer(APP)).toMatchObject({ id: previous.id });
   });
+
+  it('puts an old app back that only waited for its removal, where the new one is gone', async () => {
+    await engine.renameContainer(previous.id, discardedName(APP, previous.id));
+    await engine.removeContainer(newId, { removeAnonymousVolumes: false });
+    await undo();
+    expect(await engine.inspectContainer(APP)).toMatchObject({ id: previous.id, state: { running: true } });
+  });
 });

@@ -1,0 +1,135 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { defaultSettings, resolveSettings } from '../../../src/project/settings.js';
+import { containerSpec } from '../../../src/push/container-spec.js';
+import { discardedName, labelsOf } from '../../../src/push/labels.js';
+import type { PushEvent } from '../../../src/push/push-event.js';
+import { systemClock } from '../../../src/system-clock.js';
+import { connectionCut } from '../../../src/transport/connection-error.js';
+import type { Engine } from '../../../src/transport/engine.js';
+import { FakeEngine } from '../../contract/fake-engine.js';
+import { runUntilKilled } from '../../contract/fake-process.js';
+import { MemoryDeployments } from '../watch/watched-loop.js';
+import { onePush } from './one-push.js';
+
+const APP = 'app';
+const hurried = {
+  ...systemClock,
+  sleep: (ms: number, signal?: AbortSignal) => systemClock.sleep(ms / 40, signal),
+};
+
+let source: string;
+let real: FakeEngine;
+let oldId: string;
+let events: PushEvent[];
+
+beforeEach(async () => {
+  source = mkdtempSync(join(tmpdir(), 'rdt-failing-'));
+  writeFileSync(join(source, 'Dockerfile'), 'FROM busybox\n');
+  await setUp();
+});
+afterEach(async () => {
+  rmSync(source, { recursive: true, force: true });
+  await real[Symbol.asyncDispose]();
+});
+
+async function setUp(): Promise<void> {
+  real = new FakeEngine(({ argv, killed }) => (argv[0] === 'main' ? runUntilKilled(killed) : 7));
+  real.addImage(APP, { labels: labelsOf(APP), cmd: ['main'] });
+  oldId = await real.createContainer(APP, containerSpec(settings()));
+  await real.startContainer(oldId);
+  events = [];
+}
+
+const settings = () => resolveSettings({}, { appName: APP }, defaultSettings, { source });
+
+type Request = () => Promise<unknown>;
+
+/** The same engine, each request of which is carried out by `through`. */
+function behind(
+  engine: FakeEngine,
+  through: (call: string, request: Request) => Promise<unknown>,
+): FakeEngine {
+  return new Proxy(engine, {
+    get(target, key) {
+      const value: unknown = Reflect.get(target, key, target);
+      if (typeof value !== 'function' || !isRequest(key)) return value;
+      return (...args: unknown[]) =>
+        through([key, ...args.filter((arg) => typeof arg === 'string')].join(' '), () =>
+          Promise.resolve(Reflect.apply(value, target, args)),
+        );
+    },
+  });
+}
+
+const REQUESTS = new Set<string>([
+  'inspectContainer',
+  'inspectImage',
+  'startContainer',
+  'killContainer',
+  'renameContainer',
+  'setRestartPolicy',
+  'removeContainer',
+  'tagImage',
+  'removeImage',
+] satisfies (keyof Engine)[]);
+const isRequest = (key: string | symbol): key is string => typeof key === 'string' && REQUESTS.has(key);
+
+const push = (engine: FakeEngine, command: string) => {
+  const build = () => {
+    const { id } = real.addImage(APP, { labels: labelsOf(APP), cmd: [command] });
+    return Promise.resolve({ type: 'built', imageId: id, builder: 'buildkit' } as const);
+  };
+  const emit = (event: PushEvent): void => void events.push(event);
+  const store = new MemoryDeployments();
+  return onePush({
+    settings: settings(),
+    engine,
+    store,
+    builder: { build },
+    forceBuild: true,
+    clock: hurried,
+    emit,
+  });
+};
+
+const warnings = () => events.filter(({ type }) => type === 'warning');
+
+async function expectNewApp(): Promise<void> {
+  const app = await real.inspectContainer(APP);
+  expect(app).toMatchObject({ state: { running: true } });
+  expect(app?.id).not.toBe(oldId);
+  expect((await real.inspectImage(APP))?.id).toBe(app?.imageId);
+}
+
+describe('when the new container has proved itself, and the answer that the old one is discarded is lost, a push', () => {
+  const isDiscarding = (call: string) => call === `renameContainer ${oldId} ${discardedName(APP, oldId)}`;
+
+  it('is done', async () => {
+    const engine = behind(real, async (call, request) => {
+      const answer = await request();
+      if (isDiscarding(call)) throw connectionCut('fake');
+      return answer;
+    });
+    expect(await push(engine, 'main')).toBe('build');
+    await expectNewApp();
+    expect(real.containers.size).toBe(1);
+    expect(warnings()).toEqual([]);
+  });
+
+  it('fails for the connection only when it cannot find that out, and leaves the new app', async () => {
+    let losses = 0;
+    const engine = behind(real, async (call, request) => {
+      const answer = await request();
+      if (isDiscarding(call)) losses = 2;
+      if (losses-- > 0) throw connectionCut('fake');
+      return answer;
+    });
+    await expect(push(engine, 'main')).rejects.toThrow(/^Lost fake: the connection was cut\.$/);
+    await expectNewApp();
+    expect(warnings()).toEqual([]);
+    expect(events.map(({ type }) => type)).not.toContain('rolled-back');
+  });
+});
