@@ -21,6 +21,8 @@ export interface RollBack {
   /** The push that is taken back: its new container may have been the app for days since, and what it keeps in volumes of its own stays. */
   readonly wasKilled: boolean;
   readonly signal: AbortSignal;
+  /** Called before a new container goes: when this fails, another try does not find it any more. */
+  takingAway?(): void;
 }
 
 /**
@@ -107,10 +109,12 @@ async function giveName(engine: Engine, id: string, name: string, signal: AbortS
  * the next push tries again. What was handed on to it is given by name, and the engine never takes that along (moby, daemon/mounts.go).
  */
 async function takeAway(
-  { engine, app, signal }: RollBack,
+  request: RollBack,
   container: Container,
   removeAnonymousVolumes: boolean,
 ): Promise<void> {
+  request.takingAway?.();
+  const { engine, app, signal } = request;
   const { id } = container;
   try {
     await engine.removeContainer(id, { removeAnonymousVolumes }, signal);

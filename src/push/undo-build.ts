@@ -1,4 +1,7 @@
+import { ExitCode, RdtError } from '../errors.js';
+import type { Clock } from '../runtime.js';
 import { TimeLimit } from '../time-limit.js';
+import { EngineError } from '../transport/engine-error.js';
 import type { Container, Engine, Image } from '../transport/engine.js';
 import { imageNamed } from './container-named.js';
 import { releaseImage } from './held-image.js';
@@ -9,6 +12,10 @@ import { removeSuperseded } from './superseded-image.js';
 
 /** Taking back must end by itself, whatever the user's signal says. */
 const UNDO_MS = 30_000;
+/** One request that fails must not leave an app down that was stopped, on a device that answers the next. */
+const PAUSES_MS = [0, 300, 1_000, 3_000];
+/** Where the app still runs, the next push mends the rest, and a lost device is told of at once. */
+const ONCE = [0];
 
 /** The old container, and what this push has done to it. */
 export interface OldApp {
@@ -32,24 +39,56 @@ export async function oldImage(
 /** After a build or a new container that failed: the app is as it was, and so is its image. @throws RdtError as `rollBack`. */
 export async function undoBuild(
   app: string,
-  { engine, lost, emit }: HeldDeps,
+  { engine, lost, clock, emit }: HeldDeps,
   remote: RemoteState,
   { container, wasStopped, changedVolumes }: OldApp,
 ): Promise<void> {
   using limit = new TimeLimit(lost, UNDO_MS);
   const { signal } = limit;
   const previous = container && { id: container.id, wasStopped, restartPolicy: container.restartPolicy };
-  const outcome = await rollBack({ engine, app, previous, wasKilled: false, signal });
+  const tries = { hadNew: false };
+  const takingAway = (): void => void (tries.hadNew = true);
+  const outcome = await persistently(wasStopped ? PAUSES_MS : ONCE, clock, signal, async () => {
+    const rolledBack = await rollBack({ engine, app, previous, wasKilled: false, signal, takingAway });
+    if (rolledBack === 'nothing' || rolledBack === 'undone')
+      await giveTagBack({ engine, emit }, app, remote, signal);
+    return rolledBack;
+  });
   if (outcome === 'kept') {
     const message = `the old container of ${app} was taken away by somebody else: there is none to go back to, and the new one stays as it is`;
     emit({ type: 'warning', message });
-  } else if (outcome !== 'replaced') await giveTagBack({ engine, emit }, app, remote, signal);
-  if (outcome === 'undone') {
+  }
+  if (outcome === 'undone' || (outcome === 'nothing' && tries.hadNew)) {
     const toPrevious = previous !== undefined;
     emit({ type: 'rolled-back', app, toPrevious, changedVolumes: [...changedVolumes] });
   }
   await releaseImage({ engine, emit }, app, signal);
 }
+
+/** @throws whatever the last try failed with that was not merely ended with the signal. */
+async function persistently<T>(
+  pausesMs: readonly number[],
+  clock: Clock,
+  signal: AbortSignal,
+  work: () => Promise<T>,
+): Promise<T> {
+  let failure: unknown;
+  for (const pauseMs of pausesMs) {
+    try {
+      if (pauseMs > 0) await clock.sleep(pauseMs, signal);
+      return await work();
+    } catch (error) {
+      if (signal.aborted) throw failure ?? error;
+      if (!mayPass(error)) throw error;
+      failure = error;
+    }
+  }
+  throw failure;
+}
+
+/** All that the engine or the connection refuses: only that somebody else has taken the old container away stays so. */
+const mayPass = (error: unknown): boolean =>
+  error instanceof EngineError || (error instanceof RdtError && error.exitCode === ExitCode.unreachable);
 
 /** The name goes back to the image that the old container was made from; the new one goes, when nothing else holds it. */
 async function giveTagBack(

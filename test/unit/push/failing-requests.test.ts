@@ -8,6 +8,7 @@ import { discardedName, labelsOf } from '../../../src/push/labels.js';
 import type { PushEvent } from '../../../src/push/push-event.js';
 import { systemClock } from '../../../src/system-clock.js';
 import { connectionCut } from '../../../src/transport/connection-error.js';
+import { EngineError } from '../../../src/transport/engine-error.js';
 import type { Engine } from '../../../src/transport/engine.js';
 import { FakeEngine } from '../../contract/fake-engine.js';
 import { runUntilKilled } from '../../contract/fake-process.js';
@@ -131,5 +132,88 @@ describe('when the new container has proved itself, and the answer that the old 
     await expectNewApp();
     expect(warnings()).toEqual([]);
     expect(events.map(({ type }) => type)).not.toContain('rolled-back');
+  });
+});
+
+describe('one request that fails while a new container is taken back that failed', () => {
+  /** Answers whether there was such a request. */
+  async function failing(at: number, fail: (request: Request) => Promise<unknown>): Promise<boolean> {
+    let count = 0;
+    const isStarted = () => events.some(({ type }) => type === 'starting');
+    const engine = behind(real, (_call, request) =>
+      isStarted() && count++ === at ? fail(request) : request(),
+    );
+    await expect(push(engine, 'broken')).rejects.toThrow();
+    return count > at;
+  }
+
+  it.each([
+    ['is refused', () => Promise.reject(new EngineError(500, 'no luck'))],
+    ['is cut off', () => Promise.reject(connectionCut('fake'))],
+    [
+      'is carried out, and its answer lost',
+      async (request: Request) => {
+        await request();
+        throw connectionCut('fake');
+      },
+    ],
+  ])('leaves the old app running, whichever %s', async (_what, fail) => {
+    const seen = [];
+    for (let at = 0; await failing(at, fail); at++) {
+      const app = await real.inspectContainer(APP);
+      const taggedId = (await real.inspectImage(APP))?.id;
+      seen.push({
+        at,
+        isOld: app?.id === oldId && app.state.running,
+        policy: app?.restartPolicy.name,
+        isImageOld: taggedId === app?.imageId,
+        rolledBack: events.filter(({ type }) => type === 'rolled-back').length,
+      });
+      await real[Symbol.asyncDispose]();
+      await setUp();
+    }
+    expect(seen.length).toBeGreaterThan(10);
+    expect(seen).toEqual(
+      seen.map(({ at }) => ({ at, isOld: true, policy: 'always', isImageOld: true, rolledBack: 1 })),
+    );
+  });
+});
+
+describe('taking back', () => {
+  it('is given up after a few tries, with the last failure', async () => {
+    let tries = 0;
+    const engine = behind(real, (call, request) => {
+      if (call !== `startContainer ${oldId}`) return request();
+      tries += 1;
+      return Promise.reject(new EngineError(500, `no luck ${tries}`));
+    });
+    await expect(push(engine, 'broken')).rejects.toThrow(/could not be taken back: no luck 4$/);
+  });
+
+  it('is tried once where the app was not stopped: a lost device is told of at once', async () => {
+    let looks = 0;
+    let isCut = false;
+    const engine = behind(real, (call, request) => {
+      if (call === 'inspectContainer app.rdt-next') isCut = true;
+      if (!isCut) return request();
+      if (call === `inspectContainer ${oldId}`) looks += 1;
+      return Promise.reject(connectionCut('fake'));
+    });
+    await expect(push(engine, 'main')).rejects.toThrow('the connection was cut');
+    expect(looks).toBe(1);
+  });
+
+  it('is not tried again when somebody else has taken both containers away', async () => {
+    let looks = 0;
+    const engine = behind(real, (call, request) => {
+      if (call.startsWith('removeContainer')) {
+        real.containers.clear();
+        return Promise.reject(new EngineError(500, 'device or resource busy'));
+      }
+      if (real.containers.size === 0 && call === `inspectContainer ${oldId}`) looks += 1;
+      return request();
+    });
+    await expect(push(engine, 'broken')).rejects.toThrow(/taken away by somebody else$/);
+    expect(looks).toBe(1);
   });
 });
