@@ -198,9 +198,9 @@ async function putAside(id: string, replacement: Replacement): Promise<Container
 
 /** Watches the first seconds, and lets the folder be completed meanwhile. */
 async function settle(replacement: Replacement, container: Container): Promise<Start> {
-  const { engine, graceMs, clock, lost } = replacement;
+  const { engine, graceMs, clock, signal, lost } = replacement;
   const restarting = new AbortController();
-  const first = watchStart(replacement, container.id, restarting.signal);
+  const first = watchStart(replacement, container, restarting.signal);
   // Awaited on every way below; until then its rejection has to wait.
   first.catch(() => undefined);
   const mustRestart = await replacement.started(container).catch(async (error: unknown) => {
@@ -212,5 +212,6 @@ async function settle(replacement: Replacement, container: Container): Promise<S
   restarting.abort();
   await first;
   await restartContainer(engine, container, { graceMs, clock, signal: lost });
-  return watchStart(replacement, container.id, new AbortController().signal);
+  const restarted = await inspect(engine, container.id, signal);
+  return watchStart(replacement, restarted, new AbortController().signal);
 }

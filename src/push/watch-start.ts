@@ -17,42 +17,56 @@ export interface Watched {
 /** `ended`: with exit code 0. The engine may have started it again since, as its restart policy asks. */
 export type Start = 'runs' | 'ended';
 
-/** Resolves when the app has run for SETTLE_MS without an error, or when `over` is aborted. @throws RdtError (exit code 6) when it fails. */
-export async function watchStart(
-  { engine, app, clock, signal }: Watched,
+/**
+ * Resolves when the app has run for SETTLE_MS without an error, or when `over` is aborted.
+ * @param started as it was just after its start.
+ * @throws RdtError (exit code 6) when it fails.
+ */
+export async function watchStart(watched: Watched, started: Container, over: AbortSignal): Promise<Start> {
+  const { engine, signal } = watched;
+  let run = started;
+  for (;;) {
+    const { id, state } = run;
+    const heard = await exitWithinSettling(watched, id, over);
+    if (over.aborted) return 'runs';
+    if (heard !== undefined && heard !== 0) throw await failed(watched, id, heard);
+    const now = await inspect(engine, id, signal);
+    const isDown = !now.state.running || now.state.restarting;
+    if (isDown && now.state.exitCode === 0) return 'ended';
+    if (isDown) throw await failed(watched, id, now.state.exitCode);
+    if (heard === undefined && now.state.startedAt === state.startedAt) return 'runs';
+    // Started again, maybe by us, and a start resets the exit code, also for those who waited for it: what it was shows when this run ends.
+    run = now;
+  }
+}
+
+/** Undefined when none was heard: the app runs, or has ended before the engine was asked. */
+async function exitWithinSettling(
+  { engine, clock, signal }: Watched,
   id: string,
   over: AbortSignal,
-): Promise<Start> {
+): Promise<number | undefined> {
   const enough = new AbortController();
-  const stop = (): void => enough.abort();
-  over.addEventListener('abort', stop);
-  const timer = clock.sleep(SETTLE_MS, AbortSignal.any([signal, enough.signal])).then(() => undefined);
-  const waiting = AbortSignal.any([signal, enough.signal]);
+  const waiting = AbortSignal.any([signal, over, enough.signal]);
+  const timer = clock.sleep(SETTLE_MS, waiting).then(() => undefined);
   const exit = engine.waitContainer(id, 'next-exit', waiting);
   try {
-    const early = await Promise.race([timer, exit]).catch((error: unknown) => {
-      if (!over.aborted) throw error;
-    });
-    if (over.aborted) return 'runs';
-    const exitCode = early ?? (await exitCodeNow(engine, id, signal));
-    if (exitCode === undefined) return 'runs';
-    if (exitCode === 0) return 'ended';
-    const output = await lastLines(engine, id, signal);
-    throw new RdtError(`${app} ended with exit code ${exitCode} within ${SETTLE_MS / 1000} s of its start`, {
-      exitCode: ExitCode.appFailed,
-      hint: output === '' ? 'It printed nothing.' : `Its last lines were:\n${output}`,
-    });
+    return await Promise.race([timer, exit]);
+  } catch (error) {
+    if (!over.aborted) throw error;
+    return undefined;
   } finally {
-    over.removeEventListener('abort', stop);
     enough.abort();
     await Promise.allSettled([timer, exit]);
   }
 }
 
-/** An exit that came before the wait was heard shows in the state. Undefined when the app runs. */
-async function exitCodeNow(engine: Engine, id: string, signal: AbortSignal): Promise<number | undefined> {
-  const { state } = await inspect(engine, id, signal);
-  return state.running && !state.restarting ? undefined : state.exitCode;
+async function failed({ engine, app, signal }: Watched, id: string, exitCode: number): Promise<RdtError> {
+  const output = await lastLines(engine, id, signal);
+  return new RdtError(`${app} ended with exit code ${exitCode} within ${SETTLE_MS / 1000} s of its start`, {
+    exitCode: ExitCode.appFailed,
+    hint: output === '' ? 'It printed nothing.' : `Its last lines were:\n${output}`,
+  });
 }
 
 /** What the app printed last, without carriage returns; '' when it printed nothing. */

@@ -332,6 +332,25 @@ export const engineContract = (name: string, open: () => Promise<EngineSubject>)
         expect(await exit).toBe(5);
       });
 
+      it('may answer 0 to whoever waits for the exit of one that crashes, when somebody restarts it', async () => {
+        const HostConfig = { RestartPolicy: { Name: 'always' } };
+        await engine.createContainer(app, spec({ Cmd: sh('exit5'), HostConfig }));
+        await engine.startContainer(app);
+        const paused = async () => {
+          const state = (await engine.inspectContainer(app))?.state;
+          return state?.restarting === true && state.restartCount > 2 ? state : undefined;
+        };
+        const crashed = await eventually(paused, { what: 'a longer pause', withinMs: 20_000 });
+        expect(crashed).toMatchObject({ status: 'restarting', running: true, exitCode: 5 });
+        const exit = engine.waitContainer(app, 'next-exit');
+        await engine.inspectContainer(app);
+        await engine.restartContainer(app, 0);
+        expect([0, 5]).toContain(await exit);
+        const state = (await engine.inspectContainer(app))?.state;
+        expect(state?.startedAt).not.toBe(crashed.startedAt);
+        expect(state?.restartCount).toBeLessThan(crashed.restartCount);
+      });
+
       it.each([
         ['is not started again after any signal when it names no stop signal', undefined, 0],
         ['is started again after every signal but its stop signal', 'SIGTERM', 1],

@@ -23,6 +23,8 @@ export interface FakeImage {
 
 /** A program that ends at once would keep the test process busy for ever. */
 const MOST_RESTARTS = 5;
+/** Before the first restart; as with a real engine, each next one is twice as long. */
+const RESTART_PAUSE_MS = 5;
 
 interface LogLine {
   readonly to: 'stdout' | 'stderr';
@@ -51,6 +53,7 @@ export class FakeContainer {
   private readonly removalWaiters = new Set<(exitCode: number) => void>();
   private readonly exitWaiters = new Set<(exitCode: number) => void>();
   private stoppedByUs = false;
+  private pause: NodeJS.Timeout | undefined;
 
   constructor(
     readonly id: string,
@@ -70,6 +73,7 @@ export class FakeContainer {
 
   start(): void {
     if (this.running) return;
+    this.endPause();
     this.running = true;
     this.stoppedByUs = false;
     this.startedAt = this.now();
@@ -93,8 +97,22 @@ export class FakeContainer {
     });
   }
 
+  /** It waits for the engine to start it again. */
+  get restarting(): boolean {
+    return this.pause !== undefined;
+  }
+
+  /** The new start resets the exit code before those who wait for it have read it: with a real engine at times, here always. */
+  restart(): void {
+    this.exitCode = 0;
+    this.restartCount = 0;
+    this.start();
+    this.answerWaits();
+  }
+
   /** Kills the main program and waits for its end; `final` keeps the restart policy from starting it again. */
   async kill(signalNumber: number, { final }: { final: boolean }): Promise<void> {
+    if (final) this.endPause();
     if (!this.running) return;
     this.stoppedByUs = final;
     const exit = this.nextExit();
@@ -143,8 +161,8 @@ export class FakeContainer {
       labels: this.labels,
       state: {
         status: this.status,
-        running: this.running,
-        restarting: false,
+        running: this.running || this.restarting,
+        restarting: this.restarting,
         paused: false,
         exitCode: this.exitCode,
         pid: this.running ? 4711 : 0,
@@ -191,6 +209,7 @@ export class FakeContainer {
 
   private get status(): string {
     if (this.running) return 'running';
+    if (this.restarting) return 'restarting';
     return this.main === undefined ? 'created' : 'exited';
   }
 
@@ -201,12 +220,21 @@ export class FakeContainer {
     this.finishedAt = this.now();
     for (const listener of this.listeners) listener('ended');
     this.listeners.clear();
-    for (const waiter of this.exitWaiters) waiter(exitCode);
-    this.exitWaiters.clear();
+    this.answerWaits();
     if (this.stoppedByUs || this.restartPolicy.name !== 'always') return;
     if (this.restartCount === MOST_RESTARTS) return;
+    this.pause = setTimeout(() => this.start(), RESTART_PAUSE_MS * 2 ** this.restartCount);
     this.restartCount += 1;
-    setImmediate(() => this.start());
+  }
+
+  private answerWaits(): void {
+    for (const waiter of this.exitWaiters) waiter(this.exitCode);
+    this.exitWaiters.clear();
+  }
+
+  private endPause(): void {
+    clearTimeout(this.pause);
+    this.pause = undefined;
   }
 }
 

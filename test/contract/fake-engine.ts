@@ -128,12 +128,17 @@ export class FakeEngine extends FakeDevice implements Engine {
 
   async startContainer(ref: string, signal?: AbortSignal): Promise<void> {
     await this.enter('startContainer', [ref], signal);
-    this.container(ref).start();
+    const container = this.container(ref);
+    if (!container.restarting) container.start();
   }
 
   async restartContainer(ref: string, graceSeconds: number, signal?: AbortSignal): Promise<void> {
     await this.enter('restartContainer', [ref, String(graceSeconds)], signal);
     const container = this.container(ref);
+    if (container.restarting) {
+      container.restart();
+      return;
+    }
     await container.kill(SIGNAL_NUMBERS['SIGTERM'] ?? 0, { final: true });
     container.start();
   }
@@ -146,9 +151,9 @@ export class FakeEngine extends FakeDevice implements Engine {
   async killContainer(ref: string, signalName: string, signal?: AbortSignal): Promise<boolean> {
     await this.enter('killContainer', [ref, signalName], signal);
     const container = this.container(ref);
-    if (!container.running) return false;
+    if (!container.running && !container.restarting) return false;
     const { StopSignal = signalName } = container.spec;
-    const final = [StopSignal, 'SIGKILL'].includes(signalName);
+    const final = container.restarting || [StopSignal, 'SIGKILL'].includes(signalName);
     await container.kill(SIGNAL_NUMBERS[signalName] ?? 0, { final });
     return true;
   }
@@ -156,7 +161,7 @@ export class FakeEngine extends FakeDevice implements Engine {
   async waitContainer(ref: string, until: ContainerEnd, signal?: AbortSignal): Promise<number> {
     await this.enter('waitContainer', [ref, until], signal);
     const container = this.container(ref);
-    if (until === 'not-running' && !container.running) return container.exitCode;
+    if (until === 'not-running' && !container.running && !container.restarting) return container.exitCode;
     const end = until === 'removed' ? container.removal() : container.nextExit();
     return Promise.race([end, rejectionOf(signal)]);
   }
