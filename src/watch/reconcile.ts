@@ -235,6 +235,7 @@ class Attempting {
     memory.failedBuild = undefined;
     memory.buildReasons = [];
     memory.isFirstBuildDone = true;
+    memory.hasPushed = true;
     memory.settle();
     folder.confirm();
     if (memory.isProjectDue) this.lookAgain();

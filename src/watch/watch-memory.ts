@@ -20,6 +20,8 @@ export class WatchMemory {
   unreadableTriggers: readonly RdtError[] = [];
   /** A push or a sync has succeeded: from then on nothing that passes ends the watch. */
   hasWorked = false;
+  /** A complete push has succeeded: from then on to be interrupted is the watch's good end. */
+  hasPushed = false;
   /** The command before the first push has run. */
   isBeforeDone = false;
   readonly restless = new RestlessPaths();

@@ -25,8 +25,9 @@ interface Watch {
 }
 
 /**
- * `rdt push --watch`: pushes, and then keeps folder and app in step until the signal is aborted, which is its good end. The app runs on.
- * @throws as `pushProject` until the first push has succeeded; after that only what no waiting could mend.
+ * `rdt push --watch`: pushes, and then keeps folder and app in step until the signal is aborted, which is its good end once a push has
+ * succeeded. The app runs on.
+ * @throws as `pushProject` until the first push has succeeded, but for a build that fails; after that only what no waiting could mend.
  */
 export async function watchProject(request: PushRequest, deps: WatchDeps): Promise<void> {
   const source = resolve(deps.cwd, request.source);
@@ -39,7 +40,7 @@ export async function watchProject(request: PushRequest, deps: WatchDeps): Promi
     const watch = { request, device, memory, nonce: newNonce(), logs, deps };
     for (;;) settled = await watchVersion(settled, watch);
   } catch (error) {
-    if (!deps.signal.aborted || !memory.hasWorked) throw error;
+    if (!deps.signal.aborted || !memory.hasPushed) throw error;
   }
 }
 

@@ -227,6 +227,14 @@ it('waits for a change when the first build fails', async () => {
   await app.untilInStep();
 });
 
+it('is interrupted at Ctrl-C, with exit code 130, while nothing could be built yet', async () => {
+  await using app = new WatchedApp(device, 'never-built', { ...FILES, Dockerfile: dockerfile('exit 3') });
+  app.start();
+  await app.untilEvent(({ type }) => type === 'build-failed');
+  expect((await app.stop()).exitCode).toBe(130);
+  expect(app.events.at(-1)).toMatchObject({ type: 'failed', exitCode: 130, message: 'interrupted' });
+});
+
 it('takes in a changed project file, and goes on with the old one when it is wrong', async () => {
   await using app = new WatchedApp(device, 'settings', FILES);
   await app.watch();

@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { ExitCode, RdtError } from '../../../src/errors.js';
@@ -394,6 +395,23 @@ describe('a watched app', () => {
       await sleep(4_000);
       expect(loop.builder.requests.length - builds).toBeLessThanOrEqual(2);
     });
+  });
+
+  it.each([
+    ['there is no app', false],
+    ['the app of an earlier push gets what is saved', true],
+  ])('is interrupted while no push has succeeded yet, where %s', async (_what, isOld) => {
+    const loop = new WatchedLoop();
+    try {
+      loop.write('Dockerfile', 'FROM busybox\nRUN exit 1\n');
+      if (isOld) await loop.startOldApp();
+      loop.watch('10.0.0.5');
+      expect(await loop.untilEvent('build-failed')).toMatchObject({ oldAppRuns: isOld });
+      if (isOld) await loop.andThen('batch', () => loop.write('a.txt', 'new'));
+      await expect(loop.end()).rejects.toThrow('interrupted');
+    } finally {
+      rmSync(loop.source, { recursive: true });
+    }
   });
 
   it('is built once more for what was saved while its build failed', async () => {

@@ -111,13 +111,18 @@ export class WatchedLoop implements AsyncDisposable {
   /** Pushes for the first time into a container that was built from this folder, and watches from then on. */
   async begin(): Promise<void> {
     this.triggers = await readTriggers(this.source, []);
+    await this.startOldApp();
+    this.watch('10.0.0.5');
+    await Promise.race([this.untilEvent('watching'), this.ended]);
+  }
+
+  /** As an earlier push has left it. */
+  async startOldApp(): Promise<void> {
     const given = { appName: APP, onChange: this.onChange };
     const settings = resolveSettings({}, given, defaultSettings, { source: this.source });
     const image = this.engine.addImage(APP, { labels: { 'io.resin.rdt.app': APP }, cmd: ['main'] });
     image.files.put(`${DESTINATION}/Dockerfile`, fileNode('FROM busybox\n'));
     await this.engine.startContainer(await this.engine.createContainer(APP, containerSpec(settings)));
-    this.watch('10.0.0.5');
-    await Promise.race([this.untilEvent('watching'), this.ended]);
   }
 
   /** `rdt push --watch` of the folder, as it is; `other` in the place of what the loop has. */
