@@ -246,7 +246,14 @@ export class HttpEngine implements Engine {
   }
 
   async removeImage(ref: string, signal?: AbortSignal): Promise<boolean> {
-    return (await this.client()).removeImage(ref, signal);
+    try {
+      return await (await this.client()).removeImage(ref, signal);
+    } catch (error) {
+      // One that somebody else removes at the same moment is 500, "unrecognized image ID".
+      if (!(error instanceof EngineError) || (await this.inspectImage(ref, signal)) !== undefined)
+        throw error;
+      return false;
+    }
   }
 
   async createVolume(

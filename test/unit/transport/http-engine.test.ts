@@ -183,6 +183,24 @@ describe('killing', () => {
   });
 });
 
+describe('removing an image', () => {
+  const refusal = '{"message":"unrecognized image ID sha256:1"}';
+
+  it('that somebody else removes at the same moment is no failure', async () => {
+    const gone = answer(404, '{"message":"No such image"}');
+    await using host = await ScriptedHost.answering(answer(500, refusal), gone);
+    await using engine = engineOf(host);
+    expect(await engine.removeImage('sha256:1')).toBe(false);
+  });
+
+  it('that is still there is a failure', async () => {
+    const found = answer(200, '{"Id":"sha256:1","Config":{}}');
+    await using host = await ScriptedHost.answering(answer(500, refusal), found);
+    await using engine = engineOf(host);
+    await expect(engine.removeImage('sha256:1')).rejects.toThrow('unrecognized image ID');
+  });
+});
+
 describe('an answer that is no JSON', () => {
   it('says that this is no engine', async () => {
     await using host = await ScriptedHost.answering(answer(200, '<html>router login</html>'));
