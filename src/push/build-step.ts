@@ -134,8 +134,9 @@ async function replace(
     lost,
     stopping: () => void (old.wasStopped = true),
     prepare: async (next) => {
-      if (supervisor !== undefined) await installSupervisor(engine, next.id, supervisor, signal);
+      // Looks into it first: of mounts that cannot be made no supervisor is to blame.
       await fillBlindContainer(job, deps, next, remote, old);
+      if (supervisor !== undefined) await installSupervisor(engine, next.id, supervisor, signal);
     },
     started: (next) => {
       emit({ type: 'starting', app: appName, settleMs: SETTLE_MS });

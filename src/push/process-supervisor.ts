@@ -75,7 +75,7 @@ export function supervised(
   return { ...spec, Entrypoint: [...init, ...image.entrypoint], Cmd };
 }
 
-/** Puts the supervisor into a container that has not been started yet. */
+/** Puts the supervisor into a container that has not been started yet. @throws RdtError (exit code 6). */
 export async function installSupervisor(
   engine: Engine,
   containerId: string,
@@ -95,6 +95,7 @@ export async function installSupervisor(
       `the supervisor for restart: process could not be put into the container: ${error.message}`,
       {
         hint: error.hint ?? 'Use --restart container, none or signal:<name>.',
+        exitCode: ExitCode.appFailed,
         cause: error,
       },
     );

@@ -155,18 +155,24 @@ describe('a new app that', () => {
     await expectOldAppBack();
   });
 
-  it('has a volume that the device cannot mount is an app that cannot be started: the old one is never stopped', async () => {
-    const before = await app.state();
-    const file = app.projectFile();
-    const volumes = 'local_resinos:\n  volumes: ["/etc/passwd/x:/data"]';
-    app.write('.resin-sync.yml', file.replace('local_resinos:', volumes));
-    const { exitCode, stderr } = await app.tryPush();
-    app.write('.resin-sync.yml', file);
-    expect(exitCode, stderr).toBe(6);
-    expect(stderr).toMatch(/rdt: web could not be started: .*\/etc\/passwd\/x: not a directory\n/);
-    expect((await app.state()).id).toBe(before.id);
-    await expectOldAppBack();
-  });
+  it.each([
+    ['', []],
+    [', also with a supervisor', ['--restart', 'process']],
+  ])(
+    'has a volume that the device cannot mount is an app that cannot be started%s: the old one is never stopped',
+    async (_what, flags) => {
+      const before = await app.state();
+      const file = app.projectFile();
+      const volumes = 'local_resinos:\n  volumes: ["/etc/passwd/x:/data"]';
+      app.write('.resin-sync.yml', file.replace('local_resinos:', volumes));
+      const { exitCode, stderr } = await app.tryPush(...flags);
+      app.write('.resin-sync.yml', file);
+      expect(exitCode, stderr).toBe(6);
+      expect(stderr).toMatch(/rdt: web could not be started: .*\/etc\/passwd\/x: not a directory\n/);
+      expect((await app.state()).id).toBe(before.id);
+      await expectOldAppBack();
+    },
+  );
 
   it('ends well within its first seconds is no failure', async () => {
     using job = new PushedApp(device, 'job', {

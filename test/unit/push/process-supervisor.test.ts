@@ -194,8 +194,10 @@ describe('the supervisor', () => {
     const { engine, id } = await created();
     engine.failNext('putArchive', new EngineError(500, 'rootfs is marked read-only'));
     const trying = installSupervisor(engine, id, PROGRAM, signal);
-    await expect(trying).rejects.toThrow(
-      'the supervisor for restart: process could not be put into the container: rootfs is marked read-only',
-    );
+    await expect(trying).rejects.toMatchObject({
+      message:
+        'the supervisor for restart: process could not be put into the container: rootfs is marked read-only',
+      exitCode: 6,
+    });
   });
 });
