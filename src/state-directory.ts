@@ -13,10 +13,13 @@ export const stateDirectory = ({ env, platform }: Pick<Runtime, 'env' | 'platfor
   // The XDG rules: a relative path in the variable is to be ignored.
   if (isSet(xdg) && posix.isAbsolute(xdg)) return posix.join(xdg, 'rdt');
   if (isSet(home)) return posix.join(home, '.local', 'state', 'rdt');
-  throw new RdtError('Cannot tell where to keep state: neither HOME nor RDT_STATE_DIR is set.', {
-    exitCode: ExitCode.usage,
-    hint: 'Set RDT_STATE_DIR to a folder of yours.',
-  });
+  throw new RdtError(
+    'Cannot tell where to keep state: neither HOME nor XDG_STATE_HOME nor RDT_STATE_DIR is set.',
+    {
+      exitCode: ExitCode.usage,
+      hint: 'Set RDT_STATE_DIR to a folder of yours.',
+    },
+  );
 };
 
 /** `kept` says what the folder is for: `where rdt notes what it has pushed`. */
