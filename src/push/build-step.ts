@@ -11,6 +11,7 @@ import { RdtError } from '../errors.js';
 import type { Container, ContainerSpec, Engine, ImageDetails, Mount } from '../transport/engine.js';
 import { isAnonymous } from './anonymous-volumes.js';
 import { imageNamed } from './container-named.js';
+import { goneMeanwhile } from './gone-meanwhile.js';
 import { builtFromLabel } from './built-from.js';
 import { containerSpec } from './container-spec.js';
 import { holdImage, releaseImage } from './held-image.js';
@@ -72,7 +73,13 @@ async function buildAndReplace(
     const context = await buildAppImage(job, deps);
     return await replace(job, deps, remote, { context, triggers }, old);
   } catch (error) {
-    throw await undoneAfter(error, () => undoBuild(job.settings.appName, deps, remote, old));
+    throw await undoneAfter(error, async () => {
+      try {
+        await undoBuild(job.settings.appName, deps, remote, old);
+      } catch (failure) {
+        throw await goneMeanwhile(failure, deps);
+      }
+    });
   }
 }
 

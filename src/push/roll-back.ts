@@ -148,14 +148,18 @@ export async function undoneAfter(reason: unknown, undo: () => Promise<void>): P
     const cause = new AggregateError([reason, error]);
     const first = reason instanceof RdtError ? reason.hint : undefined;
     const hint = first === undefined ? NEXT_PUSH : `${first}\n${NEXT_PUSH}`;
-    if (reason instanceof RdtError && reason.exitCode === ExitCode.unreachable) {
+    if (isLoss(reason)) {
       return new RdtError(reason.message, { hint, exitCode: reason.exitCode, cause });
     }
     const message = `${messageOf(reason)}; and what was begun could not be taken back: ${messageOf(error)}`;
-    const exitCode = reason instanceof RdtError ? reason.exitCode : ExitCode.failure;
+    const known = isLoss(error) ? error : reason;
+    const exitCode = known instanceof RdtError ? known.exitCode : ExitCode.failure;
     return new RdtError(message, { hint, exitCode, cause });
   }
 }
+
+const isLoss = (error: unknown): error is RdtError =>
+  error instanceof RdtError && error.exitCode === ExitCode.unreachable;
 
 const messageOf = (error: unknown): string =>
   (error instanceof Error ? error.message : String(error)).replace(/\.$/, '');
