@@ -20,8 +20,14 @@ export class BlockHasher {
   private readonly notes: Buffer[] = [];
   private readonly held = Buffer.alloc(BLOCK_BYTES);
   private heldBytes = 0;
+  private takenBytes = 0;
 
   constructor(private readonly before?: Buffer) {}
+
+  /** How long the content is so far. */
+  get sizeBytes(): number {
+    return this.takenBytes + this.heldBytes;
+  }
 
   update(piece: Buffer): void {
     for (let at = 0; at < piece.length; ) {
@@ -44,11 +50,13 @@ export class BlockHasher {
   }
 
   private takeHeld(): void {
-    this.take(this.held.subarray(0, this.heldBytes));
+    const block = this.held.subarray(0, this.heldBytes);
     this.heldBytes = 0;
+    this.take(block);
   }
 
   private take(block: Buffer): void {
+    this.takenBytes += block.length;
     const blockHash = hash('sha256', block, 'buffer');
     const place = this.notes.length;
     const isAsBefore = this.before !== undefined && hashAt(this.before, place).equals(blockHash);
@@ -86,6 +94,14 @@ export function partHashAt(notes: Buffer, part: number): Buffer {
 
 /** How long the notes of a file of this size are. */
 export const notesLength = (sizeBytes: number): number => blockCount(sizeBytes) * NOTE_BYTES;
+
+/** False for notes of a longer content, or a shorter one, as far as they can tell: by their parts. */
+export function areNotesOf(notes: Buffer, sizeBytes: number): boolean {
+  if (notes.length !== notesLength(sizeBytes)) return false;
+  const parts = Math.ceil(sizeBytes / PART_BYTES);
+  const hasPart = (part: number): boolean => partHashAt(notes, part).some((byte) => byte !== 0);
+  return hasPart(parts - 1) && (parts % BLOCK_PARTS === 0 || !hasPart(parts));
+}
 
 /** What stands for the content of a large file, in hex: reading it once is enough for this and for its blocks. */
 export function identityOf(notes: Buffer): string {

@@ -24,10 +24,17 @@ export function statIfThere(absolute: string): Stats | undefined {
   }
 }
 
-/** All bytes of a file. Node never closes the file of a stream whose signal is aborted from the first. */
-export function streamOf(absolute: string, signal: AbortSignal | undefined): AsyncIterable<Buffer> {
+/**
+ * All bytes of a file, or the first `atMostBytes` (1 or more). Node never closes the file of a stream whose signal is aborted from
+ * the first.
+ */
+export function streamOf(
+  absolute: string,
+  signal: AbortSignal | undefined,
+  atMostBytes = Infinity,
+): AsyncIterable<Buffer> {
   signal?.throwIfAborted();
-  return createReadStream(absolute, { highWaterMark: PIECE_BYTES, signal });
+  return createReadStream(absolute, { highWaterMark: PIECE_BYTES, signal, end: atMostBytes - 1 });
 }
 
 /** Exactly `sizeBytes` from `start` on: when the file has shrunk or gone meanwhile, zeros take the place of what it lacks. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { BlockHasher, identityOf, LARGE_BYTES, notesLength } from './blocks.js';
+import { BlockHasher, identityOf, LARGE_BYTES } from './blocks.js';
 import { isNoFile } from '../system-error.js';
 import { streamOf } from './file-content.js';
 import { type UnreadFile, unreadable } from './list-folder.js';
@@ -10,8 +10,12 @@ import type { LocalTree } from './tree.js';
 /** Above this size a file is hashed as a stream, so that memory stays flat and Ctrl-C is heard. */
 const HASH_IN_MEMORY_BYTES = 8 << 20;
 
-/** What an entry of a tree says of a file's content (tree.ts). */
+/**
+ * What an entry of a tree says of a file's content (tree.ts). All of it is of the same bytes, whatever was written to the file since
+ * it was listed.
+ */
 export interface HashedContent {
+  readonly sizeBytes: number;
   readonly sha256: string;
   readonly blocks?: Buffer;
 }
@@ -28,29 +32,42 @@ export async function hashFile(
   known: LocalTree,
   signal: AbortSignal,
 ): Promise<HashedContent | undefined> {
+  const newHasher = (): BlockHasher => new BlockHasher(known.get(path)?.blocks);
   try {
     const absolute = join(source, path);
-    if (sizeBytes > LARGE_BYTES) return await hashLarge(absolute, sizeBytes, known.get(path)?.blocks, signal);
-    return { sha256: createHash('sha256').update(readFileSync(absolute)).digest('hex') };
+    if (sizeBytes <= HASH_IN_MEMORY_BYTES) return hashBytes(readFileSync(absolute), newHasher);
+    return await hashLarge(absolute, sizeBytes, newHasher, signal);
   } catch (error) {
     if (isNoFile(error)) return undefined;
     throw signal.aborted ? signal.reason : unreadable(source, path, error);
   }
 }
 
+function hashBytes(bytes: Buffer, newHasher: () => BlockHasher): HashedContent {
+  if (bytes.length <= LARGE_BYTES)
+    return { sizeBytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') };
+  const hasher = newHasher();
+  hasher.update(bytes);
+  return contentOf(hasher);
+}
+
+/** No more than the listed size: a file that grows as quickly as it is read would have no end. */
 async function hashLarge(
   absolute: string,
   sizeBytes: number,
-  before: Buffer | undefined,
+  newHasher: () => BlockHasher,
   signal: AbortSignal,
 ): Promise<HashedContent> {
-  const hasher = new BlockHasher(before);
-  if (sizeBytes <= HASH_IN_MEMORY_BYTES) hasher.update(readFileSync(absolute));
-  else for await (const piece of streamOf(absolute, signal)) hasher.update(piece);
+  const hasher = newHasher();
+  for await (const piece of streamOf(absolute, signal, sizeBytes)) hasher.update(piece);
+  // It was cut short meanwhile, and may be a small one by now.
+  if (hasher.sizeBytes < sizeBytes) return hashBytes(readFileSync(absolute), newHasher);
+  return contentOf(hasher);
+}
+
+function contentOf(hasher: BlockHasher): HashedContent {
   const blocks = hasher.digest();
-  const sha256 = identityOf(blocks);
-  // A file that grew or shrank meanwhile is looked at again; its blocks are of no use.
-  return blocks.length === notesLength(sizeBytes) ? { sha256, blocks } : { sha256 };
+  return { sizeBytes: hasher.sizeBytes, sha256: identityOf(blocks), blocks };
 }
 
 /**

@@ -1,4 +1,4 @@
-import { BLOCK_PARTS, blockCount, hashAt, PART_BYTES, partHash, partHashAt } from './blocks.js';
+import { areNotesOf, BLOCK_PARTS, blockCount, hashAt, PART_BYTES, partHash, partHashAt } from './blocks.js';
 import { piecesOf } from './file-content.js';
 import type { FileEntry, LocalEntry } from './tree.js';
 
@@ -29,6 +29,8 @@ export interface Patch {
 export function patchOf(base: LocalEntry | undefined, now: FileEntry): Patch | undefined {
   if (base?.kind !== 'file' || base.leftMtimeNs === undefined) return undefined;
   if (base.blocks === undefined || now.blocks === undefined) return undefined;
+  // Parts that were never sent would be left out, and be zeros there.
+  if (!areNotesOf(base.blocks, base.sizeBytes) || !areNotesOf(now.blocks, now.sizeBytes)) return undefined;
   const runs: { from: number; count: number }[] = [];
   let contentBytes = 0;
   for (const run of newRuns(base.blocks, now.blocks, now.sizeBytes)) {

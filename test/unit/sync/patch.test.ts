@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,8 +20,12 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-/** A file of the folder as a scan finds it. */
-async function scanned(bytes: Buffer, known: LocalTree = new Map()): Promise<FileEntry> {
+/** A file of the folder as a scan finds it; `meanwhile` happens after it was listed, and before it is read. */
+async function scanned(
+  bytes: Buffer,
+  known: LocalTree = new Map(),
+  meanwhile: (path: string) => void = () => undefined,
+): Promise<FileEntry> {
   const path = join(folder, 'large');
   writeFileSync(path, bytes);
   utimesSync(path, MTIME_SECONDS, MTIME_SECONDS);
@@ -32,6 +36,7 @@ async function scanned(bytes: Buffer, known: LocalTree = new Map()): Promise<Fil
     sizeBytes: size,
     stamp: { mtimeMs, ctimeMs, inode: ino },
   } as const;
+  meanwhile(path);
   const content = await hashFile(folder, 'large', listed, known, signal);
   if (content === undefined) throw new Error('the file has gone');
   return { ...listed, ...content };
@@ -132,6 +137,15 @@ describe('a patch', () => {
     expect(patchOf({ kind: 'symlink', target: 'x', stamp: entry.stamp }, now)).toBeUndefined();
   });
 
+  it('is not made by notes of a content of another length', async () => {
+    const from = await left(base);
+    const now = await scanned(edited(base, 5));
+    for (const other of [SIZE_BYTES + PART_BYTES, SIZE_BYTES - PART_BYTES, SIZE_BYTES - BLOCK_BYTES]) {
+      expect(patchOf({ ...from, sizeBytes: other }, now)).toBeUndefined();
+      expect(patchOf(from, { ...now, sizeBytes: other })).toBeUndefined();
+    }
+  });
+
   it('tells when a part is another one than the scan has seen', async () => {
     const from = await left(base);
     const now = await scanned(edited(base, 5));
@@ -141,6 +155,55 @@ describe('a patch', () => {
     const reader = new PatchReader(join(folder, 'large'), now, patch);
     for await (const piece of reader.pieces()) expect(piece.length).toBe(PART_BYTES);
     expect(reader.isSame).toBe(false);
+  });
+});
+
+describe('a file that is written to between being listed and being read', () => {
+  const MB = 1 << 20;
+
+  it.each([
+    ['grows within its last block', 5 * MB + 100, 5 * MB + 100 + PART_BYTES],
+    ['grows within its last block, and is read as a stream', 9 * MB + 100, 9 * MB + 100 + PART_BYTES],
+    ['grows by some blocks', 5 * MB, 5 * MB + 200_000],
+    ['grows by some blocks, and is read as a stream', 9 * MB, 9 * MB + 200_000],
+    ['grows to a large one', 3 * MB, 5 * MB],
+    ['shrinks within its last block', 5 * MB - 100, 5 * MB - 100 - PART_BYTES],
+    ['shrinks within its last block, and is read as a stream', 9 * MB - 100, 9 * MB - 100 - PART_BYTES],
+    ['shrinks to a small one', 5 * MB, 3 * MB],
+    ['shrinks to a small one, and is read as a stream', 9 * MB, 3 * MB],
+  ])('is told by the size of what was read when it %s', async (_, listedBytes, readBytes) => {
+    const all = Buffer.alloc(Math.max(listedBytes, readBytes), 'some content, ');
+    const entry = await scanned(all.subarray(0, listedBytes), new Map(), (path) =>
+      writeFileSync(path, all.subarray(0, readBytes)),
+    );
+    const atRest = await scanned(all.subarray(0, entry.sizeBytes));
+    expect({ ...entry, stamp: atRest.stamp }).toEqual(atRest);
+  });
+
+  it('is in a container what was remembered of it, however it grows', async () => {
+    const growth = fc.nat(6 * PART_BYTES);
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.tuple(growth, growth), { maxLength: 8 }), async (growths) => {
+        const all = randomBytes(SIZE_BYTES + 100 * PART_BYTES);
+        let size = SIZE_BYTES;
+        let there: Buffer = all.subarray(0, size);
+        let deployed = await left(there);
+        for (const [before, meanwhile] of growths) {
+          size += before + meanwhile;
+          const now = await scanned(
+            all.subarray(0, size - meanwhile),
+            new Map([['large', deployed]]),
+            (path) => writeFileSync(path, all.subarray(0, size)),
+          );
+          const patch = patchOf(deployed, now);
+          if (patch === undefined) throw new Error('no patch');
+          there = await applied(there, now, patch);
+          expect(there.equals(all.subarray(0, now.sizeBytes))).toBe(true);
+          deployed = { ...now, leftMtimeNs: tarTimeNs(now.stamp.mtimeMs) };
+        }
+      }),
+      { numRuns: 8 },
+    );
   });
 });
 
