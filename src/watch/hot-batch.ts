@@ -14,8 +14,6 @@ import type { Batch } from './settling.js';
 import type { Session } from './watch-deps.js';
 import type { BatchSummary, BatchTiming } from './watch-event.js';
 
-/** A file that was being written to is looked at again after this, whatever its events say. */
-const RESTLESS_MS = 100;
 const PROGRESS_EVERY_MS = 1_000;
 
 export type BatchOutcome =
@@ -33,6 +31,7 @@ export class HotBatch {
   private packedMs = 0;
   private arrivedMs: number | undefined;
   private sentMs = 0;
+  private isAtRest = true;
   private report = (): void => undefined;
 
   constructor(
@@ -47,14 +46,16 @@ export class HotBatch {
   async run(container: Container, deployment: Deployment): Promise<BatchOutcome> {
     const { session } = this;
     const planned = await this.plan(deployment);
-    if (isEmptyPlan(planned.plan) && !isOwing(planned)) return { kind: 'in-step', deployment };
+    const isIdle = isEmptyPlan(planned.plan) || session.memory.changing.mustWait(planned.plan);
+    if (isIdle && !isOwing(planned)) return { kind: 'in-step', deployment };
     refuseMassDeletion(session.job(), planned);
     const outcome = await session.monitor.quietly(() => this.carryOut(container, planned));
     if (outcome.kind === 'needs-rebuild') return { kind: 'doubtful' };
     // Before it is told: whatever happens to the container from then on is not our doing.
     await session.monitor.look(container.id);
     this.report();
-    session.folder.confirm();
+    if (this.isAtRest) session.folder.confirm();
+    else session.folder.distrust();
     const now = await session.store.load(container.id);
     return now === undefined ? { kind: 'doubtful' } : { kind: 'in-step', deployment: now };
   }
@@ -66,10 +67,10 @@ export class HotBatch {
     try {
       const running = await runningToDelete(session.held, container, planned.plan);
       const outcome = await this.commit(running, planned, owedBy(due));
-      if (outcome.kind === 'committed' && hasArrived(planned.plan, outcome)) {
-        await this.takeEffect(running, planned, due, outcome);
-        await noteOwed(job, session.held, container, undefined);
-      }
+      if (outcome.kind !== 'committed') return outcome;
+      const isNews = hasArrived(planned.plan, outcome);
+      if (isNews) await this.takeEffect(running, planned, due, outcome);
+      await noteOwed(job, session.held, container, isNews ? undefined : planned.owed);
       return outcome;
     } catch (error) {
       await noteOwed(job, session.held, container, owedBy(due));
@@ -128,7 +129,7 @@ export class HotBatch {
       },
     );
     this.sentMs = this.now();
-    if (outcome.kind === 'committed' && outcome.packed.changing.length > 0) this.lookAgain();
+    if (outcome.kind === 'committed') this.hearChanging(outcome.packed.changing);
     return outcome;
   }
 
@@ -210,10 +211,23 @@ export class HotBatch {
     }
   }
 
+  private hearChanging(changing: readonly string[]): void {
+    const { memory, emit } = this.session;
+    for (const path of memory.changing.hear(changing, this.now()))
+      emit({
+        type: 'warning',
+        message: `${path} changes all the time, also while it is sent, and so does not arrive: if a program writes it, name it under \`ignore\` in .resin-sync.yml`,
+      });
+    this.isAtRest = changing.length === 0;
+    if (!this.isAtRest) this.lookAgain();
+  }
+
   private lookAgain(): void {
-    const { held, inbox } = this.session;
-    held.clock.sleep(RESTLESS_MS).then(
+    const { held, inbox, memory } = this.session;
+    const pause = memory.changing.beginPause();
+    held.clock.sleep(pause.ms).then(
       () => {
+        if (!pause.end()) return;
         const nowMs = this.now();
         inbox.put({ kind: 'batch', batch: { firstEventAtMs: nowMs, settledAtMs: nowMs } });
       },

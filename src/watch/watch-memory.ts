@@ -1,5 +1,6 @@
 import type { RdtError } from '../errors.js';
 import type { TriggerHashes } from '../sync/build-triggers.js';
+import { ChangingFiles } from './changing-files.js';
 import { RestlessPaths } from './restless-paths.js';
 
 /** What a watch knows of one version of the project, however often the connection is lost meanwhile. */
@@ -25,6 +26,7 @@ export class WatchMemory {
   /** The command before the first push has run. */
   isBeforeDone = false;
   readonly restless = new RestlessPaths();
+  readonly changing = new ChangingFiles();
   /** The user's `--force-build` and `--build-triggers` count once. */
   isFirstBuildDone = false;
 

@@ -468,6 +468,33 @@ describe('a folder that nothing is heard of', () => {
   });
 });
 
+it.each([5 << 20, 9 << 20])(
+  'a file of %i bytes that grew between being listed and being read is there in full after the next look',
+  async (sizeBytes) => {
+    let meanwhile = (): void => undefined;
+    // A folder that has gone is left when all is listed, and nothing is read yet.
+    const openWatcher: OpenWatcher = async (options) => ({
+      ...(await deaf(options)),
+      leave: () => meanwhile(),
+    });
+    await using watched = await WatchedFolder.open({ 'gone/a': '' }, { openWatcher });
+    watched.write('large', 'x'.repeat(sizeBytes));
+    watched.folder.lookAtAll();
+    await watched.tree();
+    meanwhile = () => appendFileSync(watched.path('large'), 'at last');
+    appendFileSync(watched.path('large'), 'at first');
+    rmSync(watched.path('gone'), { recursive: true });
+    for (let look = 0; look < 2; look++) {
+      watched.folder.lookAtAll();
+      await watched.tree();
+    }
+    const hashOf = (tree: LocalTree): unknown => (tree.get('large') as { sha256?: string }).sha256;
+    const tree = await watched.tree();
+    expect(tree.get('large')).toMatchObject({ sizeBytes: sizeBytes + 15 });
+    expect(hashOf(tree)).toBe(hashOf(await watched.walked()));
+  },
+);
+
 /** Lets a test wait until something was heard. */
 class Hints {
   private readonly folders: string[] = [];

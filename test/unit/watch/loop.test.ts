@@ -134,6 +134,46 @@ describe('a watched app', () => {
     await expect.poll(() => loop.deployed('a.txt')).toBe('b');
   });
 
+  it('is told once of a large file that changes whenever it is sent, is sent it ever more rarely, and has it when it is at rest', async () => {
+    await using loop = new WatchedLoop();
+    loop.clock = quick(20);
+    await loop.begin();
+    const put = loop.engine.putArchive.bind(loop.engine);
+    let [puts, isRestless] = [0, true];
+    const write = (): void => loop.write('big', `${puts}`.padEnd(5 << 20, 'x'));
+    loop.engine.putArchive = (...args) => {
+      puts++;
+      if (isRestless) write();
+      return put(...args);
+    };
+    write();
+    const { message } = await loop.untilEvent('warning');
+    expect(message).toMatch(/^big changes all the time, also while it is sent/);
+    expect(puts).toBeLessThan(20);
+    await sleep(500);
+    expect(loop.events.filter(({ type }) => type === 'warning')).toHaveLength(1);
+    expect(loop.deployed('big')).toBeUndefined();
+    isRestless = false;
+    await expect.poll(() => loop.deployed('big')?.startsWith(`${puts - 1}x`)).toBe(true);
+  });
+
+  it('is not restarted for a large file that was gone before it was sent', async () => {
+    await using loop = new WatchedLoop();
+    await loop.begin();
+    const { startedAt } = loop.engine.container('app');
+    const put = loop.engine.putArchive.bind(loop.engine);
+    let isFirst = true;
+    loop.engine.putArchive = (...args) => {
+      if (isFirst) loop.remove('big');
+      isFirst = false;
+      return put(...args);
+    };
+    loop.write('big', 'x'.repeat(5 << 20));
+    await expect.poll(() => isFirst).toBe(false);
+    await sleep(300);
+    expect(loop.engine.container('app').startedAt).toBe(startedAt);
+  });
+
   it('is in step again when the engine was about to end as the lock was taken', async () => {
     await using loop = new WatchedLoop();
     await loop.begin();
