@@ -87,3 +87,16 @@ export class Listing {
     }
   }
 }
+
+/** In the listing of one folder, which is in the order of the names; undefined when it is not there. */
+export function placeIn(listing: Listing | undefined, path: string): number | undefined {
+  if (listing === undefined) return undefined;
+  const { paths } = listing;
+  let [from, to] = [0, paths.length];
+  while (from < to) {
+    const middle = (from + to) >>> 1;
+    if ((paths[middle] ?? '') < path) from = middle + 1;
+    else to = middle;
+  }
+  return paths[from] === path ? from : undefined;
+}

@@ -12,8 +12,7 @@ import { TreeIndex } from './tree-index.js';
 import type { Hint, OpenWatcher, Watcher } from './watcher.js';
 
 /**
- * Events can be lost without a sign of it: by network file systems, containers, a bug; and what is saved through one hard link is told of that
- * one alone. So all of the folder is looked at this often.
+ * Events can be lost without a sign of it: by network file systems, containers, a bug. So all of the folder is looked at this often.
  */
 const IDLE_LOOK_MS = 60_000;
 /** When nothing was heard for so long. */

@@ -7,7 +7,8 @@ import { type LocalEntry, type LocalTree, sameEntry, sameStamp } from '../sync/t
 import { Turns } from '../sync/turns.js';
 import { isInUse } from '../system-error.js';
 import { byInode, FileReader } from './file-reader.js';
-import type { Findings, TreeIndex } from './tree-index.js';
+import type { TreeIndex } from './tree-index.js';
+import type { Findings } from './tree-look.js';
 
 const NOTHING: LocalTree = new Map<string, never>();
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { RdtError } from '../errors.js';
 import { statIfThere } from '../sync/file-content.js';
 import { unreadable } from '../sync/list-folder.js';
-import type { Findings } from './tree-index.js';
+import type { Findings } from './tree-look.js';
 
 /** What a look that was believed has found. */
 interface Believed {

@@ -2,6 +2,7 @@ import {
   appendFileSync,
   chmodSync,
   existsSync,
+  linkSync,
   lstatSync,
   mkdirSync,
   readdirSync,
@@ -14,7 +15,7 @@ import { createHash } from 'node:crypto';
 import { join, sep } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, it } from 'vitest';
-import type { LocalTree } from '../../../src/sync/tree.js';
+import type { LocalEntry, LocalTree } from '../../../src/sync/tree.js';
 import { ChokidarWatcher } from '../../../src/watch/chokidar/chokidar-watcher.js';
 import { PollingWatcher } from '../../../src/watch/polling/polling-watcher.js';
 import type { OpenWatcher } from '../../../src/watch/watcher.js';
@@ -31,19 +32,32 @@ const MARK = 'mark';
 
 describe.runIf(tellsInOrder)('LocalFolder after any sequence of changes', () => {
   it.each([1, 2, 3])('holds what a walk of its own finds, and is told of everything (%i)', async (seed) => {
+    await followed(seed, false, (tree) => tree);
+  });
+
+  it.each([4, 5])('does so also with files of several names (%i)', async (seed) => {
+    // To take away one name changes this time under the others.
+    await followed(
+      seed,
+      true,
+      (tree) => new Map([...tree].map(([path, entry]) => [path, withoutCtime(entry)])),
+    );
+  });
+
+  async function followed(seed: number, hasHardLinks: boolean, told: (tree: LocalTree) => LocalTree) {
     const files = { 'a/x': '1', 'a/b/y': '2', z: '3' };
     await using watched = await WatchedFolder.open(files, { ignore: [`!${MARK}`] });
     await watched.tree();
     const random = randomOf(seed);
-    const changes = new RandomChanges(watched.source, random);
+    const changes = new RandomChanges(watched.source, random, hasHardLinks);
     for (let step = 0; step < STEPS; step++) {
       changes.one();
       if (random() < 0.3) await sleep(random() * 8);
       if (random() < 0.1) await watched.tree();
       if (random() > 0.05) continue;
-      sameTree(await atRest(watched, `after step ${step}`), await watched.walked());
+      sameTree(told(await atRest(watched, `after step ${step}`)), told(await watched.walked()));
     }
-  });
+  }
 });
 
 describe('LocalFolder with another way of watching', () => {
@@ -81,6 +95,8 @@ describe('LocalFolder with another way of watching', () => {
   });
 });
 
+const withoutCtime = (entry: LocalEntry): LocalEntry => ({ ...entry, stamp: { ...entry.stamp, ctimeMs: 0 } });
+
 /** Follows batches until one has a last change: everything before it has to be told by then, not only found. */
 async function atRest(watched: WatchedFolder, mark: string): Promise<LocalTree> {
   watched.write(MARK, mark);
@@ -97,6 +113,7 @@ class RandomChanges {
   constructor(
     private readonly source: string,
     private readonly random: () => number,
+    private readonly hasHardLinks = false,
   ) {}
 
   one(): void {
@@ -108,6 +125,9 @@ class RandomChanges {
       () => this.move(),
       () => this.makeFolder(),
       ...(canLink ? [() => this.link()] : []),
+      ...(this.hasHardLinks
+        ? [() => this.hardLink(), () => this.hardLink(), () => this.append(), () => this.append()]
+        : []),
       () => this.chmod(),
       () => this.swap(),
       () => this.ignore(),
@@ -148,6 +168,12 @@ class RandomChanges {
   private link(): void {
     const path = join(this.source, this.folder(), this.name());
     if (kindOf(path) === undefined) symlinkSync(this.name(), path);
+  }
+
+  private hardLink(): void {
+    const path = join(this.source, this.folder(), this.name());
+    const file = this.entry();
+    if (file !== undefined && kindOf(file) === 'file' && kindOf(path) === undefined) linkSync(file, path);
   }
 
   private chmod(): void {

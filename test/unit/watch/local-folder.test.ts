@@ -500,10 +500,14 @@ class Hints {
   private readonly folders: string[] = [];
   private tell: () => void = () => undefined;
 
+  /** What goes on in `silent` is not told. */
+  constructor(private readonly silent?: string) {}
+
   readonly open: OpenWatcher = (options) =>
     ofThisSystem({
       ...options,
       onHint: (hint) => {
+        if (hint.kind === 'folder' && hint.path === this.silent) return;
         options.onHint(hint);
         if (hint.kind === 'folder') this.folders.push(hint.path);
         this.tell();
@@ -518,10 +522,10 @@ class Hints {
   }
 }
 
-it('a file that was saved through another hard link is seen after a minute, also in a folder that is never silent for long', async () => {
+it('a file that nothing was heard of is seen after a minute, also in a folder that is never silent for long', async () => {
   const clock = new FakeClock();
-  const hints = new Hints();
-  const files = { 'one/a': '1', 'two/c': '' };
+  const hints = new Hints('two');
+  const files = { 'one/a': '1', 'two/b': '1' };
   await using watched = await WatchedFolder.open(files, { clock, openWatcher: hints.open });
   const after = async (pauseMs: number, folder: string, act: () => void): Promise<void> => {
     const batches: LocalTree[] = [];
@@ -531,8 +535,8 @@ it('a file that was saved through another hard link is seen after a minute, also
     await hints.heard(folder);
     while (batches.length === 0) await Promise.race([clock.advance(5), next]);
   };
-  await after(0, 'two', () => linkSync(watched.path('one/a'), watched.path('two/b')));
-  await after(0, 'one', () => watched.write('one/a', '333'));
+  await after(0, 'one', () => watched.write('one/a', '2'));
+  watched.write('two/b', '333');
   for (let round = 0; round < 4; round++)
     await after(12_000, 'one', () => watched.write('one/busy', String(round)));
   expect((await watched.tree()).get('two/b')).toMatchObject({ sizeBytes: 1 });
@@ -540,6 +544,42 @@ it('a file that was saved through another hard link is seen after a minute, also
   await clock.advance(12_000);
   await clock.advance(25);
   expect((await next).get('two/b')).toMatchObject({ sizeBytes: 3 });
+});
+
+describe('a file with other names', () => {
+  const names = ['one/a', 'one/same folder', 'two/b', 'two/deep/c'];
+  const linked = async (): Promise<WatchedFolder> => {
+    const watched = await WatchedFolder.open({ 'one/a': '1', 'one/other': '1', 'two/deep/other': '1' });
+    for (const name of names.slice(1)) linkSync(watched.path('one/a'), watched.path(name));
+    watched.folder.lookAtAll();
+    await watched.tree();
+    return watched;
+  };
+
+  it.each(names)('is another one under all of them when it is saved through %s', async (name) => {
+    await using watched = await linked();
+    appendFileSync(watched.path(name), '23');
+    const tree = await watched.next();
+    for (const same of names) expect(tree.get(same)).toMatchObject({ sizeBytes: 3 });
+    sameTree(tree, await watched.walked());
+  });
+
+  it('is another one under all of them when its folder is listed', async () => {
+    await using watched = await linked();
+    appendFileSync(watched.path('two/b'), '23');
+    watched.write('two/new', '1');
+    const tree = await watched.next();
+    sameTree(tree, await watched.walked());
+  });
+
+  it('is found among them when one is gone, and one is a file of its own by now', async () => {
+    await using watched = await linked();
+    unlinkSync(watched.path('two/b'));
+    unlinkSync(watched.path('one/same folder'));
+    watched.write('one/same folder', 'own');
+    appendFileSync(watched.path('one/a'), '23');
+    sameTree(await watched.next(), await watched.walked());
+  });
 });
 
 describe('a .gitignore that changes', () => {
