@@ -1,15 +1,15 @@
 import { RdtError } from '../errors.js';
 import { compareTriggers, readTriggers, type TriggerHashes } from '../sync/build-triggers.js';
 import { DIRTY } from '../sync/commit-stage.js';
-import { type Deployed, type Deployment, everSent, type Marks } from '../sync/deployment.js';
+import type { Deployed, Deployment, Marks } from '../sync/deployment.js';
 import { ignoredNow, type LocalState, rulesOfSource } from '../sync/local-state.js';
 import { hashTree, listTree, type ScanOptions } from '../sync/scan.js';
-import { leftOnMounts, seenFrom } from '../sync/mounts.js';
+import { pathsOnSharedMounts, seenFrom } from '../sync/mounts.js';
 import { withPlace } from '../sync/place.js';
 import { readMarks } from '../sync/state-token.js';
-import { readDeployed } from '../sync/read-deployed.js';
+import { type Known, readDeployed } from '../sync/read-deployed.js';
 import { planSync, type SyncPlan } from '../sync/sync-plan.js';
-import type { Tree } from '../sync/tree.js';
+import { entriesAt, type Tree } from '../sync/tree.js';
 import type { Container, Image } from '../transport/engine.js';
 import { allOwed } from './app-debt.js';
 import { changesSinceBuilt } from './built-from.js';
@@ -161,24 +161,38 @@ export async function planPushSync(
   scanned.catch(() => undefined);
   const target = { engine, container, source, destination, signal };
   const marks = await withPlace(known, target);
-  const left =
+  const seen = seenFrom(container, destination, marks.place);
+  const { left, leftByBegun } =
     predecessor !== undefined && before?.destination === destination
-      ? leftOnMounts(
-          everSent(before),
-          predecessor,
-          seenFrom(container, destination, marks.place),
-          destination,
-        )
-      : NOTHING;
+      ? leftThrough(predecessor, before, seen)
+      : LEFT_NOTHING;
   const [local, deployed] = await Promise.all([
     scanning,
     readDeployed(target, scanned, {
       marks,
       stored,
       left: new Map([...context, ...left]),
+      leftByBegun,
       verify: job.verify,
     }),
   ]);
   const plan = planSync({ deployed: deployed.tree, local: local.tree, isIgnored: local.isIgnored });
   return { local, deployed, plan, owed: allOwed(deployed, deps.debt, container), damagedFile };
+}
+
+type Left = Pick<Known, 'left' | 'leftByBegun'>;
+const LEFT_NOTHING: Left = { left: NOTHING, leftByBegun: [] };
+
+/** What syncs into another container have left on mounts that this one has as well. */
+function leftThrough(
+  predecessor: Container,
+  { tree, begun = [], destination }: Deployment,
+  container: Container,
+): Left {
+  const paths = [...tree.keys(), ...begun.map(({ path }) => path)];
+  const shared = pathsOnSharedMounts(paths, predecessor, container, destination);
+  return {
+    left: new Map(entriesAt(tree, shared)),
+    leftByBegun: begun.filter(({ path }) => shared.has(path)),
+  };
 }

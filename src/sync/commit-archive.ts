@@ -30,6 +30,8 @@ export interface CommitArchive {
   readonly unstaged: ReadonlySet<string>;
   /** Told after each piece of content that went into the archive. */
   readonly onContent: (bytes: number) => void;
+  /** Told of a file that goes with another content than `local` says, before all of it has gone. */
+  readonly onOtherContent?: ((path: string, sent: FileEntry) => void) | undefined;
   readonly finish:
     | { readonly by: 'engine'; readonly token: string | undefined }
     | {
@@ -139,11 +141,13 @@ class CommitWriter {
       return;
     }
     const { stats, bytes } = read;
-    await this.tar.entry(this.contentHeader(path, entry, stats.mtimeMs), bytes);
-    this.archive.onContent(bytes.length);
     const sha256 = createHash('sha256').update(bytes).digest('hex');
     const stamp = { mtimeMs: stats.mtimeMs, ctimeMs: stats.ctimeMs, inode: stats.ino };
-    this.packed.sent.set(this.fullPath(path), { ...entry, sizeBytes: bytes.length, sha256, stamp });
+    const sent = { ...entry, sizeBytes: bytes.length, sha256, stamp };
+    if (sha256 !== entry.sha256) this.archive.onOtherContent?.(this.fullPath(path), sent);
+    await this.tar.entry(this.contentHeader(path, entry, stats.mtimeMs), bytes);
+    this.archive.onContent(bytes.length);
+    this.packed.sent.set(this.fullPath(path), sent);
     this.packed.contentBytes += bytes.length;
   }
 

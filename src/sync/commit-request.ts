@@ -33,6 +33,8 @@ export interface Commit {
   onProgress(sentBytes: number, totalBytes: number): void;
   /** Told when all has arrived and is to be put in place, by ways that know; the last time counts. */
   readonly onArrived?: (() => void) | undefined;
+  /** As `CommitArchive.onOtherContent`. */
+  readonly onOtherContent?: CommitArchive['onOtherContent'];
 }
 
 export type CommitOutcome =
@@ -82,10 +84,10 @@ export function contentBytes(
 
 /** What an archive for one part has in common for all that unpack it. */
 export function archiveOf(request: CountedCommit, part: MountPart): Omit<CommitArchive, 'finish'> {
-  const { source, local, owner, deployed, unobserved, onContent } = request;
+  const { source, local, owner, deployed, unobserved, onContent, onOtherContent } = request;
   const { below, uploads } = part;
   const unstaged = new Set(unobserved && deployed.knowledge === 'none' ? uploads : []);
-  return { source, below, prefix: '', uploads, local, owner, unstaged, onContent };
+  return { source, below, prefix: '', uploads, local, owner, unstaged, onContent, onOtherContent };
 }
 
 export const rebuild = (reason: string): CommitOutcome => ({ kind: 'needs-rebuild', reason });

@@ -2,6 +2,7 @@ import type { PackedFiles } from './commit-archive.js';
 import { type Deployed, withoutRacyStamp } from './deployment.js';
 import { differingPaths, withChanges } from './layered-tree.js';
 import { isSwap } from './sync-plan.js';
+import { isSent } from './trace.js';
 import { type LocalEntry, type LocalTree, NEVER, sameEntry, type TreeEntry, unknownEntry } from './tree.js';
 
 interface DeployedNow {
@@ -41,11 +42,15 @@ function oursAt(
 ): LocalEntry | undefined {
   const before = remembered?.tree.get(path);
   const begun = remembered?.begun?.find((sent) => sent.path === path);
-  const kinds = [before, begun, left.get(path)].flatMap((sent) => sent?.kind ?? []);
-  const [kind] = kinds;
-  if (knowledge === 'none') return kind === undefined ? undefined : { ...unknownEntry(kind), stamp: NEVER };
+  const sure = [before, left.get(path)].flatMap((sent) => sent?.kind ?? []);
+  if (knowledge === 'none') {
+    const [kind = begun?.kind] = sure;
+    return kind === undefined ? undefined : { ...unknownEntry(kind), stamp: NEVER };
+  }
   const there = tree.get(path);
-  if (there === undefined || !kinds.includes(there.kind)) return undefined;
+  if (there === undefined) return undefined;
+  const isOurs = sure.includes(there.kind) || (begun !== undefined && isSent(there, begun));
+  if (!isOurs) return undefined;
   return before !== undefined && sameEntry(there, before) ? before : { ...there, stamp: NEVER };
 }
 

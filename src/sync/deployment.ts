@@ -1,13 +1,4 @@
-import { LARGE_BYTES } from './blocks.js';
-import {
-  isRacy,
-  type LocalEntry,
-  type LocalTree,
-  NEVER,
-  type Tree,
-  type TreeEntry,
-  unknownEntry,
-} from './tree.js';
+import { isRacy, type LocalEntry, type LocalTree, NEVER, type Tree, type TreeEntry } from './tree.js';
 
 /**
  * What rdt remembers of the last sync to one container. Kept on the laptop; it is true as long as the container's own
@@ -53,6 +44,8 @@ export interface Marks {
 export interface Sent {
   readonly path: string;
   readonly kind: TreeEntry['kind'];
+  /** Of all that was sent there (trace.ts): what has none of them is the app's own. Undefined where nobody knows: all of that kind may be ours. */
+  readonly traces?: readonly string[] | undefined;
 }
 
 export interface Gone {
@@ -97,58 +90,6 @@ export const unknownDeployment = (containerId: string, source: string, destinati
   owner: undefined,
   tree: new Map(),
 });
-
-/** What it tells of ours in the container, with what a sync that was cut off may have brought: of that no more than its kind is known. */
-export function everSent({ tree, begun = [] }: Deployment): Tree {
-  const doubtful = begun.map(({ path, kind }): [string, TreeEntry] => [path, unknownEntry(kind)]);
-  return new Map([...doubtful, ...tree]);
-}
-
-/** What a sync that sends these may bring, where nobody hears of its end: `begun` of that deployment with all paths that are of another kind in it. */
-export function begunWith(
-  { tree, begun = [] }: Pick<Deployment, 'tree' | 'begun'>,
-  uploads: readonly string[],
-  local: Tree,
-): readonly Sent[] {
-  const sent = new Map(begun.map(({ path, kind }) => [path, kind]));
-  for (const path of uploads) {
-    const kind = local.get(path)?.kind;
-    if (kind !== undefined && tree.get(path)?.kind !== kind) sent.set(path, kind);
-  }
-  return Array.from(sent, ([path, kind]) => ({ path, kind }));
-}
-
-/**
- * What a path that was deleted is known by when it is back. The container cannot tell the hash of a large file that is remembered here, but the time
- * that it was given. Of a folder, '' is enough; one that is not empty stays.
- */
-export function traceOf(entry: TreeEntry): string {
-  switch (entry.kind) {
-    case 'directory':
-      return '';
-    case 'file':
-      return entry.sizeBytes > LARGE_BYTES ? timeOf(entry) : entry.sha256;
-    case 'symlink':
-      return `-> ${entry.target}`;
-  }
-}
-
-/**
- * Whether what is `there` now has that trace, or is what a power cut has left of a file: nothing. What was written since it was deleted is the
- * app's, whatever is in it.
- */
-export function isBack(there: TreeEntry, { trace, atMs }: Gone): boolean {
-  if (there.kind !== 'file') return traceOf(there) === trace;
-  if (there.leftMtimeNs !== undefined && there.leftMtimeNs / 1_000_000n > atMs) return false;
-  const wasFile = trace !== '' && !trace.startsWith('-> ');
-  return [there.sha256, timeOf(there)].includes(trace) || (wasFile && there.sha256 === SHA256_OF_NOTHING);
-}
-
-const SHA256_OF_NOTHING = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
-
-/** In whole seconds: not every container tells more. */
-const timeOf = ({ leftMtimeNs }: Extract<TreeEntry, { kind: 'file' }>): string =>
-  `written at ${leftMtimeNs === undefined ? 'an unknown time' : leftMtimeNs / 1_000_000_000n}`;
 
 /** Where deployments are kept. A lost or damaged one is no error: it only costs a verification. */
 export interface DeploymentStore {

@@ -1,6 +1,5 @@
 import { posix } from 'node:path';
 import type { Container, Mount } from '../transport/engine.js';
-import type { Tree } from './tree.js';
 
 /** A file system of its own inside the destination: hard links do not reach across its border. */
 export interface MountPart {
@@ -81,14 +80,19 @@ export function tmpfsHolding(
   return undefined;
 }
 
-/** The part of `tree` that one container's sync left on mounts which another container has as well. */
-export function leftOnMounts(tree: Tree, from: Container, to: Container, destination: string): Tree {
+/** Of those that one container's sync left there, the paths on mounts which another container has as well. */
+export function pathsOnSharedMounts(
+  paths: Iterable<string>,
+  from: Container,
+  to: Container,
+  destination: string,
+): ReadonlySet<string> {
   const isShared = (path: string): boolean => {
     const before = holderOf(from, path);
     const now = holderOf(to, path);
     return before !== undefined && before.source === now?.source && before.destination === now.destination;
   };
-  return new Map([...tree].filter(([path]) => isShared(posix.join(destination, path))));
+  return new Set([...paths].filter((path) => isShared(posix.join(destination, path))));
 }
 
 /** The mount that `path` lies on; undefined for the container's own root. */

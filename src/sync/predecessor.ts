@@ -1,9 +1,10 @@
 import { posix } from 'node:path';
 import type { Container, Mount } from '../transport/engine.js';
-import { begunWith, type Deployment, type DeploymentStore, unknownDeployment } from './deployment.js';
-import { holderOf, leftOnMounts } from './mounts.js';
+import { type Deployment, type DeploymentStore, unknownDeployment } from './deployment.js';
+import { holderOf, pathsOnSharedMounts } from './mounts.js';
 import type { SyncPlan } from './sync-plan.js';
-import { type Tree, type TreeEntry, unknownEntry } from './tree.js';
+import { begunWith } from './trace.js';
+import { entriesAt, type LocalTree } from './tree.js';
 
 /** A container that is to take the place of another one, and may have mounts in common with it. */
 export interface Succession {
@@ -23,28 +24,29 @@ export interface Succession {
 export async function noteForPredecessor(
   succession: Succession,
   plan: SyncPlan,
-  local: Tree,
+  local: LocalTree,
 ): Promise<readonly Mount[]> {
   const { store, source, destination, predecessor, container } = succession;
-  const shared = leftOnMounts(changesOf(plan, local), container, predecessor, destination);
+  const shared = pathsOnSharedMounts(changedPaths(plan), container, predecessor, destination);
   if (shared.size === 0) return [];
   const noted = await store.load(predecessor.id);
   const before = noted ?? unknownDeployment(predecessor.id, source, destination);
   if (before.destination === destination) await store.saveNow(withSent(before, shared, plan, local));
-  const mounts = Array.from(shared.keys(), (path) => holderOf(container, posix.join(destination, path)));
+  const mounts = Array.from(shared, (path) => holderOf(container, posix.join(destination, path)));
   return [...new Set(mounts)].filter((mount) => mount !== undefined);
 }
 
-/** All paths that a plan changes. */
-function changesOf({ uploads, deletions, obstacles }: SyncPlan, local: Tree): Tree {
-  const changes = new Map<string, TreeEntry>();
-  for (const { path, kind } of [...deletions, ...obstacles]) changes.set(path, unknownEntry(kind));
-  for (const path of uploads) changes.set(path, local.get(path) ?? unknownEntry('file'));
-  return changes;
+function changedPaths({ uploads, deletions, obstacles }: SyncPlan): string[] {
+  return [...uploads, ...[...deletions, ...obstacles].map(({ path }) => path)];
 }
 
 /** Also without a new path: given at all, `begun` says that the container has to be asked. */
-function withSent(before: Deployment, shared: Tree, { uploads }: SyncPlan, local: Tree): Deployment {
+function withSent(
+  before: Deployment,
+  shared: ReadonlySet<string>,
+  { uploads }: SyncPlan,
+  local: LocalTree,
+): Deployment {
   const sent = uploads.filter((path) => shared.has(path));
-  return { ...before, begun: begunWith(before, sent, local) };
+  return { ...before, begun: begunWith(before, entriesAt(local, sent)) };
 }

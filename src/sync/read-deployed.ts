@@ -1,7 +1,8 @@
 import { DIRTY } from './commit-stage.js';
-import { type Deployed, type Deployment, isBack, type Marks, type Sent } from './deployment.js';
+import type { Deployed, Deployment, Gone, Marks, Sent } from './deployment.js';
 import { hasMounts, seenFrom, stageFolders, touchesTmpfs } from './mounts.js';
 import type { SyncTarget } from './sync-container.js';
+import { isBack, isSent } from './trace.js';
 import { type LocalTree, type Tree, type TreeEntry, unknownEntry } from './tree.js';
 import { verifyContainer } from './verify.js';
 
@@ -11,6 +12,8 @@ export interface Known {
   readonly stored: Deployment | undefined;
   /** As in `Deployed`. */
   readonly left: Tree;
+  /** What syncs that were cut off may have left there through another container. */
+  readonly leftByBegun: readonly Sent[];
   /** Ask it whatever the marks say. */
   readonly verify: boolean;
 }
@@ -21,7 +24,7 @@ export interface Known {
 export async function readDeployed(
   target: Omit<SyncTarget, 'store' | 'compress'>,
   scanning: Promise<LocalTree>,
-  { marks, stored, left, verify }: Known,
+  { marks, stored, left: surelyLeft, leftByBegun, verify }: Known,
 ): Promise<Deployed> {
   const { token } = marks;
   const { engine, destination, source, signal } = target;
@@ -36,7 +39,7 @@ export async function readDeployed(
   if (remembered !== undefined && isSure && isMarked) {
     const { tree } = remembered;
     const { token: state } = remembered;
-    return { tree, left, knowledge: 'token', remembered, marks, state, foreignToken: undefined };
+    return { tree, left: surelyLeft, knowledge: 'token', remembered, marks, state, foreignToken: undefined };
   }
   // Of another destination of the same folder only the last token is remembered: the one that is there may be ours.
   const mayBeOurs = stored?.source === source && stored.destination !== destination;
@@ -44,7 +47,7 @@ export async function readDeployed(
   const foreignToken = token === undefined || token === DIRTY || isOurs ? undefined : token;
   const canAsk = container.state.running && !container.state.restarting && remembered?.hasShell !== false;
   const { begun = [], gone = [] } = remembered ?? {};
-  const others = [...new Set([...begun, ...gone].map(({ path }) => path))];
+  const others = [...new Set([...begun, ...leftByBegun, ...gone].map(({ path }) => path))];
   const asking = canAsk
     ? verifyContainer({
         engine,
@@ -60,16 +63,24 @@ export async function readDeployed(
   asking?.catch(() => undefined);
   const local = await scanning;
   const answer = await asking;
-  const found = withoutApps(answer?.tree, remembered, local);
-  const doubtful = (found === undefined ? begun : []).map(({ path, kind }): [string, TreeEntry] => [
-    path,
-    unknownEntry(kind),
-  ]);
+  const left = new Map([...broughtBy(leftByBegun, answer?.tree), ...surelyLeft]);
+  const sure = [local, left, remembered?.tree ?? left];
+  const found = answer && withoutApps(answer.tree, sure, { begun: [...begun, ...leftByBegun], gone });
+  const doubtful = found === undefined ? broughtBy(begun, undefined) : [];
   const sent = new Map<string, TreeEntry>([...left, ...doubtful, ...(remembered?.tree ?? [])]);
   const vanished = entriesNotIn(sent, local);
   const tree = new Map(found === undefined ? vanished : [...found, ...withSent(vanished, found, begun)]);
   const knowledge = found === undefined ? 'none' : 'verified';
   return { tree, left, knowledge, remembered, marks, state: answer?.state ?? '', foreignToken };
+}
+
+/** What syncs that were cut off have brought of what was found. Where nobody could ask, no more than its kind is known of what they may have brought. */
+function broughtBy(begun: readonly Sent[], found: Tree | undefined): readonly [string, TreeEntry][] {
+  return begun.flatMap((sent): [string, TreeEntry][] => {
+    if (found === undefined) return [[sent.path, unknownEntry(sent.kind)]];
+    const there = found.get(sent.path);
+    return there !== undefined && isSent(there, sent) ? [[sent.path, there]] : [];
+  });
 }
 
 /** A sync that was cut off may have put what it was sent in the place of what is remembered. */
@@ -78,32 +89,25 @@ function withSent(
   found: Tree,
   begun: readonly Sent[],
 ): readonly [string, TreeEntry][] {
-  const sent = new Map(begun.map(({ path, kind }) => [path, kind]));
-  return vanished.map(([path, entry]) => {
-    const there = found.get(path);
-    return [path, there !== undefined && there.kind === sent.get(path) ? there : entry];
-  });
+  const brought = new Map(broughtBy(begun, found));
+  return vanished.map(([path, entry]) => [path, brought.get(path) ?? entry]);
 }
 
-/** Without what is at a path where something of ours was deleted, and is nothing that we have had there lately. */
+/** Without what is at a path that is in none of the trees which are surely ours, and is nothing that a sync which was cut off has brought, or that we have had there lately. */
 function withoutApps(
-  found: Tree | undefined,
-  remembered: Deployment | undefined,
-  local: LocalTree,
-): Tree | undefined {
-  if (found === undefined || remembered?.gone === undefined) return found;
-  const sent = new Set(remembered.begun?.map(({ path }) => path));
-  const back = new Set<string>();
-  for (const gone of remembered.gone) {
-    const there = found.get(gone.path);
-    if (there !== undefined && isBack(there, gone)) back.add(gone.path);
+  found: Tree,
+  sure: readonly Tree[],
+  { begun, gone }: { readonly begun: readonly Sent[]; readonly gone: readonly Gone[] },
+): Tree {
+  const ours = new Set(broughtBy(begun, found).map(([path]) => path));
+  for (const each of gone) {
+    const there = found.get(each.path);
+    if (there !== undefined && isBack(there, each)) ours.add(each.path);
   }
-  const ours = new Map(found);
-  for (const { path } of remembered.gone) {
-    const isOtherwiseOurs = local.has(path) || sent.has(path) || remembered.tree.has(path);
-    if (!isOtherwiseOurs && !back.has(path)) ours.delete(path);
-  }
-  return ours;
+  const known = new Map(found);
+  for (const { path } of [...begun, ...gone])
+    if (!ours.has(path) && !sure.some((tree) => tree.has(path))) known.delete(path);
+  return known;
 }
 
 function entriesNotIn(tree: Tree, other: LocalTree): [string, TreeEntry][] {

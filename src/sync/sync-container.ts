@@ -2,13 +2,10 @@ import { randomBytes } from 'node:crypto';
 import type { Container, Engine } from '../transport/engine.js';
 import { type Commit, type CommitOutcome, commit } from './commit.js';
 import {
-  begunWith,
   type Deployed,
   type Deployment,
   type DeploymentStore,
   type Gone,
-  type Sent,
-  traceOf,
   unknownDeployment,
 } from './deployment.js';
 import { deployedTree } from './deployed-tree.js';
@@ -16,7 +13,8 @@ import { refuseMountedPaths } from './mounted-path.js';
 import { seenFrom } from './mounts.js';
 import { ownerOf } from './owner.js';
 import { isEmptyPlan, type SyncPlan } from './sync-plan.js';
-import type { LocalTree } from './tree.js';
+import { begunWith, traceOf } from './trace.js';
+import { entriesAt, type LocalEntry, type LocalTree } from './tree.js';
 
 /** One folder on the laptop, one folder in a container. */
 export interface SyncTarget {
@@ -63,11 +61,7 @@ export async function syncContainer(target: SyncTarget, options: SyncOptions): P
   const request = { ...target, ...options, container, owner, token, hasShell };
   await noteBeforehand(target, request, options.owed);
   const outcome = await commitOrNote(target, request);
-  if (outcome.kind !== 'committed') {
-    // It may have been tried; and nobody knows whether the build succeeds.
-    if (!isEmptyPlan(options.plan)) await noteBegun(target, request);
-    return outcome;
-  }
+  if (outcome.kind !== 'committed') return outcome;
   const tree = deployedTree(options, outcome.packed);
   await target.store.save({
     containerId: target.container.id,
@@ -102,17 +96,29 @@ function goneLately({ deployed, plan, scannedAtMs }: SyncOptions): readonly Gone
 
 /** How much of a failed commit has arrived is not known: what goes from the folder before the next one is still ours to delete. */
 async function commitOrNote(target: SyncTarget, request: Commit): Promise<CommitOutcome> {
+  const others: [string, LocalEntry][] = [];
+  const told = { ...request, onOtherContent: (path: string, sent: LocalEntry) => others.push([path, sent]) };
+  let outcome: CommitOutcome;
   try {
-    return await (target.channel === undefined ? commit(request) : target.channel.commit(request));
+    outcome = await (target.channel === undefined ? commit(told) : target.channel.commit(told));
   } catch (error) {
-    await noteBegun(target, request);
+    await noteBegun(target, request, others);
     throw error;
   }
+  // It may have been tried; and nobody knows whether the build succeeds.
+  if (outcome.kind !== 'committed' && !isEmptyPlan(request.plan)) await noteBegun(target, request, others);
+  return outcome;
 }
 
-async function noteBegun(target: SyncTarget, request: Commit): Promise<void> {
+async function noteBegun(
+  target: SyncTarget,
+  request: Commit,
+  others: Iterable<[string, LocalEntry]>,
+): Promise<void> {
   const remembered = rememberedOf(target, request);
-  await target.store.save({ ...remembered, begun: begunBy(request, remembered) });
+  const { plan, local } = request;
+  const begun = begunWith(remembered, [...entriesAt(local, plan.uploads), ...others]);
+  await target.store.save({ ...remembered, begun });
 }
 
 /**
@@ -122,14 +128,11 @@ async function noteBegun(target: SyncTarget, request: Commit): Promise<void> {
 async function noteBeforehand(target: SyncTarget, request: Commit, owed: Deployment['owed']): Promise<void> {
   const { plan, deployed } = request;
   const remembered = rememberedOf(target, request);
-  const begun = begunBy(request, remembered);
-  const isNews = begun.length > (deployed.remembered?.begun?.length ?? 0);
+  const begun = begunWith(remembered, entriesAt(request.local, plan.uploads));
+  const isNews = begun.length > 0 && begun !== deployed.remembered?.begun;
   if (isEmptyPlan(plan) || (target.channel !== undefined && !isNews)) return;
   await target.store.saveNow({ ...remembered, begun, owed });
 }
-
-const begunBy = ({ plan, local }: Commit, remembered: Deployment): readonly Sent[] =>
-  begunWith(remembered, plan.uploads, local);
 
 const rememberedOf = ({ container, source, destination }: SyncTarget, { deployed }: Commit): Deployment =>
   deployed.remembered ?? unknownDeployment(container.id, source, destination);

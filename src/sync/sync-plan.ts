@@ -1,5 +1,5 @@
 import { differingPaths } from './layered-tree.js';
-import { parentsOf, sameEntry, type Tree, type TreeEntry } from './tree.js';
+import { entriesAt, parentsOf, sameEntry, type Tree, type TreeEntry } from './tree.js';
 
 /** A path to take away from the container: one that an earlier push of ours put there. */
 export interface Deletion {
@@ -47,13 +47,6 @@ export function planSync({ deployed, local, isIgnored }: SyncPlanInput): SyncPla
     (blocks ? obstacles : deletions).push({ path, kind });
   }
   return { uploads, deletions: deepestFirst(deletions), obstacles: deepestFirst(obstacles) };
-}
-
-function* entriesAt(tree: Tree, paths: readonly string[]): Generator<[string, TreeEntry]> {
-  for (const path of paths) {
-    const entry = tree.get(path);
-    if (entry !== undefined) yield [path, entry];
-  }
 }
 
 export const isEmptyPlan = (plan: SyncPlan): boolean =>

@@ -77,3 +77,14 @@ export function* parentsOf(path: string): Generator<string> {
   for (let slash = path.indexOf('/'); slash !== -1; slash = path.indexOf('/', slash + 1))
     yield path.slice(0, slash);
 }
+
+/** What is there of these paths. */
+export function* entriesAt<E extends TreeEntry>(
+  tree: Tree<E>,
+  paths: Iterable<string>,
+): Generator<[string, E]> {
+  for (const path of paths) {
+    const entry = tree.get(path);
+    if (entry !== undefined) yield [path, entry];
+  }
+}

@@ -46,7 +46,7 @@ async function planned() {
   const container = { id: 'app', state, mounts: [], tmpfs: [] } as unknown as Container;
   const target = { engine: { exec } as Partial<Engine> as Engine, container, source, destination, signal };
   const marks = { token: undefined, engineRun: undefined };
-  const known = { marks, stored: undefined, left: new Map(), verify: false };
+  const known = { marks, stored: undefined, left: new Map(), leftByBegun: [], verify: false };
   const deployed = await readDeployed(target, Promise.resolve(local), known);
   expect(deployed.knowledge).toBe('verified');
   return planSync({ deployed: deployed.tree, local, isIgnored: ignoredNow(source, rules) });

@@ -3,9 +3,10 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { containerSpec } from '../../../src/push/container-spec.js';
 import { defaultSettings, resolveSettings } from '../../../src/project/settings.js';
 import { newPackedFiles } from '../../../src/sync/commit-archive.js';
-import { type Deployed, type Deployment, traceOf } from '../../../src/sync/deployment.js';
+import type { Deployed, Deployment } from '../../../src/sync/deployment.js';
 import { deployedTree } from '../../../src/sync/deployed-tree.js';
 import { readDeployed } from '../../../src/sync/read-deployed.js';
+import { begunWith, traceOf } from '../../../src/sync/trace.js';
 import { type LocalEntry, type LocalTree, NEVER, type Tree } from '../../../src/sync/tree.js';
 import { FakeEngine } from '../../contract/fake-engine.js';
 import { type FakeProcess, runUntilKilled } from '../../contract/fake-process.js';
@@ -63,7 +64,13 @@ async function readNow(remembered: Remembered, local: LocalTree, left = tree({})
   const { signal } = new AbortController();
   const target = { engine, container, source: SOURCE, destination: DESTINATION, signal };
   const marks = { token: 'v1.mine', engineRun: 'now' };
-  return readDeployed(target, Promise.resolve(local), { marks, stored, left, verify: false });
+  return readDeployed(target, Promise.resolve(local), {
+    marks,
+    stored,
+    left,
+    leftByBegun: [],
+    verify: false,
+  });
 }
 
 describe('a path that a sync which was cut off has made another kind of, and that has left the folder since', () => {
@@ -91,6 +98,61 @@ describe('a path that a sync which was cut off has made another kind of, and tha
     listing = [`${stat(0o120_777, 'a', TIME)}\nl ./a\n/elsewhere\n.`];
     const there = await deployedNow({ tree: tree({ a: directory() }), begun: [{ path: 'a', kind: 'file' }] });
     expect(there.get('a')?.kind).toBe('directory');
+  });
+});
+
+describe('a path that a sync which was cut off was to bring, and that has left the folder since', () => {
+  const LARGE: LocalEntry = {
+    ...file('x'),
+    kind: 'file',
+    mode: 0o644,
+    sha256: 'hash of the hashes of its blocks',
+    sizeBytes: 5 << 20,
+    stamp: { mtimeMs: 1_700_000_000_900, ctimeMs: 0, inode: 1 },
+  };
+  const SMALL: LocalEntry = { ...LARGE, ...file('x'), stamp: LARGE.stamp };
+  const linkThere = (target: string): string => `${stat(0o120_777, 'a', TIME)}\nl ./a\n${target}\n.`;
+  const isOurs = async (sent: LocalEntry): Promise<boolean> => {
+    const begun = begunWith({ tree: tree({}) }, [['a', sent]]);
+    return (await deployedNow({ tree: tree({}), begun })).has('a');
+  };
+
+  it.each([
+    ['the file, by its content', file('x'), fileThere('a', 'x')],
+    ['the large file, by its time', LARGE, fileThere('a', 'y')],
+    ['the file of its time that a power cut has emptied', SMALL, fileThere('a', '')],
+    ['the link', link('to'), linkThere('to')],
+    ['the folder', directory(), folderThere('a')],
+  ])('is ours where it is %s', async (_, sent, found) => {
+    listing = [found];
+    expect(await isOurs(sent)).toBe(true);
+  });
+
+  it.each([
+    ['another content', file('x'), fileThere('a', 'y')],
+    [
+      'another time, where a large file was sent',
+      LARGE,
+      fileThere('a', 'y', '1700000001 2023-11-14 22:13:21'),
+    ],
+    ['no content and another time', file('x'), fileThere('a', '')],
+    ['another target', link('to'), linkThere('elsewhere')],
+    ['another kind', directory(), fileThere('a', '')],
+  ])("is the app's own where it has %s", async (_, sent, found) => {
+    listing = [found];
+    expect(await isOurs(sent)).toBe(false);
+  });
+
+  it('is ours with any content, where an older version has noted no more than its kind', async () => {
+    listing = [fileThere('a', 'y')];
+    const there = await deployedNow({ tree: tree({}), begun: [{ path: 'a', kind: 'file' }] });
+    expect(there.has('a')).toBe(true);
+  });
+
+  it('is ours whatever is there, where it is remembered', async () => {
+    listing = [fileThere('a', 'y')];
+    const begun = begunWith({ tree: tree({}) }, [['a', file('x')]]);
+    expect((await deployedNow({ tree: tree({ a: file('z') }), begun })).has('a')).toBe(true);
   });
 });
 
@@ -173,6 +235,12 @@ describe('a file that was gone, or not at rest, when it was to be sent', () => {
     listing = [fileThere('a', 'x')];
     const before = file('x');
     expect(await rememberedThen({ tree: tree({ a: before }) })).toBe(before);
+  });
+
+  it("is not the app's of another content", async () => {
+    listing = [fileThere('a', 'x')];
+    const sent = begunWith({ tree: tree({}) }, [['a', file('y')]]);
+    expect(await rememberedThen({ tree: tree({}), begun: sent })).toBeUndefined();
   });
 
   it("is not the app's", async () => {
