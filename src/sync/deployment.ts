@@ -20,7 +20,10 @@ export interface Deployment {
   /** Numeric owner of what we write, from the container's `User`; undefined as long as nobody has asked. */
   readonly owner: Owner | undefined;
   readonly tree: LocalTree;
-  /** Given when the last sync failed: what it may have brought besides `tree`. The container may have that one's token, and `token` proves nothing. */
+  /**
+   * Given when a sync failed, and the container has not been asked since: what it may have brought besides `tree`, or could not delete. The container may
+   * have that one's token, and `token` proves nothing.
+   */
   readonly begun?: readonly Sent[] | undefined;
   /** What was deleted or replaced lately: a device that loses its power soon afterwards has it again, and perhaps no token that says so. */
   readonly gone?: readonly Gone[] | undefined;

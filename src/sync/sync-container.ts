@@ -73,6 +73,7 @@ export async function syncContainer(target: SyncTarget, options: SyncOptions): P
     hasShell: outcome.hasShell,
     owner,
     tree,
+    begun: deployed.knowledge === 'token' ? deployed.remembered?.begun : undefined,
     gone: goneLately(options),
     owed: options.owed,
   });
