@@ -53,8 +53,10 @@ export interface Sent {
 
 export interface Gone {
   readonly path: string;
-  /** `traceOf` what it was: anything else there is the app's own. */
+  /** What it is known by (trace.ts): anything else there is the app's own. */
   readonly trace: string;
+  /** A file, also by this: with nothing in it. */
+  readonly emptied?: string | undefined;
   /** The laptop's wall clock, ms since 1970. */
   readonly atMs: number;
 }
@@ -104,7 +106,8 @@ export interface DeploymentStore {
   saveNow(deployment: Deployment): Promise<void>;
 }
 
-/** Takes the trust from a stamp that is too young for it, so that the file is read again by the next scan. */
+/** Takes the trust from a stamp that is too young for it, so that the file is read again by the next scan. The time that the file was sent with stays. */
 export function withoutRacyStamp(entry: LocalEntry, scannedAtMs: number): LocalEntry {
-  return entry.kind === 'file' && isRacy(entry.stamp, scannedAtMs) ? { ...entry, stamp: NEVER } : entry;
+  if (entry.kind !== 'file' || !isRacy(entry.stamp, scannedAtMs)) return entry;
+  return { ...entry, stamp: { ...NEVER, mtimeMs: entry.stamp.mtimeMs } };
 }

@@ -2,7 +2,7 @@ import { DIRTY } from './commit-stage.js';
 import type { Deployed, Deployment, Gone, Marks, Sent } from './deployment.js';
 import { hasMounts, seenFrom, stageFolders, touchesTmpfs } from './mounts.js';
 import type { SyncTarget } from './sync-container.js';
-import { isBack, isSent } from './trace.js';
+import { isSent, pathsBack } from './trace.js';
 import { type LocalTree, type Tree, type TreeEntry, unknownEntry } from './tree.js';
 import { verifyContainer } from './verify.js';
 
@@ -46,7 +46,10 @@ export async function readDeployed(
   const isOurs = mayBeOurs || token === remembered?.token;
   const foreignToken = token === undefined || token === DIRTY || isOurs ? undefined : token;
   const canAsk = container.state.running && !container.state.restarting && remembered?.hasShell !== false;
-  const { begun = [], gone = [] } = remembered ?? {};
+  const { begun = [] } = remembered ?? {};
+  // Nothing is back as long as the engine has not been started again.
+  const isSameRun = marks.engineRun !== undefined && marks.engineRun === remembered?.engineRun;
+  const gone = isSameRun ? [] : (remembered?.gone ?? []);
   const others = [...new Set([...begun, ...leftByBegun, ...gone].map(({ path }) => path))];
   const asking = canAsk
     ? verifyContainer({
@@ -99,11 +102,8 @@ function withoutApps(
   sure: readonly Tree[],
   { begun, gone }: { readonly begun: readonly Sent[]; readonly gone: readonly Gone[] },
 ): Tree {
-  const ours = new Set(broughtBy(begun, found).map(([path]) => path));
-  for (const each of gone) {
-    const there = found.get(each.path);
-    if (there !== undefined && isBack(there, each)) ours.add(each.path);
-  }
+  const brought = broughtBy(begun, found).map(([path]) => path);
+  const ours = new Set([...brought, ...pathsBack(gone, found)]);
   const known = new Map(found);
   for (const { path } of [...begun, ...gone])
     if (!ours.has(path) && !sure.some((tree) => tree.has(path))) known.delete(path);

@@ -13,7 +13,7 @@ import { refuseMountedPaths } from './mounted-path.js';
 import { seenFrom } from './mounts.js';
 import { ownerOf } from './owner.js';
 import { isEmptyPlan, type SyncPlan } from './sync-plan.js';
-import { begunWith, traceOf } from './trace.js';
+import { begunWith, goneFrom } from './trace.js';
 import { entriesAt, type LocalEntry, type LocalTree } from './tree.js';
 
 /** One folder on the laptop, one folder in a container. */
@@ -87,11 +87,10 @@ const ON_DISK_MS = 60_000;
 function goneLately({ deployed, plan, scannedAtMs }: SyncOptions): readonly Gone[] | undefined {
   const before = (deployed.remembered?.gone ?? []).filter(({ atMs }) => scannedAtMs - atMs < ON_DISK_MS);
   const deleted = [...plan.deletions, ...plan.obstacles].map(({ path }) => path);
-  const now = [...new Set([...deleted, ...plan.uploads])].flatMap((path): Gone[] => {
-    const entry = deployed.tree.get(path);
-    return entry === undefined ? [] : [{ path, trace: traceOf(entry), atMs: scannedAtMs }];
-  });
-  const gone = [...before, ...now];
+  const now = Array.from(entriesAt(deployed.tree, new Set([...deleted, ...plan.uploads])), ([path, entry]) =>
+    goneFrom(path, entry, scannedAtMs),
+  );
+  const gone = [...before, ...now].filter((each) => each !== undefined);
   return gone.length === 0 ? undefined : gone;
 }
 

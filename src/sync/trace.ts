@@ -1,32 +1,40 @@
 import { LARGE_BYTES } from './blocks.js';
 import type { Deployment, Gone, Sent } from './deployment.js';
 import { tarTimeNs } from './tar-writer.js';
-import type { LocalEntry, TreeEntry } from './tree.js';
+import { type LocalEntry, parentsOf, type Tree, type TreeEntry } from './tree.js';
 
-/**
- * What a path that was deleted is known by when it is back. The container cannot tell the hash of a large file that is remembered here, but the time
- * that it was given. Of a folder, '' is enough; one that is not empty stays.
- */
-export function traceOf(entry: TreeEntry): string {
-  switch (entry.kind) {
-    case 'directory':
-      return '';
-    case 'file':
-      return entry.sizeBytes > LARGE_BYTES ? timeOf(entry.leftMtimeNs) : entry.sha256;
-    case 'symlink':
-      return `-> ${entry.target}`;
-  }
+/** Of what was at a path until it was deleted or replaced; undefined for what could not be told from the app's own if it were back. */
+export function goneFrom(path: string, entry: TreeEntry | LocalEntry, atMs: number): Gone | undefined {
+  if (entry.kind === 'symlink') return undefined;
+  const timeNs = entry.kind === 'file' ? timeInContainer(entry) : undefined;
+  const emptied = timeNs === undefined ? undefined : emptiedTrace(timeNs);
+  return { path, trace: traceOf(entry), emptied, atMs };
 }
 
 /**
- * Whether what is `there` now has that trace, or is what a power cut has left of a file: nothing. What was written since it was deleted is the
- * app's, whatever is in it.
+ * What of all that was deleted is there again after the device has lost its power. A link, or a folder that may be empty, could as well be the app's:
+ * the clock of the device, by which its time is, need not be right. So a folder is back with something in it that is.
  */
-export function isBack(there: TreeEntry, { trace, atMs }: Gone): boolean {
-  if (there.kind !== 'file') return traceOf(there) === trace;
+export function pathsBack(gone: readonly Gone[], found: Tree): ReadonlySet<string> {
+  const isFolder = (path: string): boolean => found.get(path)?.kind === 'directory';
+  const folders = new Set(
+    gone.filter(({ path, trace }) => trace === '' && isFolder(path)).map(({ path }) => path),
+  );
+  const back = new Set<string>();
+  for (const each of gone) {
+    const there = found.get(each.path);
+    if (there === undefined || !isBack(there, each)) continue;
+    back.add(each.path);
+    for (const parent of parentsOf(each.path)) if (folders.has(parent)) back.add(parent);
+  }
+  return back;
+}
+
+/** As it was, or emptied. What was written since it was deleted is the app's, whatever is in it. */
+function isBack(there: TreeEntry, { trace, emptied, atMs }: Gone): boolean {
+  if (there.kind !== 'file') return false;
   if (there.leftMtimeNs !== undefined && there.leftMtimeNs / 1_000_000n > atMs) return false;
-  const wasFile = trace !== '' && !trace.startsWith('-> ');
-  return hasTrace(there, trace) || (wasFile && there.sha256 === SHA256_OF_NOTHING);
+  return hasTrace(there, trace) || (emptied !== undefined && hasTrace(there, emptied));
 }
 
 /** Whether a sync that was cut off has brought what is `there` now. */
@@ -61,17 +69,39 @@ function sentAs(path: string, entry: LocalEntry, before: Sent | undefined): Sent
   return traces.length === before.traces.length && before.kind === kind ? before : { path, kind, traces };
 }
 
-/** A device that loses its power may keep no more of a file than its name and its time. */
 function tracesOfSent(entry: LocalEntry): readonly string[] {
   if (entry.kind !== 'file') return [traceOf(entry)];
   const leftMtimeNs = tarTimeNs(entry.stamp.mtimeMs);
   return [...new Set([traceOf({ ...entry, leftMtimeNs }), emptiedTrace(leftMtimeNs)])];
 }
 
+/**
+ * What an entry is known by. The container cannot tell the hash of a large file that is remembered here, but the time that it was given. Of a
+ * folder, '' is enough; one that is not empty stays.
+ */
+function traceOf(entry: TreeEntry): string {
+  switch (entry.kind) {
+    case 'directory':
+      return '';
+    case 'file':
+      return entry.sizeBytes > LARGE_BYTES ? timeOf(entry.leftMtimeNs) : entry.sha256;
+    case 'symlink':
+      return `-> ${entry.target}`;
+  }
+}
+
+/** A power cut may leave no more of a file than its name and its time: an empty one of another time is the app's. */
 function hasTrace(there: TreeEntry, trace: string): boolean {
   if (there.kind !== 'file') return traceOf(there) === trace;
-  if (there.sha256 === SHA256_OF_NOTHING && emptiedTrace(there.leftMtimeNs) === trace) return true;
-  return [there.sha256, timeOf(there.leftMtimeNs)].includes(trace);
+  const isEmpty = there.sha256 === SHA256_OF_NOTHING;
+  const content = isEmpty ? emptiedTrace(there.leftMtimeNs) : there.sha256;
+  return [content, timeOf(there.leftMtimeNs)].includes(trace);
+}
+
+/** Undefined where nobody knows. */
+function timeInContainer(entry: Extract<TreeEntry | LocalEntry, { kind: 'file' }>): bigint | undefined {
+  if (entry.leftMtimeNs !== undefined) return entry.leftMtimeNs;
+  return 'stamp' in entry && entry.stamp.mtimeMs >= 0 ? tarTimeNs(entry.stamp.mtimeMs) : undefined;
 }
 
 const SHA256_OF_NOTHING = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';

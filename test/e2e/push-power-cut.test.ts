@@ -1,3 +1,4 @@
+import { symlinkSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { VirtualDevice } from '../testbed/virtual-device.js';
 import { HELLO, PushedApp } from './pushed-app.js';
@@ -50,18 +51,25 @@ it('what was deleted goes again when it is back, and what the app has put there 
     'old/a.txt': 'a',
     'old/b.txt': 'b',
     'old/large': 'x'.repeat(5 << 20),
+    'uploads/a.txt': 'a',
   });
+  symlinkSync('../elsewhere', app.path('current'));
   await app.push();
   const token = await app.exec('readlink', '.rdt-state');
   await app.exec('cp', '-p', 'old/large', 'old/a.txt', '/tmp');
   app.remove('old');
+  app.remove('uploads');
+  app.remove('current');
   await app.push();
   await app.exec(
     'sh',
     '-c',
-    `mkdir old; cp -p /tmp/large /tmp/a.txt old; echo data >old/b.txt; ln -sfn ${token} .rdt-state`,
+    `mkdir old uploads; cp -p /tmp/large /tmp/a.txt old; echo data >old/b.txt; ln -s ../elsewhere current; ln -sfn ${token} .rdt-state`,
   );
+  await device.reboot();
   app.write('beside.txt', '');
   await app.push();
   expect(await app.exec('ls', 'old')).toBe('b.txt');
+  expect(await app.exec('ls', '-d', 'uploads')).toBe('uploads');
+  expect(await app.exec('readlink', 'current')).toBe('../elsewhere');
 });

@@ -3,10 +3,10 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { containerSpec } from '../../../src/push/container-spec.js';
 import { defaultSettings, resolveSettings } from '../../../src/project/settings.js';
 import { newPackedFiles } from '../../../src/sync/commit-archive.js';
-import type { Deployed, Deployment } from '../../../src/sync/deployment.js';
+import type { Deployed, Deployment, Gone } from '../../../src/sync/deployment.js';
 import { deployedTree } from '../../../src/sync/deployed-tree.js';
 import { readDeployed } from '../../../src/sync/read-deployed.js';
-import { begunWith, traceOf } from '../../../src/sync/trace.js';
+import { begunWith, goneFrom } from '../../../src/sync/trace.js';
 import { type LocalEntry, type LocalTree, NEVER, type Tree } from '../../../src/sync/tree.js';
 import { FakeEngine } from '../../contract/fake-engine.js';
 import { type FakeProcess, runUntilKilled } from '../../contract/fake-process.js';
@@ -48,7 +48,11 @@ type Remembered = Pick<Deployment, 'tree' | 'begun' | 'gone'>;
 const deployedNow = async (remembered: Remembered): Promise<Tree> =>
   (await readNow(remembered, tree({}))).tree;
 
-async function readNow(remembered: Remembered, local: LocalTree, left = tree({})): Promise<Deployed> {
+async function readNow(
+  remembered: Remembered,
+  local: LocalTree,
+  { left = tree({}), engineRun = 'now' } = {},
+): Promise<Deployed> {
   const container = await engine.inspectContainer('app');
   if (container === undefined) throw new Error('the app is not there');
   const stored: Deployment = {
@@ -63,7 +67,7 @@ async function readNow(remembered: Remembered, local: LocalTree, left = tree({})
   };
   const { signal } = new AbortController();
   const target = { engine, container, source: SOURCE, destination: DESTINATION, signal };
-  const marks = { token: 'v1.mine', engineRun: 'now' };
+  const marks = { token: 'v1.mine', engineRun };
   return readDeployed(target, Promise.resolve(local), {
     marks,
     stored,
@@ -136,6 +140,7 @@ describe('a path that a sync which was cut off was to bring, and that has left t
       fileThere('a', 'y', '1700000001 2023-11-14 22:13:21'),
     ],
     ['no content and another time', file('x'), fileThere('a', '')],
+    ['another time, where an empty file was sent', file(''), fileThere('a', '')],
     ['another target', link('to'), linkThere('elsewhere')],
     ['another kind', directory(), fileThere('a', '')],
   ])("is the app's own where it has %s", async (_, sent, found) => {
@@ -156,7 +161,7 @@ describe('a path that a sync which was cut off was to bring, and that has left t
   });
 });
 
-describe('a file that was deleted, and is back after the device has lost its power', () => {
+describe('what was deleted, and is there after the device has lost its power', () => {
   const LARGE: LocalEntry = {
     ...file('x'),
     kind: 'file',
@@ -165,12 +170,19 @@ describe('a file that was deleted, and is back after the device has lost its pow
     sizeBytes: 5 << 20,
     leftMtimeNs: 1_700_000_000_000_000_000n,
   };
-  const DELETED_MS = 1_750_000_000_000;
-  const YOUNGER = '1800000000 2027-01-15 08:00:00';
-  const goneWas = async (was: LocalEntry): Promise<boolean> => {
-    const gone = [{ path: 'a', trace: traceOf(was), atMs: DELETED_MS }];
-    return (await deployedNow({ tree: tree({}), gone })).has('a');
+  const SMALL: LocalEntry = {
+    ...file('x'),
+    stamp: { mtimeMs: 1_700_000_000_900, ctimeMs: -1, inode: -1 },
   };
+  const EMPTY: LocalEntry = { ...SMALL, ...file(''), stamp: SMALL.stamp };
+  const DELETED_MS = 1_750_000_000_000;
+  const OTHER = '1700000001 2023-11-14 22:13:21';
+  const YOUNGER = '1800000000 2027-01-15 08:00:00';
+  const linkThere = (target: string): string => `${stat(0o120_777, 'a', TIME)}\nl ./a\n${target}\n.`;
+  const goneOf = (entries: Readonly<Record<string, LocalEntry>>): Gone[] =>
+    Object.entries(entries).flatMap(([path, was]) => goneFrom(path, was, DELETED_MS) ?? []);
+  const goneWas = async (was: LocalEntry): Promise<boolean> =>
+    (await deployedNow({ tree: tree({}), gone: goneOf({ a: was }) })).has('a');
 
   it.each([
     ['its content', file('x'), fileThere('a', 'x')],
@@ -180,24 +192,45 @@ describe('a file that was deleted, and is back after the device has lost its pow
       LARGE,
       fileThere('a', 'x', '1700000000 2023-11-14 22:13:20'),
     ],
-    ['nothing in it', file('x'), fileThere('a', '')],
-    ['nothing in it, when it was large', LARGE, fileThere('a', '', '1700000001 2023-11-14 22:13:21')],
-  ])('is known by %s', async (_, was, found) => {
+    ['its time, with nothing in it', SMALL, fileThere('a', '')],
+    ['its time, when there never was anything in it', EMPTY, fileThere('a', '')],
+    ['its time, with nothing in it, when it was large', LARGE, fileThere('a', '')],
+  ])('is a file of ours, known by %s', async (_, was, found) => {
     listing = [found];
     expect(await goneWas(was)).toBe(true);
   });
 
   it.each([
-    ['another content', file('x'), fileThere('a', 'y')],
-    ['a younger time, whatever it holds', file('x'), fileThere('a', 'x', YOUNGER)],
-    ['a younger time, and nothing in it', file('x'), fileThere('a', '', YOUNGER)],
-    ['another time, when it was large', LARGE, fileThere('a', 'y', '1800000000 2027-01-15 08:00:00')],
-    ['nothing in it, where a folder was', directory(), fileThere('a', '')],
-    ['nothing in it, where a link was', link('x'), fileThere('a', '')],
-    ['the time that nobody knew', { ...LARGE, leftMtimeNs: undefined }, fileThere('a', 'y')],
-  ])("is the app's own with %s", async (_, was, found) => {
+    ['a file of another content', file('x'), fileThere('a', 'y')],
+    ['a file of a younger time, whatever it holds', file('x'), fileThere('a', 'x', YOUNGER)],
+    ['a file of a younger time, and nothing in it', file('x'), fileThere('a', '', YOUNGER)],
+    ['a file of another time, and nothing in it', SMALL, fileThere('a', '', OTHER)],
+    ['a file of another time, when there never was anything in it', EMPTY, fileThere('a', '', OTHER)],
+    ['a file of another time, when it was large', LARGE, fileThere('a', 'y', YOUNGER)],
+    ['a file with nothing in it, where a folder was', directory(), fileThere('a', '')],
+    ['a file with nothing in it, where a link was', link('x'), fileThere('a', '')],
+    ['a file of the time that nobody knew', { ...LARGE, leftMtimeNs: undefined }, fileThere('a', 'y')],
+    ['a link', link('to'), linkThere('to')],
+    ['an empty folder', directory(), folderThere('a')],
+  ])("is the app's own when it is %s", async (_, was, found) => {
     listing = [found];
     expect(await goneWas(was)).toBe(false);
+  });
+
+  it('is a folder of ours when a file in it is', async () => {
+    listing = [folderThere('a'), folderThere('a/b'), fileThere('a/b/x', 'x'), folderThere('a/c')];
+    const was = { a: directory(), 'a/b': directory(), 'a/b/x': file('x'), 'a/c': directory() };
+    const there = await deployedNow({ tree: tree({}), gone: goneOf(was) });
+    expect([...there.keys()]).toEqual(['a', 'a/b', 'a/b/x']);
+  });
+
+  it("is the app's own while the engine runs that ran when it was deleted", async () => {
+    listing = [fileThere('a', 'x')];
+    const gone = goneOf({ a: file('x') });
+    const { tree: there } = await readNow({ tree: tree({}), begun: [], gone }, tree({}), {
+      engineRun: 'before',
+    });
+    expect(there.has('a')).toBe(false);
   });
 });
 
@@ -205,7 +238,7 @@ describe('a file that was gone, or not at rest, when it was to be sent', () => {
   const HERE = tree({ a: file('newest') });
   /** What is remembered of it afterwards. */
   async function rememberedThen(before: Remembered, left = tree({})): Promise<LocalEntry | undefined> {
-    const deployed = await readNow(before, HERE, left);
+    const deployed = await readNow(before, HERE, { left });
     const packed = { ...newPackedFiles(), changing: ['a'] };
     return deployedTree({ local: HERE, deployed, scannedAtMs: 1_800_000_000_000 }, packed).get('a');
   }
