@@ -4,7 +4,7 @@ import { DIRTY } from '../sync/commit-stage.js';
 import type { Deployed, Deployment, Marks } from '../sync/deployment.js';
 import { ignoredNow, type LocalState, rulesOfSource } from '../sync/local-state.js';
 import { hashTree, listTree, type ScanOptions } from '../sync/scan.js';
-import { pathsOnSharedMounts, seenFrom } from '../sync/mounts.js';
+import { onRoot, pathsOnSharedMounts, seenFrom } from '../sync/mounts.js';
 import { withPlace } from '../sync/place.js';
 import { readMarks } from '../sync/state-token.js';
 import { type Known, readDeployed } from '../sync/read-deployed.js';
@@ -171,7 +171,7 @@ export async function planPushSync(
     readDeployed(target, scanned, {
       marks,
       stored,
-      left: new Map([...context, ...left]),
+      left: new Map([...onRoot(context, seen, destination), ...left]),
       leftByBegun,
       verify: job.verify,
     }),

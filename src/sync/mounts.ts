@@ -95,6 +95,12 @@ export function pathsOnSharedMounts(
   return new Set([...paths].filter((path) => isShared(posix.join(destination, path))));
 }
 
+/** The part of `tree` that is no mount's: on one lies what the app keeps, and what its image has there may be hidden. */
+export function onRoot(tree: Tree, container: Container, destination: string): Tree {
+  if (!hasMounts(container)) return tree;
+  return new Map([...tree].filter(([path]) => isOnRoot(container, posix.join(destination, path))));
+}
+
 /** The mount that `path` lies on; undefined for the container's own root. */
 export function holderOf({ mounts }: Container, path: string): Mount | undefined {
   return mounts
@@ -106,9 +112,11 @@ export function holderOf({ mounts }: Container, path: string): Mount | undefined
 export function readOnlyBy(container: Container, path: string): 'mount' | 'root' | undefined {
   const holder = holderOf(container, path);
   if (holder !== undefined) return holder.writable ? undefined : 'mount';
-  const isOnRoot = !container.tmpfs.some((point) => isWithin(path, point));
-  return container.readonlyRootfs && isOnRoot ? 'root' : undefined;
+  return container.readonlyRootfs && isOnRoot(container, path) ? 'root' : undefined;
 }
+
+const isOnRoot = (container: Container, path: string): boolean =>
+  holderOf(container, path) === undefined && !container.tmpfs.some((point) => isWithin(path, point));
 
 export const isWithin = (path: string, folder: string): boolean =>
   path === folder || path.startsWith(`${folder}/`);

@@ -1,8 +1,10 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { ImageBuildRequest } from '../../../src/build/image-builder.js';
 import { defaultSettings, resolveSettings } from '../../../src/project/settings.js';
 import { containerSpec } from '../../../src/push/container-spec.js';
 import { labelsOf } from '../../../src/push/labels.js';
@@ -79,10 +81,12 @@ const pushed = (options: Partial<OnePush> = {}): Promise<PushResult['action']> =
   onePush({ settings: settings(), engine, store, emit: (event) => events.push(event), ...options });
 
 /** The new app runs that program. */
-function built(program: string): Promise<PushResult['action']> {
-  const build = () => {
+function built(program: string, duringBuild: () => void = () => undefined): Promise<PushResult['action']> {
+  const build = async ({ openContext }: ImageBuildRequest) => {
+    await buffer(openContext());
+    duringBuild();
     const { id } = engine.addImage(APP, { labels: labelsOf(APP), cmd: [program] });
-    return Promise.resolve({ type: 'built', imageId: id, builder: 'buildkit' } as const);
+    return { type: 'built', imageId: id, builder: 'buildkit' } as const;
   };
   return pushed({ builder: { build }, forceBuild: true });
 }
@@ -150,6 +154,14 @@ describe.each([DESTINATION, `${DESTINATION}/data`])('a volume at %s', (point) =>
     engine.container(APP).files.write(`${DESTINATION}/${FILE}`, 'new');
     await built('main');
     expect(there(FILE)).toBeUndefined();
+  });
+
+  it('keeps a file of the app whose name was in the build context only', async () => {
+    engine.container(APP).files.write(`${DESTINATION}/${FILE}`, 'of the app');
+    write(FILE, 'by mistake');
+    await built('main', () => remove(FILE));
+    await pushed();
+    expect(there(FILE)).toBe('of the app');
   });
 
   it('gets the cure for an app that crashes by what lies in it, also where something has to be deleted', async () => {
