@@ -41,7 +41,8 @@ export async function syncStep(
   const due = new Set(dueRules(job, planned));
   try {
     const running = await runningToDelete(deps, container, planned.plan);
-    const outcome = await commitRounds(job, deps, running, planned, { unobserved: false, due });
+    const planAgain = () => planAnew(job, deps, running);
+    const outcome = await commitRounds(job, deps, running, planned, { unobserved: false, due, planAgain });
     if (outcome.kind === 'needs-rebuild') return outcome;
     if (outcome.kind === 'nothing' && !isOwing(planned))
       return await startingAgain(container, startStopped(deps, running));
@@ -54,6 +55,11 @@ export async function syncStep(
     if (isOwing(planned) || !isEmptyPlan(planned.plan)) await noteOwed(job, deps, container, owedBy(due));
     throw error;
   }
+}
+
+async function planAnew(job: PushJob, deps: HeldDeps, container: Container): Promise<PlannedSync> {
+  const marks = await readMarks(deps.engine, container.id, job.settings.destination, deps.signal);
+  return planPushSync(job, deps, container, marks, startScan(job, deps));
 }
 
 /** Rules run before the restart; an app that does not run is started for them. The caller holds the app's lock. */
@@ -87,6 +93,8 @@ export interface RoundsOptions {
   readonly unobserved: boolean;
   /** Gets the rules that what is sent calls for, and says that the app is owed all of them with each commit; undefined for an app that is not. */
   readonly due: Set<OnChangeRule> | undefined;
+  /** Compares folder and container anew. */
+  readonly planAgain: () => Promise<PlannedSync>;
 }
 
 /** Nothing to send, and the container says so itself. An equal tree without our token still gets one: it is what later deletions go by. */
@@ -103,7 +111,7 @@ export async function commitRounds(
   deps: PushDeps,
   container: Container,
   first: PlannedSync,
-  { unobserved, due }: RoundsOptions,
+  { unobserved, due, planAgain }: RoundsOptions,
 ): Promise<RoundsOutcome> {
   let planned = first;
   let committed = false;
@@ -125,8 +133,7 @@ export async function commitRounds(
       });
       break;
     }
-    const marks = await readMarks(deps.engine, container.id, job.settings.destination, deps.signal);
-    planned = await planPushSync(job, deps, container, marks, startScan(job, deps));
+    planned = await planAgain();
   }
   return { kind: committed ? 'committed' : 'nothing' };
 }

@@ -1,5 +1,6 @@
 import { posix } from 'node:path';
 import type { Container, Mount } from '../transport/engine.js';
+import type { Tree } from './tree.js';
 
 /** A file system of its own inside the destination: hard links do not reach across its border. */
 export interface MountPart {

@@ -42,6 +42,8 @@ let store: MemoryDeployments;
 let events: PushEvent[];
 /** Where the volume is mounted in the container; undefined for none. */
 let mountPoint: string | undefined;
+/** Called when a container has told what it holds. */
+let onListed: () => void;
 
 beforeEach(() => {
   source = mkdtempSync(join(tmpdir(), 'rdt-volume-'));
@@ -50,6 +52,7 @@ beforeEach(() => {
   writeFileSync(join(source, 'data/old.txt'), 'old');
   store = new MemoryDeployments();
   events = [];
+  onListed = () => undefined;
   engine = new VolumeEngine(play);
 });
 afterEach(async () => {
@@ -61,7 +64,7 @@ function play(process: FakeProcess): Promise<number> | undefined {
   const [program, , script] = process.argv;
   if (program === 'main') return isBroken(process) ? Promise.resolve(7) : runUntilKilled(process.killed);
   if (program === 'broken') return failWhenFilled(process);
-  return script === LIST_SCRIPT ? listFiles(process) : playStages(process);
+  return script === LIST_SCRIPT ? listFiles(process).finally(() => onListed()) : playStages(process);
 }
 
 const isBroken = ({ files }: FakeProcess): boolean => files.read(`${DESTINATION}/data/main.js`) === 'broken';
@@ -101,6 +104,10 @@ async function startApp(): Promise<void> {
 /** A new version that is sent whole to its container, and fails. */
 async function failingBuild(): Promise<void> {
   writeFileSync(join(source, 'complete'), '');
+  await failing();
+}
+
+async function failing(): Promise<void> {
   await expect(built('broken')).rejects.toThrow(/ended with exit code 7/);
   rmSync(join(source, 'complete'));
 }
@@ -134,6 +141,27 @@ describe.each([DESTINATION, `${DESTINATION}/data`])('a volume at %s', (point) =>
     await next();
     expect(there(FILE)).toBeUndefined();
     expect(there('data/old.txt')).toBe('old');
+  });
+
+  it('loses what a version that failed was sent while another file was being written', async () => {
+    write('log.txt', 'long');
+    await pushed();
+    write('log.txt', 'longer');
+    onListed = () => write('log.txt', '');
+    const putArchive = engine.putArchive.bind(engine);
+    engine.putArchive = async (...request) => {
+      onListed = () => undefined;
+      engine.putArchive = putArchive;
+      await putArchive(...request);
+      write('log.txt', 'at rest');
+      write(FILE, 'new');
+      write('complete', '');
+    };
+    await failing();
+    expect(there(FILE)).toBe('new');
+    remove(FILE);
+    await pushed();
+    expect(there(FILE)).toBeUndefined();
   });
 
   it('has again what a version that failed has changed, or deleted', async () => {

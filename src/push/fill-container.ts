@@ -1,0 +1,125 @@
+import type { Marks } from '../sync/deployment.js';
+import { refuseMountedPaths } from '../sync/mounted-path.js';
+import { seenFrom } from '../sync/mounts.js';
+import { noteForPredecessor } from '../sync/predecessor.js';
+import { readMarks } from '../sync/state-token.js';
+import type { Tree } from '../sync/tree.js';
+import type { Container } from '../transport/engine.js';
+import type { PushDeps, PushJob } from './push-job.js';
+import { type PlannedSync, planPushSync, startScan } from './push-state.js';
+import { commitRounds, refuseMassDeletion, type RoundsOptions, type RoundsOutcome } from './sync-step.js';
+import type { OldApp } from './undo-build.js';
+
+export interface NewContainer {
+  readonly container: Container;
+  /** What its image was made of. */
+  readonly context: Tree;
+  readonly old: OldApp;
+}
+
+/** An image without a shell can never be asked what it holds: its container gets the whole folder before the first start. */
+export async function fillBlindContainer(
+  job: PushJob,
+  deps: PushDeps,
+  next: NewContainer,
+  { engineRun }: Marks,
+): Promise<void> {
+  const { container } = next;
+  const hasShell = (await deps.engine.statPath(container.id, '/bin/sh', deps.signal)) !== undefined;
+  if (hasShell) return;
+  const marks = { token: undefined, engineRun };
+  const planned = await planPushSync(job, deps, container, marks, startScan(job, deps));
+  await refuseOrNote(job, deps, next, planned);
+  await commitRounds(job, deps, container, planned, roundsOptions(job, deps, next, true));
+}
+
+/**
+ * Asks the new container what the image has brought along, adds the rest of the folder, and takes away what went from it during the build.
+ * True when the app must be told.
+ * @throws RdtError when most of the folder went during the build, or is to go from a volume that the old container had as well: a mistake
+ * is as likely as in a sync. What went before the build and lay in the old container only is no deletion, so an ordinary build has none.
+ */
+export async function reconcile(job: PushJob, deps: PushDeps, next: NewContainer): Promise<boolean> {
+  const { context } = next;
+  const planned = await planFilling(job, deps, next);
+  const outcome = await commitOrOweDeletions(job, deps, next, planned);
+  if (outcome.kind === 'needs-rebuild') {
+    deps.emit({
+      type: 'warning',
+      message: `the folder cannot be kept in step with the container: ${outcome.reason}`,
+    });
+  }
+  // An app that has ended already could not be asked what it lacked: it ran with what it was built from.
+  if (outcome.kind !== 'committed' || planned.deployed.knowledge === 'none') return false;
+  // What .dockerignore kept out of the image is nothing that the app was built to need.
+  return planned.plan.uploads.some((path) => context.has(path));
+}
+
+/** An app may crash for want of the very files that it is sent: it gets them also where it does not live long enough to delete, and what has to go is left to the next push. */
+async function commitOrOweDeletions(
+  job: PushJob,
+  deps: PushDeps,
+  next: NewContainer,
+  planned: PlannedSync,
+): Promise<RoundsOutcome> {
+  const { container } = next;
+  const options = roundsOptions(job, deps, next, false);
+  const outcome = await commitRounds(job, deps, container, planned, options);
+  const { deletions } = planned.plan;
+  if (outcome.kind !== 'needs-rebuild' || deletions.length === 0) return outcome;
+  const uploads = { ...planned, plan: { ...planned.plan, deletions: [] } };
+  const sent = await commitRounds(job, deps, container, uploads, options);
+  if (sent.kind === 'needs-rebuild') return sent;
+  const noted = await deps.store.load(container.id);
+  if (noted !== undefined) await deps.store.save({ ...noted, begun: deletions });
+  deps.emit({ type: 'warning', message: `the next push tries again: ${outcome.reason}` });
+  return sent;
+}
+
+const roundsOptions = (
+  job: PushJob,
+  deps: PushDeps,
+  next: NewContainer,
+  unobserved: boolean,
+): RoundsOptions => ({
+  unobserved,
+  due: undefined,
+  planAgain: () => planFilling(job, deps, next),
+});
+
+/** @throws RdtError as `refuseOrNote`. */
+async function planFilling(job: PushJob, deps: PushDeps, next: NewContainer): Promise<PlannedSync> {
+  const marks = await readMarks(deps.engine, next.container.id, job.settings.destination, deps.signal);
+  const planned = await planInherited(job, deps, next, marks);
+  await refuseOrNote(job, deps, next, planned);
+  return planned;
+}
+
+const planInherited = (
+  job: PushJob,
+  deps: PushDeps,
+  { container, context, old }: NewContainer,
+  marks: Marks,
+): Promise<PlannedSync> =>
+  planPushSync(job, deps, container, marks, startScan(job, deps), { predecessor: old.container, context });
+
+/**
+ * Before anything is sent to a new container: what is refused is not noted, since it is not sent.
+ * @throws RdtError as `refuseMassDeletion` and `refuseMountedPaths`.
+ */
+async function refuseOrNote(
+  job: PushJob,
+  { store }: PushDeps,
+  { container: next, old }: NewContainer,
+  planned: PlannedSync,
+): Promise<void> {
+  const { source, destination } = job.settings;
+  const { plan, local, deployed } = planned;
+  const container = seenFrom(next, destination, deployed.marks.place);
+  refuseMassDeletion(job, planned);
+  refuseMountedPaths({ container, destination }, local.tree, plan);
+  if (old.container === undefined) return;
+  const succession = { store, source, destination, predecessor: old.container, container };
+  for (const mount of await noteForPredecessor(succession, plan, local.tree))
+    old.changedVolumes.add(mount.volumeName ?? mount.source);
+}
