@@ -2,6 +2,7 @@ import { posix } from 'node:path';
 import { buildImage } from '../build/build-image.js';
 import type { TriggerHashes } from '../sync/build-triggers.js';
 import { seenFrom } from '../sync/mounts.js';
+import type { Deletion } from '../sync/sync-plan.js';
 import { type Tree, unknownEntry } from '../sync/tree.js';
 import { RdtError } from '../errors.js';
 import type { Container, ContainerSpec, Engine, ImageDetails, Mount } from '../transport/engine.js';
@@ -122,6 +123,7 @@ async function replace(
     const messages = noticesOfVolumes(inherited, destination, remote.place);
     for (const message of messages) emit({ type: 'warning', message });
   }
+  let owed: readonly Deletion[] = [];
   return replaceContainer({
     engine,
     app: appName,
@@ -138,12 +140,12 @@ async function replace(
     stopping: () => void (old.wasStopped = true),
     prepare: async (next) => {
       // Looks into it first: of mounts that cannot be made no supervisor is to blame.
-      await fillBlindContainer(job, deps, { container: next, context, old }, remote);
+      owed = await fillBlindContainer(job, deps, { container: next, context, old }, remote);
       if (supervisor !== undefined) await installSupervisor(engine, next.id, supervisor, signal);
     },
     started: (next) => {
       emit({ type: 'starting', app: appName, settleMs: SETTLE_MS });
-      return reconcile(job, deps, { container: next, context, old });
+      return reconcile(job, deps, { container: next, context, old }, owed);
     },
   });
 }

@@ -1,14 +1,21 @@
-import type { Marks } from '../sync/deployment.js';
+import { posix } from 'node:path';
+import type { Deployment, Marks } from '../sync/deployment.js';
 import { refuseMountedPaths } from '../sync/mounted-path.js';
-import { seenFrom } from '../sync/mounts.js';
+import { onRoot, seenFrom } from '../sync/mounts.js';
 import { noteForPredecessor } from '../sync/predecessor.js';
-import { readMarks } from '../sync/state-token.js';
-import type { Tree } from '../sync/tree.js';
+import { readMarks, unlessRefused } from '../sync/state-token.js';
+import type { Deletion } from '../sync/sync-plan.js';
+import { type Tree, unknownEntry } from '../sync/tree.js';
 import type { Container } from '../transport/engine.js';
+import { named } from './notices.js';
 import type { PushDeps, PushJob } from './push-job.js';
 import { type PlannedSync, planPushSync, startScan } from './push-state.js';
 import { commitRounds, refuseMassDeletion, type RoundsOptions, type RoundsOutcome } from './sync-step.js';
 import type { OldApp } from './undo-build.js';
+
+/** Each is a request to the engine. */
+const MOST_QUESTIONS = 50;
+const NO_SHELL = 'the container has no shell to delete files';
 
 export interface NewContainer {
   readonly container: Container;
@@ -17,30 +24,76 @@ export interface NewContainer {
   readonly old: OldApp;
 }
 
-/** An image without a shell can never be asked what it holds: its container gets the whole folder before the first start. */
+/**
+ * An image without a shell can never be asked what it holds: its container gets the whole folder before the first start. What has gone from
+ * the folder stays in it.
+ * @returns what the next push has to build again for.
+ * @throws RdtError as `reconcile`.
+ */
 export async function fillBlindContainer(
   job: PushJob,
   deps: PushDeps,
   next: NewContainer,
   { engineRun }: Marks,
-): Promise<void> {
+): Promise<readonly Deletion[]> {
   const { container } = next;
   const hasShell = (await deps.engine.statPath(container.id, '/bin/sh', deps.signal)) !== undefined;
-  if (hasShell) return;
-  const marks = { token: undefined, engineRun };
-  const planned = await planPushSync(job, deps, container, marks, startScan(job, deps));
-  await refuseOrNote(job, deps, next, planned);
-  await commitRounds(job, deps, container, planned, roundsOptions(job, deps, next, true));
+  if (hasShell) return [];
+  const planned = await planInherited(job, deps, next, { token: undefined, engineRun });
+  refuseMassDeletion(job, planned);
+  const uploads = withoutDeletions(planned);
+  await refuseOrNote(job, deps, next, uploads);
+  await commitRounds(job, deps, container, uploads, roundsOptions(job, deps, next, true));
+  return deletionsLeft(job, deps, container, planned);
+}
+
+/** Those that another image mends; what stays in a volume, whatever is built, is told. */
+async function deletionsLeft(
+  job: PushJob,
+  deps: PushDeps,
+  container: Container,
+  { plan, deployed }: PlannedSync,
+): Promise<readonly Deletion[]> {
+  const { destination } = job.settings;
+  const there = await stillThere(deps, container, destination, plan.deletions);
+  const tree = new Map(there.map(({ path, kind }) => [path, unknownEntry(kind)]));
+  const mendable = onRoot(tree, seenFrom(container, destination, deployed.marks.place), destination);
+  const kept = there.map(({ path }) => path).filter((path) => !mendable.has(path));
+  if (kept.length > 0) {
+    const message = `${NO_SHELL}, and a volume keeps what has gone from the folder: ${named(kept)}`;
+    deps.emit({ type: 'warning', message });
+  }
+  return there.filter(({ path }) => mendable.has(path));
+}
+
+/** Not all that an image was made of is in it. */
+async function stillThere(
+  { engine, signal }: PushDeps,
+  { id }: Container,
+  destination: string,
+  deletions: readonly Deletion[],
+): Promise<readonly Deletion[]> {
+  if (deletions.length > MOST_QUESTIONS) return deletions;
+  const stats = await Promise.all(
+    deletions.map(({ path }) => unlessRefused(engine.statPath(id, posix.join(destination, path), signal))),
+  );
+  return deletions.filter((_, at) => stats[at] !== undefined);
 }
 
 /**
  * Asks the new container what the image has brought along, adds the rest of the folder, and takes away what went from it during the build.
  * True when the app must be told.
+ * @param owed as `fillBlindContainer` has answered.
  * @throws RdtError when most of the folder went during the build, or is to go from a volume that the old container had as well: a mistake
  * is as likely as in a sync. What went before the build and lay in the old container only is no deletion, so an ordinary build has none.
  */
-export async function reconcile(job: PushJob, deps: PushDeps, next: NewContainer): Promise<boolean> {
-  const { context } = next;
+export async function reconcile(
+  job: PushJob,
+  deps: PushDeps,
+  next: NewContainer,
+  owed: readonly Deletion[],
+): Promise<boolean> {
+  const { container, context } = next;
   const planned = await planFilling(job, deps, next);
   const outcome = await commitOrOweDeletions(job, deps, next, planned);
   if (outcome.kind === 'needs-rebuild') {
@@ -49,6 +102,7 @@ export async function reconcile(job: PushJob, deps: PushDeps, next: NewContainer
       message: `the folder cannot be kept in step with the container: ${outcome.reason}`,
     });
   }
+  await owe(deps, container, owed, NO_SHELL);
   // An app that has ended already could not be asked what it lacked: it ran with what it was built from.
   if (outcome.kind !== 'committed' || planned.deployed.knowledge === 'none') return false;
   // What .dockerignore kept out of the image is nothing that the app was built to need.
@@ -67,14 +121,34 @@ async function commitOrOweDeletions(
   const outcome = await commitRounds(job, deps, container, planned, options);
   const { deletions } = planned.plan;
   if (outcome.kind !== 'needs-rebuild' || deletions.length === 0) return outcome;
-  const uploads = { ...planned, plan: { ...planned.plan, deletions: [] } };
-  const sent = await commitRounds(job, deps, container, uploads, options);
-  if (sent.kind === 'needs-rebuild') return sent;
-  const noted = await deps.store.load(container.id);
-  if (noted !== undefined) await deps.store.save({ ...noted, begun: deletions });
-  deps.emit({ type: 'warning', message: `the next push tries again: ${outcome.reason}` });
+  const sent = await commitRounds(job, deps, container, withoutDeletions(planned), options);
+  if (sent.kind !== 'needs-rebuild') await owe(deps, container, deletions, outcome.reason);
   return sent;
 }
+
+/** Leaves deletions to the next push. */
+async function owe(
+  { store, emit }: PushDeps,
+  { id }: Container,
+  deletions: readonly Deletion[],
+  reason: string,
+): Promise<void> {
+  if (deletions.length === 0) return;
+  const noted = await store.load(id);
+  if (noted !== undefined) await store.save(owing(noted, deletions));
+  const paths = deletions.map(({ path }) => path);
+  emit({ type: 'warning', message: `the next push has to delete ${named(paths)}: ${reason}` });
+}
+
+const owing = (noted: Deployment, deletions: readonly Deletion[]): Deployment => ({
+  ...noted,
+  begun: [...(noted.begun ?? []), ...deletions],
+});
+
+const withoutDeletions = (planned: PlannedSync): PlannedSync => ({
+  ...planned,
+  plan: { ...planned.plan, deletions: [] },
+});
 
 const roundsOptions = (
   job: PushJob,

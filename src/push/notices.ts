@@ -50,9 +50,14 @@ function linksOut({ plan, local }: PlannedSync): string | undefined {
     return entry?.kind === 'symlink' && leadsOut(path, entry.target);
   });
   if (links.length === 0) return undefined;
-  const more = links.length > MOST_NAMES ? ` and ${links.length - MOST_NAMES} more` : '';
   const what = links.length === 1 ? 'is a link that leads' : 'are links that lead';
-  return `${links.slice(0, MOST_NAMES).join(', ')}${more} ${what} out of the project: in the container to what is there`;
+  return `${named(links)} ${what} out of the project: in the container to what is there`;
+}
+
+/** As many of them as one reads. */
+export function named(paths: readonly string[]): string {
+  const more = paths.length > MOST_NAMES ? ` and ${paths.length - MOST_NAMES} more` : '';
+  return `${paths.slice(0, MOST_NAMES).join(', ')}${more}`;
 }
 
 const leadsOut = (path: string, target: string): boolean =>

@@ -6,7 +6,7 @@ import type { AppMonitor } from './app-monitor.js';
 /** The folder and the app are one, as far as anybody knows. */
 export interface Ready {
   readonly container: Container;
-  /** What the container holds; undefined when each sync has to ask it. */
+  /** What the container holds; undefined when the next sync has to ask it. */
   readonly deployment: Deployment | undefined;
 }
 
@@ -14,5 +14,6 @@ export interface Ready {
 export async function readyNow(monitor: AppMonitor, deployment: Deployment | undefined): Promise<Ready> {
   const container = await monitor.look();
   if (container === undefined) throw new RdtError('the container was removed by somebody else meanwhile');
-  return { container, deployment: deployment?.containerId === container.id ? deployment : undefined };
+  const isSure = deployment?.containerId === container.id && deployment.begun === undefined;
+  return { container, deployment: isSure ? deployment : undefined };
 }
