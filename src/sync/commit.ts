@@ -5,9 +5,10 @@ import { commitByArchive } from './commit-by-archive.js';
 import { commitByScript, type ScriptOutcome } from './commit-by-script.js';
 import { type Commit, type CommitOutcome, counted, type CountedCommit, rebuild } from './commit-request.js';
 import { startAtOnce } from './container-end.js';
-import { readOnlyBy, splitByMount, tmpfsHolding, touchesTmpfs } from './mounts.js';
+import { pathIn, readOnlyBy, splitByMount, tmpfsHolding, touchesTmpfs } from './mounts.js';
 import { type Patch, patchOf } from './patch.js';
 import { ExecStages, LostStage } from './stages.js';
+import { unlessRefused } from './state-token.js';
 
 export type { Commit, CommitOutcome } from './commit-request.js';
 
@@ -26,7 +27,7 @@ const NO_PATCHES: ReadonlyMap<string, Patch> = new Map();
 
 /** Brings a plan into the container through the first channel that can do it. Old or new content, never half of one. */
 export async function commit(request: Commit): Promise<CommitOutcome> {
-  const readOnly = readOnlyPart(request);
+  const readOnly = await readOnlyPart(request);
   if (readOnly !== undefined) return rebuild(`${readOnly} is read-only in the container`);
   const tmpfs = lostPart(request);
   if (tmpfs !== undefined) return rebuild(`${tmpfs} is a tmpfs in the container, and a restart empties it`);
@@ -130,13 +131,33 @@ function patchesOf(request: Commit): ReadonlyMap<string, Patch> {
   return patches;
 }
 
-/** @throws RdtError when files are to be sent to a mount that is read-only: no new container could change that. */
-function readOnlyPart({ container, destination, plan }: Commit): string | undefined {
-  for (const part of splitByMount(plan.uploads, container, destination)) {
+/** @throws RdtError when something is to change on a mount that is read-only: no new container could do that. */
+async function readOnlyPart(request: Commit): Promise<string | undefined> {
+  const { container, destination, plan } = request;
+  const gone = [...plan.deletions, ...plan.obstacles].map(({ path }) => path);
+  for (const part of splitByMount([...plan.uploads, ...gone], container, destination)) {
     const folder = posix.join(destination, part.below);
     const by = readOnlyBy(container, folder);
-    if (by === 'mount' && part.uploads.length > 0) throw readOnlyMount(folder);
-    if (by !== undefined) return folder;
+    if (by === undefined) continue;
+    if (by === 'root') return folder;
+    const paths = part.uploads.map((path) => pathIn(part.below, path));
+    if (paths.some((path) => request.local.has(path))) throw readOnlyMount(folder);
+    const undeletable = await firstThere(paths, request);
+    if (undeletable !== undefined) throw undeletableFrom(folder, undeletable);
+    // The destination's own part has the state.
+    if (part.below === '') return folder;
+  }
+  return undefined;
+}
+
+/** Somebody else may have deleted what has to go. */
+async function firstThere(
+  paths: readonly string[],
+  { engine, container, destination, signal }: Commit,
+): Promise<string | undefined> {
+  for (const path of paths) {
+    const asking = engine.statPath(container.id, posix.join(destination, path), signal);
+    if ((await unlessRefused(asking)) !== undefined) return path;
   }
   return undefined;
 }
@@ -148,3 +169,11 @@ const readOnlyMount = (folder: string): RdtError =>
   new RdtError(`${folder} in the container is a volume that is mounted read-only`, {
     hint: 'Take `:ro` from it under `volumes` in .resin-sync.yml, choose another --destination, or ignore the files that belong there.',
   });
+
+const undeletableFrom = (folder: string, path: string): RdtError =>
+  new RdtError(
+    `${path} cannot be deleted: ${folder} in the container is a volume that is mounted read-only`,
+    {
+      hint: 'Take `:ro` from it under `volumes` in .resin-sync.yml for one push, or add the path to `ignore` at the top of that file: then it stays in the volume.',
+    },
+  );

@@ -42,6 +42,8 @@ let store: MemoryDeployments;
 let events: PushEvent[];
 /** Where the volume is mounted in the container; undefined for none. */
 let mountPoint: string | undefined;
+let mountOptions: readonly string[];
+let ignore: readonly string[];
 /** Called when a container has told what it holds. */
 let onListed: () => void;
 
@@ -52,6 +54,8 @@ beforeEach(() => {
   writeFileSync(join(source, 'data/old.txt'), 'old');
   store = new MemoryDeployments();
   events = [];
+  mountOptions = [];
+  ignore = [];
   onListed = () => undefined;
   engine = new VolumeEngine(play);
 });
@@ -76,8 +80,9 @@ async function failWhenFilled({ files }: FakeProcess): Promise<number> {
 }
 
 const settings = () => {
-  const volumes = mountPoint === undefined ? [] : [{ source: 'p1data', target: mountPoint, options: [] }];
-  return resolveSettings({}, { appName: APP, volumes }, defaultSettings, { source });
+  const volumes =
+    mountPoint === undefined ? [] : [{ source: 'p1data', target: mountPoint, options: mountOptions }];
+  return resolveSettings({}, { appName: APP, volumes, ignore }, defaultSettings, { source });
 };
 
 const pushed = (options: Partial<OnePush> = {}): Promise<PushResult['action']> =>
@@ -211,6 +216,40 @@ describe.each([DESTINATION, `${DESTINATION}/data`])('a volume at %s', (point) =>
     expect(rolledBack()).toEqual([
       { type: 'rolled-back', app: APP, toPrevious: true, changedVolumes: ['p1data'] },
     ]);
+  });
+});
+
+describe('what has gone from the folder, and lies in a volume that is read-only by now,', () => {
+  beforeEach(async () => {
+    mountPoint = `${DESTINATION}/data`;
+    await startApp();
+    mountOptions = ['ro'];
+    await built('main');
+    remove('data/old.txt');
+  });
+
+  it('is named, with what helps', async () => {
+    await expect(pushed()).rejects.toMatchObject({
+      message: `data/old.txt cannot be deleted: ${mountPoint} in the container is a volume that is mounted read-only`,
+      hint: 'Take `:ro` from it under `volumes` in .resin-sync.yml for one push, or add the path to `ignore` at the top of that file: then it stays in the volume.',
+    });
+    mountOptions = [];
+    await built('main');
+    expect(there('data/old.txt')).toBeUndefined();
+  });
+
+  it('stays where it is when it is ignored', async () => {
+    ignore = ['data/old.txt'];
+    write('other.txt', 'other');
+    expect(await pushed()).toBe('sync');
+    expect([there('data/old.txt'), there('other.txt')]).toEqual(['old', 'other']);
+    expect(await pushed()).toBe('none');
+  });
+
+  it('is no matter when somebody else has deleted it', async () => {
+    engine.container(APP).files.remove(`${DESTINATION}/data/old.txt`);
+    expect(await pushed()).toBe('sync');
+    expect(await pushed()).toBe('none');
   });
 });
 
