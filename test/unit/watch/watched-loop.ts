@@ -166,8 +166,11 @@ export class WatchedLoop implements AsyncDisposable {
     await this.ended;
   }
 
+  /** A watch in which no push has succeeded ends with what interrupted it. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.end();
+    await this.end().catch((error: unknown) => {
+      if (error !== this.interrupt.signal.reason) throw error;
+    });
     rmSync(this.source, { recursive: true, force: true });
   }
 
