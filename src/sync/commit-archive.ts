@@ -39,6 +39,7 @@ export interface CommitArchive {
         readonly id: string;
         readonly marksState: boolean;
         readonly deletions: readonly Deletion[];
+        readonly makesWayFor?: readonly string[] | undefined;
         /** Large files of which only what is new has to go, by their path below `source`. */
         readonly patches: ReadonlyMap<string, Patch>;
       };

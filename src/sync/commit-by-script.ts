@@ -73,8 +73,10 @@ async function stage(
   const finish = {
     by: 'script',
     id,
-    marksState: how.token !== '',
+    // Making way marks it itself, when nothing is in the way of that.
+    marksState: how.token !== '' && how.mode === 'lenient',
     deletions,
+    makesWayFor: how.mode === 'strict' ? targetsOf(request) : undefined,
     patches: request.patches,
   } as const;
   const tar = packCommit({ ...archiveOf(request, part), finish }, packed);
@@ -103,6 +105,12 @@ async function stage(
   } finally {
     tar.destroy();
   }
+}
+
+/** What is swapped itself has its folder on the list of what goes. */
+function targetsOf({ plan, local }: Commit): string[] {
+  const swapped = new Set(plan.obstacles.map(({ path }) => path));
+  return plan.uploads.filter((path) => local.get(path)?.kind !== 'directory' && !swapped.has(path));
 }
 
 function patchedBytes({ patches }: CountedCommit, { below, uploads }: MountPart): number {

@@ -1,6 +1,8 @@
 import { posix } from 'node:path';
 import { buffer } from 'node:stream/consumers';
+import { makingWayLines } from './making-way.js';
 import type { Patch } from './patch.js';
+import { pathLine } from './path-line.js';
 import type { Deletion } from './sync-plan.js';
 import type { TarHeader, TarWriter } from './tar-writer.js';
 
@@ -70,6 +72,8 @@ export interface ScriptStageOptions {
   /** False where another archive carries the state. */
   readonly marksState: boolean;
   readonly deletions: readonly Deletion[];
+  /** Paths of the files and links that the deletions make way for; undefined where they make way for nothing. */
+  readonly makesWayFor?: readonly string[] | undefined;
   readonly uploads: readonly string[];
   /** For an archive in the archive. */
   newTar(): TarWriter;
@@ -95,13 +99,14 @@ export class ScriptStage implements CommitStage {
 
   /** The list of what goes comes first: without it the archive is not whole, or somebody has taken it away while it came. */
   async open(): Promise<void> {
-    const { marksState, deletions } = this.options;
+    const { marksState, deletions, makesWayFor } = this.options;
     if (marksState) await this.tar.entry({ name: STATE_LINK, type: 'symlink', linkname: DIRTY });
     await this.tar.entry({ name: STAGE, type: 'directory', mode: 0o700 });
     await this.tar.entry({ name: this.folder, type: 'directory', mode: 0o700 });
     const [folders, others] = partition(deletions, ({ kind }) => kind === 'directory');
     await this.list('remove', others.map(nulEnded), 'always');
     await this.list('rmdir', folders.map(nulEnded));
+    if (makesWayFor !== undefined) await this.list('making-way', makingWayLines(deletions, makesWayFor));
   }
 
   place(header: TarHeader): Promise<void> {
@@ -142,8 +147,7 @@ const linkOf = (placement: Placement): TarHeader => ({ ...placement, type: 'link
 
 const isFolder = ({ type }: TarHeader): boolean => type === 'directory';
 
-/** A line that goes on in the next one has a slash at its end, which no path has. */
-const folderLine = ({ name }: TarHeader): string => `./${name.replaceAll('\n', '/\n')}\n`;
+const folderLine = ({ name }: TarHeader): string => pathLine(name);
 
 /** As `xargs -0` reads it; with `./` before it no path is taken for an option. */
 const nulEnded = ({ path }: Deletion): string => `./${path}\0`;

@@ -1,10 +1,12 @@
 import { PART_BYTES } from './blocks.js';
 import { SETTLE, STATE } from './container-script.js';
+import { REFUSE_OTHERS } from './making-way.js';
+import { REST_OF_PATH } from './path-line.js';
 
 /** Exit codes of the stage besides those of the programs in it. */
 export const STALE_STATUS = 64;
 export const OTHER_BASE_STATUS = 65;
-/** A folder is in the place of a file or a link. Nothing was put in place. */
+/** A folder, or what somebody else keeps in one, is in the place of a file or a link. Nothing was put in place. */
 export const FOLDER_STATUS = 67;
 /** Of the loop, in a container that lacks a program. */
 export const UNFIT_STATUS = 66;
@@ -46,8 +48,8 @@ const RMDIR = `${OURS}
 /**
  * `stage <folder> <token> <mode> <expected> <id>` carries out the commit archive that comes on its standard input, below the folder.
  * `token` is the state that it leaves, '' where another commit carries the state. A folder that holds files which are not ours stays,
- * unless the mode is `strict`: then that is a failure. With `expected` nothing is done unless that is the state now, or the token, which
- * an attempt before this one has left.
+ * unless the mode is `strict`: then that is a failure before anything is changed (making-way.ts), the state included. With `expected` nothing
+ * is done unless that is the state now, or the token, which an attempt before this one has left.
  *
  * Each of the files that the archive moves is the old one or the new one at any moment, and never missing. What it needs waits in
  * `.rdt-stage/<id>`. Whoever syncs next takes `.rdt-stage` away first, and so stops a stage that goes on although its laptop has gone:
@@ -60,7 +62,7 @@ const RMDIR = `${OURS}
  * A file is patched in a copy. An app that wrote into it since our last sync has left another size, or another time; a `stat` without
  * fractions of a second tells only what another second has left.
  */
-const STAGE = `${SETTLE}${STATE}
+const STAGE = `${SETTLE}${STATE}${REST_OF_PATH}${REFUSE_OTHERS}
 stage() (
   set -e
   [ -d "$1" ] || mkdir -p "$1"
@@ -101,6 +103,10 @@ stage() (
     path=\${move#* }
     if [ -d "$path" ] && [ ! -L "$path" ]; then echo "$path is a folder" >&2; exit ${FOLDER_STATUS}; fi
   done <"$staged/moves"
+  if [ "$3" = strict ]; then
+    if [ -f "$staged/making-way" ]; then refuse_others "$staged" || exit ${FOLDER_STATUS}; fi
+    ln -sfn "$2" .rdt-state
+  fi
   if [ -s "$staged/patches" ]; then
     while IFS=' ' read -r number mode size mtime nanoseconds length runs && IFS= read -r path; do patch; done <"$staged/patches"
   fi
@@ -121,15 +127,6 @@ stage() (
   rm -rf .rdt-stage
   if [ -n "$2" ]; then ln -sfn "$2" .rdt-state; fi
 )
-
-# Of one that has more lines than the first: each but the last has a slash at its end (commit-stage.ts).
-rest_of_path() {
-  while [ "\${path%/}" != "$path" ]; do
-    IFS= read -r line
-    path="\${path%/}
-$line"
-  done
-}
 
 patch() {
   for tool in chmod cp dd stat touch; do

@@ -285,6 +285,68 @@ export function commitContract(name: string, setUp: () => Promise<CommitRig>): v
       );
     }
 
+    describe('a file in the place of a folder', () => {
+      /** Nothing of it may be gone when it is refused: the app runs on with it. */
+      async function expectUnchanged(inTheWay: RegExp): Promise<void> {
+        const before = await folder.deployed();
+        const { state } = folder;
+        if (rig.canDelete) await expect(folder.commit()).rejects.toThrow(inTheWay);
+        else expect(await folder.commit()).toMatchObject({ kind: 'needs-rebuild' });
+        expect(await folder.deployed()).toEqual(before);
+        expect(folder.state).toBe(state);
+      }
+
+      beforeEach(async () => {
+        folder.write('a', 'one');
+        for (const path of ['sub/x', 'sub/.y', 'sub/..z', 'sub/-rf', 'sub/deep/x', 'sub/[ab] *\\"$x/y'])
+          if (!onWindows || !path.includes('*')) folder.write(path, 'x');
+        mkdirSync(folder.path('sub/empty'));
+        if (!onWindows) folder.write('sub/two\nlines/and\n', 'x');
+        await folder.sync();
+        folder.write('a', 'two');
+        folder.write('b', 'new');
+        folder.remove('sub');
+        folder.write('sub', 'a file');
+      });
+
+      it.each([
+        'sub/app',
+        'sub/deep/app',
+        'sub/deep/.app',
+        'sub/deep/..app',
+        'sub/empty/app',
+        'sub/deep/-rf',
+        ...(onWindows ? [] : ['sub/two\nlines/app\n', 'sub/[ab] *\\"$x/*']),
+      ])(
+        'waits for nothing but what the app itself has there, such as %j, and then changes nothing',
+        async (path) => {
+          await folder.writeThere(path, 'of the app');
+          const name = path.trimEnd().replace(/[[\]*\\$]/g, '\\$&');
+          await expectUnchanged(new RegExp(`\\./${name}\\s* is in the way`));
+        },
+      );
+
+      it('changes nothing where the app has a folder in the place of a file in it', async () => {
+        await folder.replaceThere('sub/deep/x', 'directory');
+        await expectUnchanged(/\.\/sub\/deep\/x is in the way/);
+      });
+
+      it('changes nothing where the app has a link in the place of a folder in it', async () => {
+        await folder.replaceThere('sub/deep', 'symlink', '../a');
+        await expectUnchanged(/\.\/sub\/deep is in the way/);
+      });
+
+      it('changes nothing where the app has a folder in the place of another new file', async () => {
+        await folder.replaceThere('b', 'directory');
+        await expectUnchanged(/\.\/b is a folder/);
+      });
+
+      it('is put there when the app has taken something away before', async () => {
+        await folder.replaceThere('sub/deep', 'directory');
+        if (rig.canDelete) await folder.sync();
+      });
+    });
+
     it('refuses a file where the app has a folder of its own, in a folder that is new here and not there', async () => {
       folder.write('a', 'one');
       await folder.sync();

@@ -146,6 +146,10 @@ async function carryOut(
     throw new StageFailure(STALE_STATUS);
   }
   refuseFolders(files, folder, moves);
+  if (mode === 'strict') {
+    refuseOthers(files, folder, `${staged}/making-way`);
+    files.put(`${folder}/.rdt-state`, linkTo(token));
+  }
   patch(files, folder, staged);
   const places = files.find(`${staged}/places`);
   if (places?.kind === 'file') await unpackByTar(files, folder, places.bytes);
@@ -191,6 +195,24 @@ function refuseFolders(files: FakeFileTree, folder: string, moves: string): void
     const path = line.slice(line.indexOf(' ') + 1);
     if (files.find(`${folder}/${path}`)?.kind === 'directory')
       throw new StageFailure(FOLDER_STATUS, `${path} is a folder`);
+  }
+}
+
+function refuseOthers(files: FakeFileTree, folder: string, list: string): void {
+  const lines = folders(files, list).map((line) => ({
+    what: line.slice(0, line.indexOf(' ')),
+    path: line.slice(line.indexOf(' ') + 1),
+  }));
+  const going = new Set(lines.map(({ what, path }) => `${what} ${path}`));
+  for (const { what, path } of lines) {
+    const node = files.find(`${folder}/${path}`);
+    if (node?.kind !== 'directory' || isBehindLink(files, folder, path)) continue;
+    if (what === 'target') throw new StageFailure(FOLDER_STATUS, `${path} is a folder`);
+    if (what !== 'end') continue;
+    for (const [name, { kind }] of node.children) {
+      if (going.has(`${kind === 'directory' ? 'folder' : 'file'} ${path}/${name}`)) continue;
+      throw new StageFailure(FOLDER_STATUS, `${path}/${name} is in the way`);
+    }
   }
 }
 
