@@ -1,6 +1,7 @@
 import { posix } from 'node:path';
 import { RdtError } from '../errors.js';
 import type { Container } from '../transport/engine.js';
+import { isAnonymous, isWithin } from './mounts.js';
 import type { SyncPlan } from './sync-plan.js';
 import type { Tree } from './tree.js';
 
@@ -13,7 +14,7 @@ interface Place {
 
 /**
  * A mount can be filled, but neither replaced nor removed: the kernel says that it is busy.
- * @throws RdtError when a file or a link of the plan has the very path of one.
+ * @throws RdtError when a file or a link of the plan has the very path of one, or is to replace a folder above it.
  */
 export function refuseMountedPaths(
   { container, destination }: Place,
@@ -28,10 +29,25 @@ export function refuseMountedPaths(
     ...gone.map(({ path }) => path),
   ];
   const mounted = paths.find((path) => points.has(posix.join(destination, path)));
-  if (mounted !== undefined) throw isMounted(mounted);
+  if (mounted !== undefined) throw isMounted({ container, destination }, mounted);
+  for (const { path, kind } of obstacles) {
+    if (kind !== 'directory' || local.get(path) === undefined) continue;
+    const folder = posix.join(destination, path);
+    const point = [...points].find((each) => isWithin(each, folder));
+    if (point !== undefined) throw isMounted({ container, destination }, path, point);
+  }
 }
 
-const isMounted = (path: string): RdtError =>
-  new RdtError(`${path} is mounted in the container by itself: nothing can take its place`, {
-    hint: 'Add it to `ignore` in .resin-sync.yml, or take it from `volumes` there.',
+/** @param point where the mount is: at the path, or in a folder that has it. */
+function isMounted(
+  { container, destination }: Place,
+  path: string,
+  point = posix.join(destination, path),
+): RdtError {
+  const mount = container.mounts.find((each) => each.destination === point);
+  const from = mount !== undefined && isAnonymous(mount) ? '`VOLUME` in the Dockerfile' : '`volumes` there';
+  const what = point === posix.join(destination, path) ? path : `${path} holds ${point}, which`;
+  return new RdtError(`${what} is mounted in the container by itself: nothing can take its place`, {
+    hint: `Add ${path} to \`ignore\` in .resin-sync.yml, or take ${point} from ${from}.`,
   });
+}

@@ -34,6 +34,10 @@ export function splitByMount(
 
 export const hasMounts = ({ mounts, tmpfs }: Container): boolean => mounts.length + tmpfs.length > 0;
 
+/** Of a volume that an image asked for: the engine has named it. */
+export const isAnonymous = ({ volumeName }: Mount): boolean =>
+  volumeName !== undefined && /^[0-9a-f]{64}$/.test(volumeName);
+
 /**
  * The container with its mounts where they are met on the way through the destination, to which a link may lead: all else in this file compares paths.
  * @param place see `Marks`.

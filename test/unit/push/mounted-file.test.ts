@@ -15,7 +15,7 @@ const APP = 'app';
 const DESTINATION = '/usr/src/app';
 const REFUSAL = {
   message: 'conf.json is mounted in the container by itself: nothing can take its place',
-  hint: 'Add it to `ignore` in .resin-sync.yml, or take it from `volumes` there.',
+  hint: `Add conf.json to \`ignore\` in .resin-sync.yml, or take ${DESTINATION}/conf.json from \`volumes\` there.`,
 };
 let source: string;
 let engine: FakeEngine;
