@@ -1,11 +1,8 @@
-import type { Container, Engine, Mount } from '../transport/engine.js';
+import { isAnonymous } from '../sync/mounts.js';
+import type { Container, Engine } from '../transport/engine.js';
 import { containerNamed } from './container-named.js';
 import { nextName, previousName } from './labels.js';
 import type { EmitPushEvent } from './push-event.js';
-
-/** Of a volume that an image asked for. */
-export const isAnonymous = ({ volumeName }: Mount): boolean =>
-  volumeName !== undefined && /^[0-9a-f]{64}$/.test(volumeName);
 
 /**
  * Before a container goes that has been the app, without its volumes: what it keeps in an anonymous one that no other container of the app has

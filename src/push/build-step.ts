@@ -1,12 +1,11 @@
 import { posix } from 'node:path';
 import { buildImage } from '../build/build-image.js';
 import type { TriggerHashes } from '../sync/build-triggers.js';
-import { seenFrom } from '../sync/mounts.js';
+import { isAnonymous, seenFrom } from '../sync/mounts.js';
 import type { Deletion } from '../sync/sync-plan.js';
 import { type Tree, unknownEntry } from '../sync/tree.js';
 import { RdtError } from '../errors.js';
 import type { Container, ContainerSpec, Engine, ImageDetails, Mount } from '../transport/engine.js';
-import { isAnonymous } from './anonymous-volumes.js';
 import { imageNamed } from './container-named.js';
 import { goneMeanwhile } from './gone-meanwhile.js';
 import { builtFromLabel } from './built-from.js';
@@ -118,7 +117,7 @@ async function replace(
     builtImage(engine, appName, signal),
     afterSync.kind === 'process' ? supervisorFor(engine, deps.readSupervisor, signal) : undefined,
   ]);
-  const inherited = inheritedVolumes(job, remote.container);
+  const inherited = inheritedVolumes(job, image, remote.container);
   if (remote.container?.imageId !== image.id) {
     const messages = noticesOfVolumes(inherited, destination, remote.place);
     for (const message of messages) emit({ type: 'warning', message });
@@ -157,12 +156,18 @@ async function builtImage(engine: Engine, app: string, signal: AbortSignal): Pro
   return image;
 }
 
-/** Volumes that an image asked for are handed on from container to container: what the app keeps there is its data. */
-function inheritedVolumes({ settings }: PushJob, previous: Container | undefined): Mount[] {
-  const taken = new Set(settings.volumes.map(({ target }) => posix.resolve(target)));
-  return (previous?.mounts ?? [])
-    .filter(isAnonymous)
-    .filter(({ destination }) => !taken.has(posix.resolve(destination)));
+/** Volumes that an image asked for are handed on from container to container as long as it does: what the app keeps there is its data. */
+function inheritedVolumes(
+  { settings }: PushJob,
+  { volumes }: ImageDetails,
+  previous: Container | undefined,
+): Mount[] {
+  const taken = new Set(settings.volumes.map(({ target }) => posix.resolve('/', target)));
+  const declared = new Set(volumes.map((path) => posix.resolve('/', path)));
+  return (previous?.mounts ?? []).filter((mount) => {
+    const path = posix.resolve('/', mount.destination);
+    return isAnonymous(mount) && declared.has(path) && !taken.has(path);
+  });
 }
 
 /**

@@ -194,6 +194,8 @@ export interface ImageDetails extends Image {
   readonly command: readonly string[];
   /** As `Container.stopSignal`. */
   readonly stopSignal: string;
+  /** Paths of a container that it wants a volume at each, as its Dockerfile has them. */
+  readonly volumes: readonly string[];
 }
 
 export interface PathStat {

@@ -706,9 +706,9 @@ export const engineContract = (name: string, open: () => Promise<EngineSubject>)
     });
 
     describe('images', () => {
-      it('tell what they run, and how it is stopped', async () => {
+      it('tell what they run, how it is stopped, and where they want a volume', async () => {
         const image = await engine.inspectImage(IMAGE);
-        expect(image).toMatchObject({ entrypoint: [], command: ['sh'], stopSignal: 'SIGTERM' });
+        expect(image).toMatchObject({ entrypoint: [], command: ['sh'], stopSignal: 'SIGTERM', volumes: [] });
       });
 
       it('keeps an image that is in use or has other tags, and forgets a tag', async () => {

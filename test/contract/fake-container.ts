@@ -19,6 +19,7 @@ export interface FakeImage {
   readonly workingDir: string;
   readonly entrypoint: readonly string[];
   readonly cmd: readonly string[];
+  readonly volumes: readonly string[];
 }
 
 /** A program that ends at once would keep the test process busy for ever. */

@@ -39,6 +39,7 @@ export class FakeDevice {
       workingDir?: string;
       entrypoint?: string[];
       cmd?: string[];
+      volumes?: string[];
     } = {},
   ): FakeImage {
     for (const other of this.images.values()) {
@@ -55,6 +56,7 @@ export class FakeDevice {
       workingDir: options.workingDir ?? '',
       entrypoint: options.entrypoint ?? [],
       cmd: options.cmd ?? [],
+      volumes: options.volumes ?? [],
     };
     this.images.set(image.id, image);
     return image;

@@ -88,9 +88,9 @@ export class FakeEngine extends FakeDevice implements Engine {
   async inspectImage(ref: string, signal?: AbortSignal): Promise<ImageDetails | undefined> {
     await this.enter('inspectImage', [ref], signal);
     const image = this.findImage(ref);
-    return (
-      image && { ...toImage(image), entrypoint: image.entrypoint, command: image.cmd, stopSignal: 'SIGTERM' }
-    );
+    if (image === undefined) return undefined;
+    const { entrypoint, cmd: command, volumes } = image;
+    return { ...toImage(image), entrypoint, command, stopSignal: 'SIGTERM', volumes };
   }
 
   async statPath(ref: string, path: string, signal?: AbortSignal): Promise<PathStat | undefined> {

@@ -82,6 +82,23 @@ describe('a volume that the image asks for', () => {
     expect(await app.exec('cat', '/store/data')).toBe('precious');
   });
 
+  it('is not there any more when the Dockerfile does not ask for it, and its folder can become a file', async () => {
+    using app = new PushedApp(device, 'asked-no-more', {
+      ...withLine('VOLUME /usr/src/app/sub'),
+      'sub/x': 'x',
+    });
+    await app.push();
+    app.remove('sub');
+    app.write('sub', 'a file');
+    const { stderr, exitCode } = await app.tryPush();
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain('or take /usr/src/app/sub from `VOLUME` in the Dockerfile');
+    app.write('Dockerfile', HELLO['Dockerfile'] ?? '');
+    await app.push();
+    expect(await app.exec('cat', '/usr/src/app/sub')).toBe('a file');
+    expect(await app.inspect('{{range .Mounts}}{{.Type}} {{end}}')).not.toContain('volume');
+  });
+
   it('gives way to one of the project file at the same place, and is kept with what it holds', async () => {
     using app = new PushedApp(device, 'giver', withLine('VOLUME /store'));
     await app.push();

@@ -155,6 +155,7 @@ export const toImageDetails = (answer: AnswerFields): ImageDetails => {
     entrypoint: config.texts('Entrypoint'),
     command: config.texts('Cmd'),
     stopSignal: stopSignalOf(config),
+    volumes: config.keys('Volumes'),
   };
 };
 

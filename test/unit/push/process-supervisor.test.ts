@@ -29,6 +29,7 @@ const IMAGE: ImageDetails = {
   entrypoint: [],
   command: ['node', 'main.js'],
   stopSignal: 'SIGTERM',
+  volumes: [],
 };
 
 const settings = (given: GivenSettings = {}): PushSettings =>
