@@ -24,7 +24,7 @@ beforeEach(async () => {
   source = mkdtempSync(join(tmpdir(), 'rdt-anonymous-'));
   writeFileSync(join(source, 'Dockerfile'), 'FROM busybox\n');
   engine = new FakeEngine(({ argv, killed }) => (argv[0] === 'main' ? runUntilKilled(killed) : 7));
-  engine.addImage(APP, { labels: labelsOf(APP), cmd: ['main'] });
+  engine.addImage(APP, { labels: labelsOf(APP), cmd: ['main'], volumes: [STORE] });
   warnings = [];
   oldId = await created(APP, VOLUME);
   await engine.startContainer(oldId);
@@ -48,7 +48,7 @@ function created(name: string, volume: string): Promise<string> {
 
 async function push({ volumes = settings().volumes, command = 'main' } = {}): Promise<void> {
   const build = () => {
-    const { id } = engine.addImage(APP, { labels: labelsOf(APP), cmd: [command] });
+    const { id } = engine.addImage(APP, { labels: labelsOf(APP), cmd: [command], volumes: [STORE] });
     return Promise.resolve({ type: 'built', imageId: id, builder: 'buildkit' } as const);
   };
   await onePush({
