@@ -11,6 +11,8 @@ export interface ProjectChanges {
   /** By the names of the file. */
   readonly top: YamlMap;
   readonly app: YamlMap;
+  /** What goes into the app's section where it has none of that key: whoever has written one meanwhile meant it. */
+  readonly missing: YamlMap;
   readonly triggers: readonly SavedTrigger[];
   /** The triggers that this push knew of: one that the file has beyond these was added by somebody else meanwhile, and stays. */
   readonly knownTriggers: ReadonlySet<string>;
@@ -29,7 +31,8 @@ export function changesAfterPush(
   const names = [...new Set([...hashes.keys(), ...settings.buildTriggers])];
   return {
     top: topChanges(settings),
-    app: { 'app-name': settings.appName, ...appChanges(settings) },
+    app: appChanges(settings),
+    missing: { 'app-name': settings.appName },
     triggers: names.map((path) => ({ path, sha256: hashes.get(path) })),
     knownTriggers: new Set([...names, ...inFile.map((trigger) => trigger.path)]),
   };
@@ -53,8 +56,9 @@ function topChanges(settings: PushSettings): YamlMap {
 }
 
 /** `restart` may have carried the engine's policy in this file; a flag that takes the key moves the policy to its own. */
-function appChanges({ origin, environment, afterSync, restartPolicy }: PushSettings): YamlMap {
+function appChanges({ origin, appName, environment, afterSync, restartPolicy }: PushSettings): YamlMap {
   return {
+    ...(origin.appName === 'flag' && { 'app-name': appName }),
     ...(origin.environment === 'flag' && { environment: environment.map(formatEnvironmentEntry) }),
     ...(origin.afterSync === 'flag' && {
       restart: formatAfterSync(afterSync),
@@ -73,7 +77,12 @@ export function applyChanges(data: YamlValue, section: SectionName, changes: Pro
   const current = top[section] ?? null;
   const app: YamlMap = isMap(current) ? current : {};
   const triggers = mergeTriggers(app['build-triggers'] ?? null, changes);
-  const newApp = withChanges(app, { ...changes.app, 'build-triggers': triggers });
+  const missing = Object.entries(changes.missing).filter(([key]) => (app[key] ?? null) === null);
+  const newApp = withChanges(app, {
+    ...Object.fromEntries(missing),
+    ...changes.app,
+    'build-triggers': triggers,
+  });
   return withChanges(top, { [section]: newApp, ...changes.top });
 }
 

@@ -14,7 +14,7 @@ function changes(
 ): ProjectChanges {
   const triggers = Object.entries(given.hashes ?? HASHES).map(([path, sha256]) => ({ path, sha256 }));
   const knownTriggers = given.knownTriggers ?? new Set(triggers.map((trigger) => trigger.path));
-  return { top: {}, app: { 'app-name': 'myapp' }, triggers, knownTriggers, ...given };
+  return { top: {}, app: { 'app-name': 'myapp' }, missing: {}, triggers, knownTriggers, ...given };
 }
 
 function dataOf(text: string): YamlValue {

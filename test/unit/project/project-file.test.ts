@@ -431,6 +431,24 @@ describe('saving', () => {
     expect(readFileSync(join(source, 'sub/real.yml'), 'utf8')).toBe(SAVED);
   });
 
+  const unnamed = (file: GivenSettings): ProjectChanges =>
+    changesAfterPush(resolveSettings({}, file, defaultSettings, { source }), new Map([['Dockerfile', HASH]]));
+
+  it.each([
+    ['the file had another one', { appName: 'old' }],
+    ['it had none', {}],
+  ])("leaves an app's name that was written during the push: %s", async (_what, before) => {
+    put('local_resinos:\n  app-name: new\n');
+    await saveProjectFile(await readProjectFile(source), unnamed(before));
+    expect(readFileSync(file, 'utf8')).toMatch(/^local_resinos:\n {2}app-name: new\n {2}build-triggers:\n/);
+  });
+
+  it("writes the app's name that a push has chosen itself", async () => {
+    put('local_resinos:\n  app-name:\n');
+    await saveProjectFile(await readProjectFile(source), unnamed({}));
+    expect(readFileSync(file, 'utf8')).toMatch(/^local_resinos:\n {2}app-name: rdt-project-/);
+  });
+
   it('says when it cannot', async () => {
     put('local_resinos:\n  app-name: &x old\nmine: *x\n');
     await expect(saveProjectFile(await readProjectFile(source), changes())).rejects.toThrow(

@@ -99,7 +99,8 @@ describe('what a push leaves in the file', () => {
     const changes = changesAfterPush(settings, new Map([['Dockerfile', 'h']]));
     expect(Object.keys(changes.top)).toEqual(['destination', 'verbose']);
     expect(changes.top['verbose']).toMatchObject({ kind: 'boolean', text: 'false' });
-    expect(changes.app).toEqual({ 'app-name': 'my-app', environment: ['A=b=c'] });
+    expect(changes.app).toEqual({ environment: ['A=b=c'] });
+    expect(changes.missing).toEqual({ 'app-name': 'my-app' });
     expect(changes.triggers).toEqual([{ path: 'Dockerfile', sha256: 'h' }]);
   });
 
@@ -118,7 +119,6 @@ describe('what a push leaves in the file', () => {
       { restartPolicy: { kind: 'on-failure', maximumRetries: 3 } },
     );
     expect(changesAfterPush(settings, new Map()).app).toEqual({
-      'app-name': 'my-app',
       restart: 'signal:HUP',
       'restart-policy': 'on-failure:3',
     });
