@@ -4,7 +4,7 @@ import type { Container, ContainerSpec, Engine } from '../transport/engine.js';
 import { EngineError, isMissing } from '../transport/engine-error.js';
 import { discardedName, isNameOfOld, nextName, previousName } from './labels.js';
 import type { EmitPushEvent } from './push-event.js';
-import { replacedRestartLabel, restartNoMore } from './restart-aside.js';
+import { isAlwaysRestarted, replacedRestartLabel, restartNoMore } from './restart-aside.js';
 import { restartContainer, stopContainer } from './stop-container.js';
 import { takenPortHint } from './taken-port.js';
 import { inspect, type Start, watchStart } from './watch-start.js';
@@ -86,7 +86,7 @@ async function replaceBy(id: string, replacement: Replacement): Promise<Containe
   const proved = await inspect(engine, id, signal);
   // From here on there is no way back.
   if (aside !== undefined) await discard(aside, replacement);
-  if (start === 'ended' && isAlwaysRestarted(spec)) {
+  if (start === 'ended' && isAlwaysRestarted(spec.HostConfig.RestartPolicy?.Name)) {
     const message = `${app} ended with exit code 0 at once, and its restart policy starts it again and again`;
     emit({ type: 'warning', message });
   }
@@ -122,10 +122,6 @@ const notStarted = (app: string, cause: EngineError, hint: string | undefined): 
     exitCode: ExitCode.appFailed,
     cause,
   });
-
-/** Also after an exit code 0. */
-const isAlwaysRestarted = ({ HostConfig }: ContainerSpec): boolean =>
-  ['always', 'unless-stopped'].includes(HostConfig.RestartPolicy?.Name ?? '');
 
 /** An old container that somebody else has removed is out of the way as well. */
 async function unlessGone<T>(work: Promise<T>): Promise<T | undefined> {

@@ -18,6 +18,10 @@ export function replacedRestart({ labels }: Pick<Container, 'labels'>): Containe
   return name === undefined ? undefined : { name, maximumRetries: Number(maximumRetries) };
 }
 
+/** Also after an exit code 0. */
+export const isAlwaysRestarted = (policy: string | undefined): boolean =>
+  policy === 'always' || policy === 'unless-stopped';
+
 /** A container that was put aside is not to run beside the new one when the device starts again. */
 export async function restartNoMore(engine: Engine, old: Container, signal: AbortSignal): Promise<void> {
   await couldChange(engine, old, NEVER, signal);

@@ -1,6 +1,7 @@
 import type { SyncPlan } from '../sync/sync-plan.js';
 import type { Container } from '../transport/engine.js';
 import type { HeldDeps } from './push-job.js';
+import { isAlwaysRestarted } from './restart-aside.js';
 import { inspect } from './watch-start.js';
 
 /**
@@ -13,8 +14,8 @@ export async function runningToDelete(
   { deletions, obstacles }: SyncPlan,
 ): Promise<Container> {
   const { state, restartPolicy } = container;
-  const isMeantToRun = ['always', 'unless-stopped'].includes(restartPolicy.name);
-  if (deletions.length + obstacles.length === 0 || state.running || !isMeantToRun) return container;
+  const isAsked = deletions.length + obstacles.length > 0;
+  if (!isAsked || state.running || !isAlwaysRestarted(restartPolicy.name)) return container;
   await engine.startContainer(container.id, lost);
   return inspect(engine, container.id, lost);
 }

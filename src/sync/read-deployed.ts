@@ -37,8 +37,7 @@ export async function readDeployed(
   const isPlaced = !hasMounts(container) || marks.place === (remembered?.place ?? destination);
   const isMarked = isPlaced && token === remembered?.token && marks.engineRun === remembered?.engineRun;
   if (remembered !== undefined && isSure && isMarked) {
-    const { tree } = remembered;
-    const { token: state } = remembered;
+    const { tree, token: state } = remembered;
     return { tree, left: surelyLeft, knowledge: 'token', remembered, marks, state, foreignToken: undefined };
   }
   // Of another destination of the same folder only the last token is remembered: the one that is there may be ours.

@@ -7,27 +7,13 @@ import type { ImageBuilder } from '../../../src/build/image-builder.js';
 import { labelsOf } from '../../../src/push/labels.js';
 import type { PushResult } from '../../../src/push/push-event.js';
 import { defaultSettings, resolveSettings } from '../../../src/project/settings.js';
-import type { ContainerSpec } from '../../../src/transport/engine.js';
-import { FakeEngine } from '../../contract/fake-engine.js';
-import { newDirectory } from '../../contract/fake-file-tree.js';
 import { runUntilKilled } from '../../contract/fake-process.js';
 import { MemoryDeployments } from '../watch/watched-loop.js';
 import { onePush, type OnePush } from './one-push.js';
+import { VolumeEngine } from './volume-engine.js';
 
 const APP = 'app';
 const DESTINATION = '/usr/src/app';
-
-/** All containers have one and the same folder at the place of their volume. */
-class VolumeEngine extends FakeEngine {
-  private readonly volume = newDirectory();
-
-  override async createContainer(name: string, spec: ContainerSpec, signal?: AbortSignal): Promise<string> {
-    const id = await super.createContainer(name, spec, signal);
-    for (const { destination } of this.container(id).describe().mounts)
-      this.container(id).files.put(destination, this.volume);
-    return id;
-  }
-}
 
 let source: string;
 let engine: VolumeEngine;

@@ -11,30 +11,16 @@ import { labelsOf } from '../../../src/push/labels.js';
 import type { PushEvent, PushResult } from '../../../src/push/push-event.js';
 import { LIST_SCRIPT } from '../../../src/sync/container-script.js';
 import type { Deployment } from '../../../src/sync/deployment.js';
-import type { ContainerSpec } from '../../../src/transport/engine.js';
-import { FakeEngine } from '../../contract/fake-engine.js';
-import { newDirectory } from '../../contract/fake-file-tree.js';
 import { type FakeProcess, runUntilKilled } from '../../contract/fake-process.js';
 import { playStages } from '../../contract/fake-stages.js';
 import { MemoryDeployments } from '../watch/watched-loop.js';
 import { listFiles } from './list-files.js';
 import { onePush, type OnePush } from './one-push.js';
+import { VolumeEngine } from './volume-engine.js';
 
 const APP = 'app';
 const DESTINATION = '/usr/src/app';
 const FILE = 'data/new.txt';
-
-/** All containers have one and the same folder at the place of their volume. */
-class VolumeEngine extends FakeEngine {
-  private readonly volume = newDirectory();
-
-  override async createContainer(name: string, spec: ContainerSpec, signal?: AbortSignal): Promise<string> {
-    const id = await super.createContainer(name, spec, signal);
-    for (const { destination } of this.container(id).describe().mounts)
-      this.container(id).files.put(destination, this.volume);
-    return id;
-  }
-}
 
 let source: string;
 let engine: VolumeEngine;
