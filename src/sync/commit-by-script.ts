@@ -13,8 +13,9 @@ import {
   refused,
 } from './commit-request.js';
 import { DIRTY } from './commit-stage.js';
+import { missingFolders } from './destination.js';
 import { type MountPart, pathIn, splitByMount } from './mounts.js';
-import { FOLDER_STATUS } from './stage-script.js';
+import { FOLDER_STATUS, NO_FOLDER_STATUS } from './stage-script.js';
 import { LostStage, type Stage, type Stages } from './stages.js';
 import type { Deletion } from './sync-plan.js';
 
@@ -96,6 +97,7 @@ async function stage(
       case 'lost':
         throw new LostStage(result.cause);
       case 'failed':
+        if (result.status === NO_FOLDER_STATUS) await missingFolders({ ...request, destination: folder });
         throw refused(
           destination,
           result.errors || `the script ended with exit code ${result.status}`,

@@ -8,6 +8,8 @@ export const STALE_STATUS = 64;
 export const OTHER_BASE_STATUS = 65;
 /** A folder, or what somebody else keeps in one, is in the place of a file or a link. Nothing was put in place. */
 export const FOLDER_STATUS = 67;
+/** The folder of the stage is not there, and cannot be made. */
+export const NO_FOLDER_STATUS = 68;
 /** Of the loop, in a container that lacks a program. */
 export const UNFIT_STATUS = 66;
 
@@ -65,7 +67,7 @@ const RMDIR = `${OURS}
 const STAGE = `${SETTLE}${STATE}${REST_OF_PATH}${REFUSE_OTHERS}
 stage() (
   set -e
-  [ -d "$1" ] || mkdir -p "$1"
+  [ -d "$1" ] || mkdir -p "$1" || exit ${NO_FOLDER_STATUS}
   cd "$1"
   state .
   if [ -n "$4" ] && [ -n "$state" ] && [ "$state" != "$4" ] && [ "$state" != "$2" ]; then exit ${STALE_STATUS}; fi
@@ -158,8 +160,8 @@ patch() {
 clean() {
   if [ "$3" != 0 ] && [ "$3" != ${STALE_STATUS} ]; then
     rm -rf "$1/.rdt-stage/$2"
-    rmdir "$1/.rdt-stage" 2>/dev/null
-  fi
+    rmdir "$1/.rdt-stage"
+  fi 2>/dev/null
 }
 `;
 

@@ -1,4 +1,5 @@
 import { chmodSync, chownSync, mkdirSync, renameSync, utimesSync } from 'node:fs';
+import { posix } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { canLink } from '../unit/can-link.js';
 import { ChangedMeanwhile } from '../../src/sync/commit-request.js';
@@ -344,6 +345,20 @@ export function commitContract(name: string, setUp: () => Promise<CommitRig>): v
       it('is put there when the app has taken something away before', async () => {
         await folder.replaceThere('sub/deep', 'directory');
         if (rig.canDelete) await folder.sync();
+      });
+    });
+
+    it('says so when the app has a file in the place of the whole folder', async () => {
+      folder.write('a', 'one');
+      await folder.sync();
+      // Nobody can put anything in the place of a folder with a mount in it.
+      if (folder.mountPoints().length > 0) return;
+      using above = new SyncedFolder(rig.engine, rig.container, DESTINATIONS, () => folder.commit());
+      await above.replaceThere(posix.basename(folder.destination), 'file');
+      folder.write('a', 'two');
+      await expect(folder.commit()).rejects.toMatchObject({
+        message: `${folder.destination} in the container is a file, not a folder`,
+        hint: expect.stringContaining('--force-build') as string,
       });
     });
 

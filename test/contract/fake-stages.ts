@@ -5,6 +5,7 @@ import { PART_BYTES } from '../../src/sync/blocks.js';
 import {
   ARRIVED,
   FOLDER_STATUS,
+  NO_FOLDER_STATUS,
   OTHER_BASE_STATUS,
   STAGE_LOOP_SCRIPT,
   STAGE_SCRIPT,
@@ -127,6 +128,7 @@ async function carryOut(
   files: FakeFileTree,
   { folder, token, mode, expected, id, archive, onArrived }: FakeStage,
 ): Promise<void> {
+  if (files.find(folder)?.kind === 'file') throw new StageFailure(NO_FOLDER_STATUS, 'File exists');
   const state = files.find(`${folder}/.rdt-state`);
   const found = state?.kind === 'symlink' ? state.target : 'none';
   if (expected !== '' && found !== expected && found !== token) throw new StageFailure(STALE_STATUS);
