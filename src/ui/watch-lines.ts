@@ -54,6 +54,7 @@ function ownLines(event: WatchEvent, scene: WatchScene): Lines {
     case 'batch-timing':
       return scene.timing ? dim(timingLine(event.timing)) : [];
     case 'batch-failed':
+      if (event.again) return dim(`still not synced: ${firstLine(event.message)}`);
       return warning(`${clause(event.message)}; nothing is lost, the next change tries again`, event.hint);
     case 'changes-wait':
       return dim('a change waits for the build');
@@ -125,6 +126,8 @@ function timingLine({ firstLineMs, ...timing }: BatchTiming): string {
   ] as const;
   return steps.map(([name, ms]) => `${name} ${ms.toFixed(1)} ms`).join(', ');
 }
+
+const firstLine = (message: string): string => message.replace(/\n.*/s, '');
 
 /** Some messages are sentences. */
 const clause = (message: string): string => message.replace(/\.$/, '');

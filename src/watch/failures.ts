@@ -26,15 +26,30 @@ export const isBuildFailure = (error: unknown): error is RdtError =>
     !(error instanceof AppNotRestarted) &&
     (error.exitCode === ExitCode.buildFailed || error.exitCode === ExitCode.appFailed));
 
-export const essenceOf = (message: string): string => message.replace(/\d{5,}/g, '*');
+/** Engines name temporary folders by a number that is another one each time, and we our own by hex digits (commit-stage.ts). */
+const essenceOf = (message: string): string =>
+  message.replace(/\d{5,}/g, '*').replace(/\.rdt-stage\/[0-9a-f]+/g, '*');
 
-/** Told once, however often it is tried again. Engines name temporary folders by a number that is another one each time. */
-export function tellFailure(memory: WatchMemory, emit: EmitWatchEvent, error: RdtError): void {
+/** It has failed in the same way before. */
+export const isLasting = ({ failedBatch }: WatchMemory, { message }: RdtError): boolean =>
+  failedBatch?.essence === essenceOf(message);
+
+/**
+ * Told once, however often it is tried again, and in short for each edition of the folder that fails in the same way: whoever saves has to
+ * know that it did not arrive. `edition` is undefined where nobody knows which one it was.
+ */
+export function tellFailure(
+  memory: WatchMemory,
+  emit: EmitWatchEvent,
+  error: RdtError,
+  edition?: number,
+): void {
   const { message } = error;
-  const essence = essenceOf(message);
-  if (memory.failedBatch === essence) return;
-  memory.failedBatch = essence;
+  const again = isLasting(memory, error);
+  const before = again ? memory.failedBatch?.edition : undefined;
+  memory.failedBatch = { essence: essenceOf(message), edition: edition ?? before };
+  if (again && (edition === undefined || before === undefined || edition === before)) return;
   // Its hint asks for another push, which a watch makes by itself.
   const hint = error instanceof ChangedMeanwhile ? undefined : error.hint;
-  emit({ type: 'batch-failed', message, hint });
+  emit({ type: 'batch-failed', message, hint, again });
 }

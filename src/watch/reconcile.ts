@@ -2,7 +2,7 @@ import { RdtError } from '../errors.js';
 import { push } from '../push/push.js';
 import type { PushEvent, PushResult } from '../push/push-event.js';
 import type { AppNews } from './app-news.js';
-import { essenceOf, isAbsence, isBuildFailure, tellFailure } from './failures.js';
+import { isAbsence, isBuildFailure, isLasting, tellFailure } from './failures.js';
 import { type Ready, readyNow } from './ready.js';
 import { syncOldApp } from './sync-old-app.js';
 import { joined } from './joined-batch.js';
@@ -18,7 +18,7 @@ type Attempt =
   | { readonly kind: 'ready'; readonly ready: Ready }
   | { readonly kind: 'again' | 'project-changed' }
   /** Only a change can help: of the folder, which was of that edition, or of what others do to the app. */
-  | { readonly kind: 'build-failed'; readonly edition: number }
+  | { readonly kind: 'build-failed'; readonly edition: number | undefined }
   | { readonly kind: 'failed' };
 
 type HearNews = (news: AppNews) => Promise<unknown>;
@@ -80,7 +80,7 @@ class Attempting {
   private isBuilding = false;
   private isWaitTold = false;
   /** Of the folder, before the push reads anything of it. */
-  private edition = 0;
+  private edition: number | undefined;
   /** What came when the push had read the folder. */
   private tooLate: Batch | undefined;
   private beginBuilding: () => void = () => undefined;
@@ -157,7 +157,7 @@ class Attempting {
       session.folder.distrust();
       session.held.signal.throwIfAborted();
       if (!(error instanceof RdtError) || isAbsence(error)) throw error;
-      tellFailure(session.memory, session.emit, error);
+      tellFailure(session.memory, session.emit, error, this.edition);
     }
   }
 
@@ -248,7 +248,7 @@ class Attempting {
     held.signal.throwIfAborted();
     if (isBuildFailure(error)) return this.buildFailed(error);
     if (!(error instanceof RdtError) || isAbsence(error) || !memory.hasWorked) throw error;
-    tellFailure(memory, emit, error);
+    tellFailure(memory, emit, error, this.edition);
     return { kind: 'failed' };
   }
 
@@ -269,9 +269,9 @@ class Attempting {
       emit({ type: 'build-failed', message, hint, again, oldAppRuns: false });
       if (!(error instanceof RdtError) || isAbsence(error)) throw error;
       // Each further try would be a build as well.
-      const isLasting = memory.failedBatch === essenceOf(error.message);
-      tellFailure(memory, emit, error);
-      return isLasting ? { kind: 'build-failed', edition: this.edition } : { kind: 'failed' };
+      const failedBefore = isLasting(memory, error);
+      tellFailure(memory, emit, error, this.edition);
+      return failedBefore ? { kind: 'build-failed', edition: this.edition } : { kind: 'failed' };
     }
   }
 }

@@ -5,8 +5,13 @@ export type WatchEvent =
   | { readonly type: 'watching'; readonly app: string; readonly how: string }
   | { readonly type: 'batch'; readonly batch: BatchSummary }
   | { readonly type: 'batch-timing'; readonly timing: BatchTiming }
-  /** Nothing of it is lost: the next change, or the next try by itself, brings all of it. */
-  | { readonly type: 'batch-failed'; readonly message: string; readonly hint: string | undefined }
+  /** Nothing of it is lost: the next change, or the next try by itself, brings all of it. `again`: the same failure as the last time, with a further change. */
+  | {
+      readonly type: 'batch-failed';
+      readonly message: string;
+      readonly hint: string | undefined;
+      readonly again: boolean;
+    }
   /** Changes that come with the build that is under way. */
   | { readonly type: 'changes-wait' }
   | { readonly type: 'build-restarted'; readonly reasons: readonly string[] }

@@ -11,8 +11,8 @@ export class WatchMemory {
   buildReasons: readonly string[] = [];
   /** Message of the build that failed last; undefined when the last one succeeded. */
   failedBuild: string | undefined;
-  /** What failed last, so that it is told once. */
-  failedBatch: string | undefined;
+  /** What failed last, so that it is told once, and the edition of the folder that it was told of; undefined where that is not known. */
+  failedBatch: { readonly essence: string; readonly edition: number | undefined } | undefined;
   /** What was wrong with the project file when it was last read; undefined when nothing was. */
   refusedProject: string | undefined;
   /** The project file was seen to be another one, and what it says now is not in force yet: a session may end between the two. */

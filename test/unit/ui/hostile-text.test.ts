@@ -67,7 +67,7 @@ it('so is what a watch has to say', async () => {
   const told = await shown((runtime) => {
     const log = createLogView(runtime, { json: false, timestamps: false, raw: false, color: false });
     const view = createWatchView(runtime, { timing: false, showPush: () => undefined, log });
-    view.emit({ type: 'batch-failed', message: `tar: ${HOSTILE}`, hint: `1\n${HOSTILE}` });
+    view.emit({ type: 'batch-failed', message: `tar: ${HOSTILE}`, hint: `1\n${HOSTILE}`, again: false });
   });
   expect(told).toBe('tar: red; nothing is lost, the next change tries again\n  1\n  red\n');
 });

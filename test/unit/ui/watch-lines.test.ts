@@ -109,6 +109,10 @@ it.each<readonly [string, PushEvent | WatchEvent]>([
   ],
   ['a was restarted by somebody else', { type: 'app-changed', app: 'a', what: 'restarted' }],
   ['a is paused: changes wait until it goes on', { type: 'app-changed', app: 'a', what: 'paused' }],
+  [
+    'still not synced: no space left',
+    { type: 'batch-failed', message: 'no space left\nat all', hint: 'why', again: true },
+  ],
   ['a goes on', { type: 'app-changed', app: 'a', what: 'resumed' }],
 ])('says "%s", dimly', (line, event) => {
   expect(linesOf(event)).toEqual([{ text: line, weight: 'dim' }]);
@@ -118,7 +122,7 @@ it('says in yellow that the device is lost, that a batch failed, and that the pr
   const hint = 'why';
   expect([
     ...linesOf({ type: 'device-lost', reason: 'The device does not answer.' }),
-    ...linesOf({ type: 'batch-failed', message: 'no space left', hint }),
+    ...linesOf({ type: 'batch-failed', message: 'no space left', hint, again: false }),
     ...linesOf({ type: 'project-refused', message: 'it is no YAML', hint }),
   ]).toEqual([
     { text: 'The device does not answer. Trying again (Ctrl-C ends).', weight: 'yellow' },

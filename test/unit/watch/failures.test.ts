@@ -6,6 +6,7 @@ import { defaultSettings, resolveSettings } from '../../../src/project/settings.
 import { containerSpec } from '../../../src/push/container-spec.js';
 import { ChangedMeanwhile } from '../../../src/sync/commit-request.js';
 import { isBuildFailure, tellFailure } from '../../../src/watch/failures.js';
+import type { EmitWatchEvent } from '../../../src/watch/watch-event.js';
 import { WatchMemory } from '../../../src/watch/watch-memory.js';
 import { FakeEngine } from '../../contract/fake-engine.js';
 
@@ -39,6 +40,23 @@ it('a failure is told once, also when the engine names another temporary folder 
   expect(told).toHaveLength(2);
 });
 
+it('a failure is told once, also when it names our own folder, which is another one each time', () => {
+  const [memory, told] = [new WatchMemory(), [] as unknown[]];
+  for (const id of ['41dceefa', '00c0ffee', 'deadbeef'])
+    tellFailure(memory, (event) => told.push(event), new RdtError(`rm: /app/.rdt-stage/${id}: not a folder`));
+  expect(told).toHaveLength(1);
+});
+
+it('a failure that goes on is told of again for each edition of the folder after the one that it was told of', () => {
+  const [memory, told] = [new WatchMemory(), [] as boolean[]];
+  const emit: EmitWatchEvent = (event) => event.type === 'batch-failed' && told.push(event.again);
+  const full = new RdtError('no space left on device');
+  for (const edition of [undefined, 1, 1, 2, 2, undefined, 2, 3]) tellFailure(memory, emit, full, edition);
+  expect(told).toEqual([false, true, true]);
+  tellFailure(memory, emit, new RdtError('no such file'), 3);
+  expect(told).toEqual([false, true, true, false]);
+});
+
 it('nobody is asked to push again while the folder is watched', async () => {
   const told: unknown[] = [];
   const engine = new FakeEngine();
@@ -47,5 +65,5 @@ it('nobody is asked to push again while the folder is watched', async () => {
   await engine.createContainer('app', containerSpec(settings));
   const error = new ChangedMeanwhile(engine.container('app').describe());
   tellFailure(new WatchMemory(), (event) => told.push(event), error);
-  expect(told).toEqual([{ type: 'batch-failed', message: error.message, hint: undefined }]);
+  expect(told).toEqual([{ type: 'batch-failed', message: error.message, hint: undefined, again: false }]);
 });

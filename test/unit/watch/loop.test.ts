@@ -81,6 +81,20 @@ describe('a watched app', () => {
     expect(puts).toBeLessThanOrEqual(8);
   });
 
+  it('tells each save that cannot arrive, and not each try', async () => {
+    await using loop = new WatchedLoop();
+    await loop.begin();
+    loop.engine.putArchive = () => Promise.reject(new EngineError(500, 'no space left on device'));
+    await loop.andThen('batch-failed', () => loop.write('a.txt', 'b'));
+    await sleep(1_500);
+    for (const path of ['b.txt', 'c.txt']) {
+      const { again } = await loop.andThen('batch-failed', () => loop.write(path, path));
+      expect(again).toBe(true);
+    }
+    await sleep(1_500);
+    expect(loop.events.filter(({ type }) => type === 'batch-failed')).toHaveLength(3);
+  });
+
   it('is told of when it is removed while a push fails, once', async () => {
     await using loop = new WatchedLoop();
     await loop.begin();
