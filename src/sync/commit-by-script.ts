@@ -78,6 +78,7 @@ async function stage(
     marksState: how.token !== '' && how.mode === 'lenient',
     deletions,
     makesWayFor: how.mode === 'strict' ? targetsOf(request) : undefined,
+    replaces: request.deployed.knowledge === 'none',
     patches: request.patches,
   } as const;
   const tar = packCommit({ ...archiveOf(request, part), finish }, packed);

@@ -75,6 +75,8 @@ export interface ScriptStageOptions {
   /** Paths of the files and links that the deletions make way for; undefined where they make way for nothing. */
   readonly makesWayFor?: readonly string[] | undefined;
   readonly uploads: readonly string[];
+  /** What is in the place of a folder makes way for it; else nothing is put in place. */
+  readonly replaces: boolean;
   /** For an archive in the archive. */
   newTar(): TarWriter;
 }
@@ -120,7 +122,8 @@ export class ScriptStage implements CommitStage {
     const [moved, linked] = partition(placements, isMoved);
     const [ours, parents] = partition(this.placed, ({ name }) => this.uploads.has(name));
     await this.list('parents', parents.filter(isFolder).map(folderLine));
-    await this.list('folders', ours.filter(isFolder).map(folderLine).sort());
+    const folders = ours.filter(isFolder).map(folderLine).sort();
+    await this.list(this.options.replaces ? 'replacing' : 'folders', folders);
     await this.archive('places', [...ours, ...linked.map(linkOf)]);
     await this.list('patches', moved.flatMap(patchLines));
     await this.list('moves', moved.map(moveLine), 'always');

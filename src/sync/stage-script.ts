@@ -58,8 +58,9 @@ const RMDIR = `${OURS}
  * whatever that one still wanted to move is not there any more, nor, where its archive was still arriving, the first file of it. One that
  * puts things in place already is waited for; whoever plans anew has done that before (\`LIST_SCRIPT\`), and is sent back when one began since then.
  *
- * All that the archive itself has is in there, too. Nothing is put in place when the app has taken a folder of ours away, or put a link in its
- * place, which leads to what is not ours: the files that the folder had are not there any more. Whoever syncs is sent back to ask what is there.
+ * All that the archive itself has is in there, too. Nothing is put in place when the app has taken a folder of ours away, or put a file in its
+ * place, or a link, which leads to what is not ours: the files that the folder had are not there any more. Whoever syncs is sent back to ask what is
+ * there. Who could not ask sends all files, and what is in the place of a folder is replaced: a busybox tar would leave it there without a word.
  *
  * A file is patched in a copy. An app that wrote into it since our last sync has left another size, or another time; a `stat` without
  * fractions of a second tells only what another second has left.
@@ -95,7 +96,9 @@ stage() (
     if [ ! -s "$staged/$list" ]; then continue; fi
     while IFS= read -r path; do
       rest_of_path
-      if [ ! -L "$path" ] && { [ "$list" = folders ] || [ -d "$path" ]; }; then continue; fi
+      if [ ! -L "$path" ]; then
+        if [ -d "$path" ] || { [ "$list" = folders ] && [ ! -e "$path" ]; }; then continue; fi
+      fi
       rm -rf "$staged"
       rmdir .rdt-stage 2>/dev/null || true
       exit ${STALE_STATUS}
@@ -111,6 +114,12 @@ stage() (
   fi
   if [ -s "$staged/patches" ]; then
     while IFS=' ' read -r number mode size mtime nanoseconds length runs && IFS= read -r path; do patch; done <"$staged/patches"
+  fi
+  if [ -s "$staged/replacing" ]; then
+    while IFS= read -r path; do
+      rest_of_path
+      if [ -L "$path" ] || [ ! -d "$path" ]; then rm -f -- "$path"; fi
+    done <"$staged/replacing"
   fi
   if [ -f "$staged/places" ]; then tar -xf "$staged/places"; fi
   while IFS= read -r move; do

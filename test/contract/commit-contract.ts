@@ -415,6 +415,35 @@ export function commitContract(name: string, setUp: () => Promise<CommitRig>): v
       else expect(await folder.commit()).toMatchObject({ kind: 'needs-rebuild' });
     });
 
+    it('puts a folder where a file or a link is, when nobody knows what was sent', async () => {
+      folder.write('a', 'file');
+      folder.write('b', 'file', 0o600);
+      folder.write('elsewhere/1', 'x');
+      await folder.sync();
+      await folder.linkThere('c', 'elsewhere');
+      folder.remembered = undefined;
+      for (const path of ['a', 'b']) folder.remove(path);
+      folder.write('a/b', 'in a folder');
+      mkdirSync(folder.path('b'));
+      folder.write('c/d', 'in a folder');
+      expect(await folder.commit()).toMatchObject({ kind: 'committed' });
+      await folder.expectInStep();
+    });
+
+    for (const what of ['an empty folder', 'a folder with something in it']) {
+      it(`does not take ${what} for deployed where the app has a file of that name`, async () => {
+        folder.write('a', 'one');
+        await folder.sync();
+        await folder.writeThere('new', 'of the app');
+        if (what === 'an empty folder') mkdirSync(folder.path('new'));
+        else folder.write('new/b', 'x');
+        const outcome = await folder.commit().catch((error: unknown) => error);
+        if (outcome instanceof ChangedMeanwhile) return;
+        expect(outcome).toMatchObject({ kind: 'committed' });
+        await folder.expectInStep();
+      });
+    }
+
     it('puts a file where a folder was when its writer is done, and the folder has gone before', async () => {
       folder.write('b/c/d', 'in a folder');
       await folder.sync();

@@ -13,7 +13,7 @@ const GZIP_MAGIC = Buffer.from([0x1f, 0x8b]);
 export const unpack = (tree: FakeFileTree, directory: string, tar: Readable | Buffer): Promise<void> =>
   unpackBy(place, tree, directory, tar);
 
-/** Unpacks as the program tar does: a folder that is not empty makes way for nothing. */
+/** Unpacks as busybox's tar does: a folder that is not empty makes way for nothing, and a file for no folder, without a word. */
 export const unpackByTar = (tree: FakeFileTree, directory: string, tar: Buffer): Promise<void> =>
   unpackBy(placeByTar, tree, directory, tar);
 
@@ -21,6 +21,7 @@ const placeByTar: typeof place = (tree, directory, header, bytes) => {
   const there = tree.find(posix.join(directory, header.name));
   if (header.type !== 'directory' && there?.kind === 'directory' && there.children.size > 0)
     throw new Error(`tar: ${header.name}: Is a directory`);
+  if (header.type === 'directory' && there?.kind === 'file') return;
   place(tree, directory, header, bytes);
 };
 

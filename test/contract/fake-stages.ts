@@ -142,7 +142,7 @@ async function carryOut(
   const kindOf = (path: string): string | undefined => files.find(`${folder}/${path}`)?.kind;
   const isTaken =
     folders(files, `${staged}/parents`).some((path) => kindOf(path) !== 'directory') ||
-    folders(files, `${staged}/folders`).some((path) => kindOf(path) === 'symlink');
+    folders(files, `${staged}/folders`).some((path) => !['directory', undefined].includes(kindOf(path)));
   if (isTaken) {
     files.remove(`${folder}/.rdt-stage`);
     throw new StageFailure(STALE_STATUS);
@@ -153,6 +153,7 @@ async function carryOut(
     files.put(`${folder}/.rdt-state`, linkTo(token));
   }
   patch(files, folder, staged);
+  for (const path of folders(files, `${staged}/replacing`)) removeFile(files, `${folder}/${path}`);
   const places = files.find(`${staged}/places`);
   if (places?.kind === 'file') await unpackByTar(files, folder, places.bytes);
   move(files, folder, staged, moves);
