@@ -33,7 +33,12 @@ export interface CommitArchive {
   /** Told of a file that goes with another content than `local` says, before all of it has gone. */
   readonly onOtherContent?: ((path: string, sent: FileEntry) => void) | undefined;
   readonly finish:
-    | { readonly by: 'engine'; readonly token: string | undefined }
+    | {
+        readonly by: 'engine';
+        readonly token: string | undefined;
+        /** Paths below `source` of folders that are there. */
+        readonly seen: ReadonlySet<string>;
+      }
     | {
         readonly by: 'script';
         readonly id: string;
@@ -89,18 +94,26 @@ class CommitWriter {
 
   async write(): Promise<void> {
     await this.stage.open();
-    await this.writeParents();
+    for (const path of this.foldersAbove()) await this.above(path);
     for (const path of this.archive.uploads) await this.writeUpload(path);
     await this.stage.close(this.placements);
   }
 
-  /** Says again that each parent is a folder: a link that something put in its place is not followed. */
-  private async writeParents(): Promise<void> {
+  /** What the engine did not see may be a link by now, which it would follow. */
+  private async above(path: string): Promise<void> {
+    const { finish, local } = this.archive;
+    const fullPath = this.fullPath(path);
+    const entry = local.get(fullPath);
+    if (entry?.kind !== 'directory') throw new Error(`${path} is no folder in the tree`);
+    if (finish.by === 'engine' && finish.seen.has(fullPath)) return;
+    await this.stage.above({ name: path, type: 'directory', mode: entry.mode });
+  }
+
+  /** Those of what is sent that are not sent themselves. */
+  private foldersAbove(): string[] {
     const uploads = new Set(this.archive.uploads);
-    const parents = new Set<string>();
-    for (const path of uploads)
-      for (const parent of parentsOf(path)) if (!uploads.has(parent)) parents.add(parent);
-    for (const path of [...parents].sort()) await this.writeUpload(path);
+    const folders = new Set([...uploads].flatMap((path) => [...parentsOf(path)]));
+    return [...folders].filter((path) => !uploads.has(path)).sort();
   }
 
   private async writeUpload(path: string): Promise<void> {

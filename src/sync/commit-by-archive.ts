@@ -14,7 +14,7 @@ import {
 } from './commit-request.js';
 import { DIRTY } from './commit-stage.js';
 import { makeDestination } from './destination.js';
-import { refuseFoldersInTheWay, refuseIfTaken } from './folders-in-the-way.js';
+import { foldersAbove, refuseFoldersInTheWay } from './folders-in-the-way.js';
 import { type MountPart, pathIn, splitByMount } from './mounts.js';
 import { readToken } from './state-token.js';
 
@@ -33,17 +33,20 @@ export async function commitByArchive(
   request: CountedCommit,
   mostQuestions: number,
 ): Promise<ArchiveOutcome> {
-  const [isClear] = await Promise.all([
+  const [isClear, seen] = await Promise.all([
     refuseFoldersInTheWay(request, mostQuestions),
+    foldersAbove(request),
     refuseIfChanged(request),
-    refuseIfTaken(request),
   ]);
   if (!isClear) return { kind: 'too-many-questions' };
   const packed = newPackedFiles();
   const parts = splitByMount(request.plan.uploads, request.container, request.destination);
-  if (parts.length > 1) await putPart(request, { below: '', uploads: [] }, DIRTY);
+  if (parts.length > 1) await putPart(request, { below: '', uploads: [] }, { token: DIRTY, seen });
   for (const part of parts) {
-    addPacked(packed, await putPart(request, part, part.below === '' ? request.token : undefined));
+    addPacked(
+      packed,
+      await putPart(request, part, { token: part.below === '' ? request.token : undefined, seen }),
+    );
   }
   return { kind: 'committed', channel: 'archive', packed, hasShell: request.hasShell };
 }
@@ -62,17 +65,19 @@ async function refuseIfChanged({
   if (token !== deployed.marks.token) throw new ChangedMeanwhile(container);
 }
 
-/** `token` is the state that the part leaves behind; only the destination's own part has one. */
-async function putPart(
-  request: CountedCommit,
-  part: MountPart,
-  token: string | undefined,
-): Promise<PackedFiles> {
+interface PartOptions {
+  /** The state that the part leaves behind; only the destination's own part has one. */
+  readonly token: string | undefined;
+  /** Folders that need not be sent again, by their paths below the destination. */
+  readonly seen: ReadonlySet<string>;
+}
+
+async function putPart(request: CountedCommit, part: MountPart, options: PartOptions): Promise<PackedFiles> {
   try {
-    return await putArchive(request, part, token);
+    return await putArchive(request, part, options);
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;
-    if (await makeDestination(request)) return putArchive(request, part, token);
+    if (await makeDestination(request)) return putArchive(request, part, options);
     await clearStage(request, part);
     throw refused(request.destination, error.message, GO_ON, error);
   }
@@ -81,7 +86,7 @@ async function putPart(
 /** What has arrived of a commit that failed may fill the device's disk: an empty commit takes it away. */
 async function clearStage(request: CountedCommit, { below }: MountPart): Promise<void> {
   try {
-    await putArchive(request, { below, uploads: [] }, undefined);
+    await putArchive(request, { below, uploads: [] }, { token: undefined, seen: new Set() });
   } catch (error) {
     // For the same reason as the commit, which is told.
     if (!(error instanceof EngineError)) throw error;
@@ -97,7 +102,7 @@ function addPacked(total: PackedFiles, part: PackedFiles): void {
 async function putArchive(
   request: CountedCommit,
   part: MountPart,
-  token: string | undefined,
+  { token, seen }: PartOptions,
 ): Promise<PackedFiles> {
   const packed = newPackedFiles();
   const { engine, container, destination, signal } = request;
@@ -105,7 +110,7 @@ async function putArchive(
   const fromRoot = needsRoot(request, part, folder);
   if (fromRoot) await makeDestination(request);
   const prefix = fromRoot ? `${folder.slice(1)}/` : '';
-  const archive = { ...archiveOf(request, part), prefix, finish: { by: 'engine', token } } as const;
+  const archive = { ...archiveOf(request, part), prefix, finish: { by: 'engine', token, seen } } as const;
   const pack = () => packCommit(archive, packed);
   const body = await archiveBody(pack, contentBytes(request, part, request.patches), request);
   await engine.putArchive(container.id, fromRoot ? '/' : folder, body, signal);

@@ -31,6 +31,8 @@ export interface CommitStage {
   /** Symbolic links wait there too. */
   readonly holdsLinks: boolean;
   open(): Promise<void>;
+  /** A folder that leads to what is sent, and should be there already. */
+  above(header: TarHeader): Promise<void>;
   /** An entry without content, with the path that it has in the end. */
   place(header: TarHeader): Promise<void>;
   close(placements: readonly Placement[]): Promise<void>;
@@ -52,6 +54,10 @@ export class EngineStage implements CommitStage {
       await this.tar.entry({ name: STATE_LINK, type: 'symlink', linkname: DIRTY });
     await this.tar.entry({ name: STAGE, type: 'file' });
     await this.tar.entry({ name: STAGE, type: 'directory', mode: 0o700 });
+  }
+
+  above(header: TarHeader): Promise<void> {
+    return this.tar.entry(header);
   }
 
   place(header: TarHeader): Promise<void> {
@@ -85,7 +91,7 @@ export interface ScriptStageOptions {
 export class ScriptStage implements CommitStage {
   readonly folder: string;
   readonly holdsLinks: boolean;
-  private readonly uploads: ReadonlySet<string>;
+  private readonly parents: string[] = [];
   private readonly placed: TarHeader[] = [];
 
   constructor(
@@ -93,7 +99,6 @@ export class ScriptStage implements CommitStage {
     private readonly options: ScriptStageOptions,
   ) {
     const { id, uploads } = options;
-    this.uploads = new Set(uploads);
     this.folder = `${STAGE}/${id}`;
     // Its list of moves has a line for each path.
     this.holdsLinks = uploads.length <= MOST_MOVES && !uploads.some((path) => path.includes('\n'));
@@ -111,6 +116,12 @@ export class ScriptStage implements CommitStage {
     if (makesWayFor !== undefined) await this.list('making-way', makingWayLines(deletions, makesWayFor));
   }
 
+  /** With the owner and mode that it has. */
+  above({ name }: TarHeader): Promise<void> {
+    this.parents.push(name);
+    return Promise.resolve();
+  }
+
   place(header: TarHeader): Promise<void> {
     this.placed.push(header);
     return Promise.resolve();
@@ -120,11 +131,12 @@ export class ScriptStage implements CommitStage {
   async close(placements: readonly Placement[]): Promise<void> {
     const isMoved = ({ patch }: Placement): boolean => this.holdsLinks || patch !== undefined;
     const [moved, linked] = partition(placements, isMoved);
-    const [ours, parents] = partition(this.placed, ({ name }) => this.uploads.has(name));
-    await this.list('parents', parents.filter(isFolder).map(folderLine));
-    const folders = ours.filter(isFolder).map(folderLine).sort();
+    await this.list('parents', this.parents.map(pathLine));
+    const folders = this.placed
+      .flatMap(({ name, type }) => (type === 'directory' ? pathLine(name) : []))
+      .sort();
     await this.list(this.options.replaces ? 'replacing' : 'folders', folders);
-    await this.archive('places', [...ours, ...linked.map(linkOf)]);
+    await this.archive('places', [...this.placed, ...linked.map(linkOf)]);
     await this.list('patches', moved.flatMap(patchLines));
     await this.list('moves', moved.map(moveLine), 'always');
   }
@@ -147,10 +159,6 @@ export class ScriptStage implements CommitStage {
 }
 
 const linkOf = (placement: Placement): TarHeader => ({ ...placement, type: 'link' });
-
-const isFolder = ({ type }: TarHeader): boolean => type === 'directory';
-
-const folderLine = ({ name }: TarHeader): string => pathLine(name);
 
 /** As `xargs -0` reads it; with `./` before it no path is taken for an option. */
 const nulEnded = ({ path }: Deletion): string => `./${path}\0`;

@@ -30,17 +30,17 @@ export async function refuseFoldersInTheWay(request: Commit, most: number): Prom
 }
 
 /**
- * An app that took a folder of ours away, or put something in its place, has taken what the folder held: the engine would put a folder there
- * again that has nothing but what is sent. Where the container was asked, or gets everything, that is in the plan.
+ * Those above what is sent that we know and the engine sees. An app that took one of ours away, or put something in its place, has taken what the folder
+ * held: the engine would put a folder there again that has nothing but what is sent. Where the container was asked, or gets everything, that is in the plan.
  * @throws ChangedMeanwhile
  */
-export async function refuseIfTaken(request: Commit): Promise<void> {
+export async function foldersAbove(request: Commit): Promise<ReadonlySet<string>> {
   const { deployed, plan, container } = request;
-  if (deployed.knowledge !== 'token') return;
   const parents = new Set(plan.uploads.flatMap((path) => [...parentsOf(path)]));
   const known = [...parents].filter((path) => deployed.tree.get(path)?.kind === 'directory');
   const folders = await those(known, request, isFolder);
-  if (folders.length < known.length) throw new ChangedMeanwhile(container);
+  if (deployed.knowledge === 'token' && folders.length < known.length) throw new ChangedMeanwhile(container);
+  return new Set(folders);
 }
 
 interface Newcomers {

@@ -225,6 +225,18 @@ export function commitContract(name: string, setUp: () => Promise<CommitRig>): v
       }
     }
 
+    for (const count of [1, 20]) {
+      it(`leaves a folder above ${count} new contents the owner and mode that the app has given it`, async () => {
+        for (let n = 0; n < count; n++) folder.write(`data/sub/${n}`, 'old');
+        await folder.sync();
+        for (const path of ['data', 'data/sub']) await folder.ownThere(path, { uid: 33, gid: 44 }, 0o770);
+        for (let n = 0; n < count; n++) folder.write(`data/sub/${n}`, 'new');
+        expect(await folder.commit()).toMatchObject({ kind: 'committed' });
+        const there = await folder.deployed();
+        expect([there.get('data'), there.get('data/sub')]).toEqual(['d 770 33:44', 'd 770 33:44']);
+      });
+    }
+
     it('deletes nothing behind a link that the app has put in the place of a folder', async () => {
       folder.write('lib/sub/gone', 'x');
       folder.write('lib/empty/gone', 'x');

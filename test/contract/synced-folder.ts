@@ -62,6 +62,14 @@ export class SyncedFolder implements Disposable {
     await this.engine.putArchive(this.container.id, this.destination, await buffer(tar), signal);
   }
 
+  /** Gives a folder there another owner and mode, as an app does. */
+  async ownThere(path: string, owner: Owner, mode: number): Promise<void> {
+    const tar = pack();
+    tar.entry({ name: path, type: 'directory', mode, ...owner });
+    tar.finalize();
+    await this.engine.putArchive(this.container.id, this.destination, await buffer(tar), signal);
+  }
+
   /** Puts a link in the place of whatever is there, as an app does that keeps a folder elsewhere. */
   linkThere(path: string, linkname: string): Promise<void> {
     return this.replaceThere(path, 'symlink', linkname);

@@ -50,7 +50,7 @@ describe('a commit archive', () => {
       owner: { uid: 1000, gid: 1001 },
       unstaged: new Set(),
       onContent: () => undefined,
-      finish: { by: 'engine', token: 'v1.abc' },
+      finish: { by: 'engine', token: 'v1.abc', seen: new Set() },
     };
   });
   // Windows removes no folder in which a file is open, and one may just be being closed.
