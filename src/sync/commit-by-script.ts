@@ -14,6 +14,7 @@ import {
 } from './commit-request.js';
 import { DIRTY } from './commit-stage.js';
 import { missingFolders } from './destination.js';
+import { makingWayLines } from './making-way.js';
 import { type MountPart, pathIn, splitByMount } from './mounts.js';
 import { FOLDER_STATUS, NO_FOLDER_STATUS } from './stage-script.js';
 import { LostStage, type Stage, type Stages } from './stages.js';
@@ -30,23 +31,26 @@ export async function commitByScript(request: CountedCommit, stages: Stages): Pr
   const packed = newPackedFiles();
   const parts = splitByMount(plan.uploads, request.container, request.destination);
   let expected = knownState(request);
+  let isLookedAt = false;
   if (plan.obstacles.length > 0 || parts.length > 1) {
     const cleared = await stage(
       request,
       stages,
       { below: '', uploads: [] },
-      { deletions: plan.obstacles, token: DIRTY, mode: 'strict', expected },
+      { deletions: plan.obstacles, targets: targetsOf(request), token: DIRTY, mode: 'strict', expected },
       packed,
     );
     if (cleared !== undefined) return cleared;
     expected = DIRTY;
+    isLookedAt = true;
   }
   for (const part of parts) {
     const isLast = part.below === '';
     const deletions = isLast ? plan.deletions : [];
     // Only the destination itself has a state.
     const state = isLast ? { token, expected } : { token: '', expected: '' };
-    const how: StageOptions = { deletions, mode: 'lenient', ...state };
+    const targets = isLookedAt ? [] : newFilesOf(request);
+    const how: StageOptions = { deletions, targets, mode: 'lenient', ...state };
     const failed = await stage(request, stages, part, how, packed);
     if (failed !== undefined) return failed;
   }
@@ -59,6 +63,8 @@ const knownState = ({ deployed, repeats }: Commit): string => (repeats === true 
 /** What a stage does besides its uploads. */
 interface StageOptions extends Omit<Stage, 'folder' | 'id' | 'copiedBytes' | 'onArrived'> {
   readonly deletions: readonly Deletion[];
+  /** Paths that no folder may be at, below the stage's folder. */
+  readonly targets: readonly string[];
 }
 
 /** Undefined when the script has done all of it. */
@@ -66,7 +72,7 @@ async function stage(
   request: CountedCommit,
   stages: Stages,
   part: MountPart,
-  { deletions, ...how }: StageOptions,
+  { deletions, targets, ...how }: StageOptions,
   packed: PackedFiles,
 ): Promise<ScriptOutcome | undefined> {
   const { destination, signal, onArrived } = request;
@@ -77,7 +83,8 @@ async function stage(
     // Making way marks it itself, when nothing is in the way of that.
     marksState: how.token !== '' && how.mode === 'lenient',
     deletions,
-    makesWayFor: how.mode === 'strict' ? targetsOf(request) : undefined,
+    // Where nothing makes way, what is not ours may stay in a folder that goes.
+    makingWay: makingWayLines(how.mode === 'strict' ? deletions : [], targets),
     replaces: request.deployed.knowledge === 'none',
     patches: request.patches,
   } as const;
@@ -114,6 +121,14 @@ async function stage(
 function targetsOf({ plan, local }: Commit): string[] {
   const swapped = new Set(plan.obstacles.map(({ path }) => path));
   return plan.uploads.filter((path) => local.get(path)?.kind !== 'directory' && !swapped.has(path));
+}
+
+/** The others are files and links there, as far as we know; where the container was asked, the plan knows what is in the way. */
+function newFilesOf({ plan, local, deployed }: Commit): string[] {
+  const { tree, knowledge, remembered } = deployed;
+  if (knowledge === 'verified') return [];
+  const isKnown = (path: string): boolean => tree.has(path) || remembered?.tree.has(path) === true;
+  return plan.uploads.filter((path) => local.get(path)?.kind !== 'directory' && !isKnown(path));
 }
 
 function patchedBytes({ patches }: CountedCommit, { below, uploads }: MountPart): number {

@@ -1,6 +1,5 @@
 import { posix } from 'node:path';
 import { buffer } from 'node:stream/consumers';
-import { makingWayLines } from './making-way.js';
 import type { Patch } from './patch.js';
 import { pathLine } from './path-line.js';
 import type { Deletion } from './sync-plan.js';
@@ -78,8 +77,8 @@ export interface ScriptStageOptions {
   /** False where another archive carries the state. */
   readonly marksState: boolean;
   readonly deletions: readonly Deletion[];
-  /** Paths of the files and links that the deletions make way for; undefined where they make way for nothing. */
-  readonly makesWayFor?: readonly string[] | undefined;
+  /** Lines about what must not be in the way (making-way.ts). */
+  readonly makingWay: readonly string[];
   readonly uploads: readonly string[];
   /** What is in the place of a folder makes way for it; else nothing is put in place. */
   readonly replaces: boolean;
@@ -106,14 +105,14 @@ export class ScriptStage implements CommitStage {
 
   /** The list of what goes comes first: without it the archive is not whole, or somebody has taken it away while it came. */
   async open(): Promise<void> {
-    const { marksState, deletions, makesWayFor } = this.options;
+    const { marksState, deletions, makingWay } = this.options;
     if (marksState) await this.tar.entry({ name: STATE_LINK, type: 'symlink', linkname: DIRTY });
     await this.tar.entry({ name: STAGE, type: 'directory', mode: 0o700 });
     await this.tar.entry({ name: this.folder, type: 'directory', mode: 0o700 });
     const [folders, others] = partition(deletions, ({ kind }) => kind === 'directory');
     await this.list('remove', others.map(nulEnded), 'always');
     await this.list('rmdir', folders.map(nulEnded));
-    if (makesWayFor !== undefined) await this.list('making-way', makingWayLines(deletions, makesWayFor));
+    await this.list('making-way', makingWay);
   }
 
   /** With the owner and mode that it has. */

@@ -148,10 +148,8 @@ async function carryOut(
     throw new StageFailure(STALE_STATUS);
   }
   refuseFolders(files, folder, moves);
-  if (mode === 'strict') {
-    refuseOthers(files, folder, `${staged}/making-way`);
-    files.put(`${folder}/.rdt-state`, linkTo(token));
-  }
+  refuseOthers(files, folder, `${staged}/making-way`);
+  if (mode === 'strict') files.put(`${folder}/.rdt-state`, linkTo(token));
   patch(files, folder, staged);
   for (const path of folders(files, `${staged}/replacing`)) removeFile(files, `${folder}/${path}`);
   const places = files.find(`${staged}/places`);

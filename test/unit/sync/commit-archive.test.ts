@@ -145,7 +145,15 @@ describe('a commit archive', () => {
     const { entries } = await unpack({
       ...archive,
       uploads: [],
-      finish: { by: 'script', id: 'a1', marksState: true, deletions, replaces: false, patches: new Map() },
+      finish: {
+        by: 'script',
+        id: 'a1',
+        marksState: true,
+        deletions,
+        makingWay: [],
+        replaces: false,
+        patches: new Map(),
+      },
     });
     expect(entries.find(({ name }) => name === '.rdt-stage/a1/remove')?.content).toBe('./old/-x\ny\0');
     expect(entries.find(({ name }) => name === '.rdt-stage/a1/rmdir')?.content).toBe('./old\0');

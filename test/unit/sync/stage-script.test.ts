@@ -45,7 +45,15 @@ async function staging(
       owner: { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 },
       unstaged: new Set(),
       onContent: () => undefined,
-      finish: { by: 'script', id, marksState: true, deletions, replaces: false, patches: new Map() },
+      finish: {
+        by: 'script',
+        id,
+        marksState: true,
+        deletions,
+        makingWay: [],
+        replaces: false,
+        patches: new Map(),
+      },
     },
     newPackedFiles(),
   );
