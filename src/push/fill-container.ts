@@ -10,7 +10,8 @@ import type { Container } from '../transport/engine.js';
 import { named } from './notices.js';
 import type { PushDeps, PushJob } from './push-job.js';
 import { type PlannedSync, planPushSync, startScan } from './push-state.js';
-import { commitRounds, refuseMassDeletion, type RoundsOptions, type RoundsOutcome } from './sync-step.js';
+import { refuseMassDeletion } from './mass-deletion.js';
+import { commitRounds, type RoundsOptions, type RoundsOutcome } from './sync-step.js';
 import type { OldApp } from './undo-build.js';
 
 /** Each is a request to the engine. */

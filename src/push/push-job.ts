@@ -10,6 +10,7 @@ import type { LocalState } from '../sync/local-state.js';
 import type { LocalTree } from '../sync/tree.js';
 import type { AppDebt } from './app-debt.js';
 import type { AppRestarter } from './app-restarter.js';
+import type { HeldBack } from './mass-deletion.js';
 import type { ReadSupervisor } from './process-supervisor.js';
 import type { EmitPushEvent } from './push-event.js';
 
@@ -28,6 +29,8 @@ export interface PushJob {
   readonly dryRun: boolean;
   /** Also carry out a plan that deletes most of what is deployed. */
   readonly force: boolean;
+  /** Given where a plan that deletes most of what is deployed is carried out without that. */
+  readonly heldBack?: HeldBack | undefined;
   /** Ask the container what it holds, also where its token says that it is what was sent. */
   readonly verify: boolean;
   /** What is sent may be compressed, where the link is worth it. */

@@ -1,4 +1,3 @@
-import { RdtError } from '../errors.js';
 import type { CommitOutcome } from '../sync/commit.js';
 import { startAtOnce } from '../sync/container-end.js';
 import { readMarks } from '../sync/state-token.js';
@@ -9,6 +8,7 @@ import type { OnChangeRule } from '../project/on-change.js';
 import { startingAgain } from './app-not-restarted.js';
 import { noticesOf } from './notices.js';
 import { rulesOf, runRules } from './on-change.js';
+import { withinReason } from './mass-deletion.js';
 import { dueRules, isOwing, noteOwed, owedBy } from './owed-effect.js';
 import type { HeldDeps, PushDeps, PushJob } from './push-job.js';
 import { type PlannedSync, planPushSync, startScan } from './push-state.js';
@@ -17,8 +17,6 @@ import { throttled } from './throttle.js';
 import { restartContainer, type StopOptions } from './stop-container.js';
 import { inspect } from './watch-start.js';
 
-/** A folder that suddenly holds less than half of what it held is more often a mistake than a wish (SYNC.md, rule 4), and so is one that holds nothing. */
-const MASS_DELETION = { share: 0.5, atLeast: 100 };
 /** A file that is being written to is tried again this often, then left to the next push. */
 const ROUNDS = 3;
 const PROGRESS_EVERY_MS = 200;
@@ -32,9 +30,9 @@ export async function syncStep(
   job: PushJob,
   deps: HeldDeps,
   container: Container,
-  planned: PlannedSync,
+  found: PlannedSync,
 ): Promise<SyncStepOutcome> {
-  refuseMassDeletion(job, planned);
+  const planned = withinReason(job, deps.emit, found);
   for (const message of noticesOf(container, planned)) deps.emit({ type: 'warning', message });
   if (job.settings.afterSync.kind === 'process' && container.state.running)
     deps.restarter.prepare(container.id);
@@ -104,7 +102,7 @@ export const isSettled = ({ plan, deployed }: PlannedSync): boolean =>
 /**
  * Commits, and looks again while files changed under our hands, so that what is deployed is what the folder holds. Each look may find that the
  * folder was emptied or unmounted meanwhile.
- * @throws RdtError as `refuseMassDeletion`; earlier looks were followed.
+ * @throws RdtError as `withinReason`; earlier looks were followed.
  */
 export async function commitRounds(
   job: PushJob,
@@ -113,10 +111,9 @@ export async function commitRounds(
   first: PlannedSync,
   { unobserved, due, planAgain }: RoundsOptions,
 ): Promise<RoundsOutcome> {
-  let planned = first;
+  let planned = withinReason(job, deps.emit, first);
   let committed = false;
   for (let round = 1; !isSettled(planned); round++) {
-    refuseMassDeletion(job, planned);
     for (const rule of rulesOf(job, planned.plan, planned.local.tree)) due?.add(rule);
     const owes = !isEmptyPlan(planned.plan) || isOwing(planned);
     const owed = owes && due !== undefined ? owedBy(due) : undefined;
@@ -133,7 +130,7 @@ export async function commitRounds(
       });
       break;
     }
-    planned = await planAgain();
+    planned = withinReason(job, deps.emit, await planAgain());
   }
   return { kind: committed ? 'committed' : 'nothing' };
 }
@@ -227,32 +224,3 @@ export const stopOptions = ({ settings }: PushJob, { clock, lost }: HeldDeps): S
   clock,
   signal: lost,
 });
-
-/** @throws RdtError when so much would be deleted that it has to be said twice. */
-export function refuseMassDeletion(job: PushJob, planned: PlannedSync): void {
-  const { deletions, obstacles } = planned.plan;
-  const going = deletions.length + obstacles.length;
-  if (job.force || going === 0) return;
-  if (planned.local.tree.size === 0)
-    throw refused('nothing is in the folder: this push would delete all files that it once sent');
-  if (going < MASS_DELETION.atLeast) return;
-  const sent = countSent(planned);
-  if (going <= sent * MASS_DELETION.share) return;
-  throw refused(`this push would delete ${going} of the ${sent} files that it once sent`);
-}
-
-const refused = (message: string): RdtError =>
-  new RdtError(message, {
-    hint: 'If that is what you want, push again with --force. None of them was deleted.',
-  });
-
-/**
- * What goes, and what stays of ours. What an image was built from and a sync ignores does neither. A container that could not be asked is
- * taken to hold the folder: all that is known of it is what goes.
- */
-function countSent({ plan, local, deployed }: PlannedSync): number {
-  const going = new Set([...plan.deletions, ...plan.obstacles].map(({ path }) => path));
-  const held = new Set(deployed.tree.keys());
-  if (deployed.knowledge === 'none') for (const path of local.tree.keys()) held.add(path);
-  return [...held].filter((path) => going.has(path) || local.tree.has(path)).length;
-}

@@ -1,20 +1,21 @@
 import type { PackedFiles } from './commit-archive.js';
 import { type Deployed, withoutRacyStamp } from './deployment.js';
 import { differingPaths, withChanges } from './layered-tree.js';
-import { isSwap } from './sync-plan.js';
+import { isSwap, type SyncPlan } from './sync-plan.js';
 import { isSent } from './trace.js';
 import { type LocalEntry, type LocalTree, NEVER, sameEntry, type TreeEntry, unknownEntry } from './tree.js';
 
 interface DeployedNow {
   readonly local: LocalTree;
+  readonly plan: Pick<SyncPlan, 'heldBack'>;
   /** As in `SyncOptions`. */
   readonly scannedAtMs: number;
   readonly deployed: Pick<Deployed, 'tree' | 'left' | 'knowledge' | 'remembered'>;
 }
 
-/** What the container holds now: the folder as it was sent, and for files that were not at rest what was there before. */
+/** What the container holds now: the folder as it was sent, for files that were not at rest what was there before, and what is held back. */
 export function deployedTree(
-  { local, deployed, scannedAtMs }: DeployedNow,
+  { local, plan, deployed, scannedAtMs }: DeployedNow,
   { sent, changing }: PackedFiles,
 ): LocalTree {
   const unsent = new Set(changing);
@@ -26,6 +27,8 @@ export function deployedTree(
     const now = there === undefined ? undefined : withoutRacyStamp(there, scannedAtMs);
     if (now !== entry) changes.set(path, now);
   }
+  // A folder before what is in it: what goes is in the opposite order.
+  for (const { path } of plan.heldBack?.toReversed() ?? []) changes.set(path, oursAt(path, deployed));
   return withChanges(local, changes);
 }
 

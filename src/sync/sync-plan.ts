@@ -15,6 +15,8 @@ export interface SyncPlan {
   readonly deletions: readonly Deletion[];
   /** Those deletions that must be done before the uploads, because another kind of entry takes their place. */
   readonly obstacles: readonly Deletion[];
+  /** What has gone from the folder, and stays in the container and remembered, until somebody says what is to become of it. */
+  readonly heldBack?: readonly Deletion[];
 }
 
 export interface SyncPlanInput {

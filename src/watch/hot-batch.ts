@@ -1,9 +1,10 @@
 import type { OnChangeRule } from '../project/on-change.js';
+import { withinReason } from '../push/mass-deletion.js';
 import { dueRules, isOwing, noteOwed, owedBy } from '../push/owed-effect.js';
 import type { PlannedSync } from '../push/push-state.js';
 import { runningToDelete } from '../push/running-to-delete.js';
 import { throttled } from '../push/throttle.js';
-import { refuseMassDeletion, runRulesAndTakeEffect } from '../push/sync-step.js';
+import { runRulesAndTakeEffect } from '../push/sync-step.js';
 import type { CommitOutcome } from '../sync/commit.js';
 import type { Deployment } from '../sync/deployment.js';
 import { syncContainer, type SyncTarget } from '../sync/sync-container.js';
@@ -45,10 +46,9 @@ export class HotBatch {
   /** @throws what commits and restarts throw. What may have arrived then without taking effect is noted, and made good by the next push. */
   async run(container: Container, deployment: Deployment): Promise<BatchOutcome> {
     const { session } = this;
-    const planned = await this.plan(deployment);
+    const planned = withinReason(session.job(), session.emit, await this.plan(deployment));
     const isIdle = isEmptyPlan(planned.plan) || session.memory.changing.mustWait(planned.plan);
     if (isIdle && !isOwing(planned)) return { kind: 'in-step', deployment };
-    refuseMassDeletion(session.job(), planned);
     const outcome = await session.monitor.quietly(() => this.carryOut(container, planned));
     if (outcome.kind === 'needs-rebuild') return { kind: 'doubtful' };
     // Before it is told: whatever happens to the container from then on is not our doing.

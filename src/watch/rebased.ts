@@ -15,14 +15,15 @@ export async function rebased(
 ): Promise<Deployment> {
   try {
     const { tree: local, isIgnored, scannedAtMs } = await folder.refresh(deployment.tree, held.signal);
-    if (!isEmptyPlan(planSync({ deployed: deployment.tree, local, isIgnored }))) return deployment;
+    const plan = planSync({ deployed: deployment.tree, local, isIgnored });
+    if (!isEmptyPlan(plan)) return deployment;
     const deployed = {
       tree: deployment.tree,
       left: new Map(),
       knowledge: 'token',
       remembered: deployment,
     } as const;
-    return { ...deployment, tree: deployedTree({ local, deployed, scannedAtMs }, newPackedFiles()) };
+    return { ...deployment, tree: deployedTree({ local, plan, deployed, scannedAtMs }, newPackedFiles()) };
   } catch (error) {
     if (!(error instanceof RdtError)) throw error;
     return deployment;

@@ -1,4 +1,5 @@
 import type { RdtError } from '../errors.js';
+import { HeldBack } from '../push/mass-deletion.js';
 import type { TriggerHashes } from '../sync/build-triggers.js';
 import { ChangingFiles } from './changing-files.js';
 import { RestlessPaths } from './restless-paths.js';
@@ -25,6 +26,7 @@ export class WatchMemory {
   hasPushed = false;
   /** The command before the first push has run. */
   isBeforeDone = false;
+  readonly heldBack = new HeldBack();
   readonly restless = new RestlessPaths();
   readonly changing = new ChangingFiles();
   /** The user's `--force-build` and `--build-triggers` count once. */

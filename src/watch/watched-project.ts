@@ -40,7 +40,7 @@ export class WatchedProject {
   /** The push that is due now. Hooks, `--force-build` and `--verify` are for the first one. */
   job(): PushJob {
     const { memory, base } = this;
-    const { savedTriggers, isFirstBuildDone, isBeforeDone } = memory;
+    const { savedTriggers, isFirstBuildDone, isBeforeDone, hasWorked, heldBack } = memory;
     const settings = watchSettings(this.settings);
     return {
       ...base,
@@ -54,6 +54,7 @@ export class WatchedProject {
       isNameGuessed: base.isNameGuessed && !isFirstBuildDone,
       forceBuild: base.forceBuild && !isFirstBuildDone,
       verify: base.verify && !isFirstBuildDone,
+      heldBack: base.force || !hasWorked ? undefined : heldBack,
       buildReasons: memory.buildReasons,
       save: (triggers) => this.save(triggers),
     };

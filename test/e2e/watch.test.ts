@@ -68,6 +68,24 @@ it('leaves nothing to do for a push that follows', async () => {
   expect(stderr).toContain('up to date');
 });
 
+it('keeps in the app what goes by the hundred until it is told to delete it, and brings all else', async () => {
+  await using app = new WatchedApp(device, 'hundred', FILES);
+  const many = Array.from({ length: 120 }, (_, n) => `many/${n}`);
+  for (const path of many) app.write(path, path);
+  await app.watch();
+  const { message } = await app.andThen('warning', () => app.remove('many'));
+  expect(message).toMatch(/^12\d of the 12\d .* are gone from the folder.*--force/);
+  await app.andThen('batch', () => app.write('version', '2\n'));
+  const there = await app.deployedTree();
+  expect(many.filter((path) => !there.has(path))).toEqual([]);
+  await app.andThen('batch', () => app.write('many/7', 'back'));
+  await app.andThen('batch', () => app.remove('many/7'));
+  expect((await app.deployedTree()).has('many/7')).toBe(false);
+  await app.stop();
+  await app.watch('--force');
+  await app.untilInStep();
+});
+
 it('does not look at what is ignored', async () => {
   await using app = new WatchedApp(device, 'ignored', { ...FILES, '.gitignore': 'build/\n' });
   await app.watch();

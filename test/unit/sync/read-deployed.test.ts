@@ -240,7 +240,7 @@ describe('a file that was gone, or not at rest, when it was to be sent', () => {
   async function rememberedThen(before: Remembered, left = tree({})): Promise<LocalEntry | undefined> {
     const deployed = await readNow(before, HERE, { left });
     const packed = { ...newPackedFiles(), changing: ['a'] };
-    return deployedTree({ local: HERE, deployed, scannedAtMs: 1_800_000_000_000 }, packed).get('a');
+    return deployedTree({ local: HERE, plan: {}, deployed, scannedAtMs: 1_800_000_000_000 }, packed).get('a');
   }
   const begun = [{ path: 'a', kind: 'file' }] as const;
 

@@ -7,7 +7,7 @@ import { systemClock } from '../../../src/system-clock.js';
 import { EngineError } from '../../../src/transport/engine-error.js';
 import { eventually } from '../../testbed/eventually.js';
 import { deaf } from './watched-folder.js';
-import { WatchedLoop } from './watched-loop.js';
+import { type AnyEvent, WatchedLoop } from './watched-loop.js';
 
 /** Its time goes by so many times faster. */
 const quick = (factor: number): Clock => ({
@@ -418,6 +418,48 @@ describe('a watched app', () => {
     });
   });
 
+  describe('that loses most of its files', () => {
+    const many = Array.from({ length: 120 }, (_, index) => `${index}.txt`);
+    const isHeldBack = (event: AnyEvent): boolean =>
+      event.type === 'warning' && event.message.includes('gone from the folder');
+    const begun = async (): Promise<WatchedLoop> => {
+      const loop = new WatchedLoop();
+      for (const path of many) loop.write(path, path);
+      await loop.begin();
+      return loop;
+    };
+    /** As `git checkout` does. */
+    const checkOut = (loop: WatchedLoop): Promise<unknown> =>
+      loop.andThen('batch', () => {
+        for (const path of many) loop.remove(path);
+        loop.write('a.txt', 'other branch');
+      });
+
+    it('keeps them in the app, and takes all else', async () => {
+      await using loop = await begun();
+      await checkOut(loop);
+      expect(loop.deployed('a.txt')).toBe('other branch');
+      await loop.andThen('batch', () => loop.write('a.txt', 'saved'));
+      // They outnumber those that have gone.
+      for (let n = 0; n < 130; n++) loop.write(`new${n}`, '');
+      await loop.andThen('batch', () => loop.write('b.txt', 'saved'));
+      await loop.andThen('batch', () => loop.write('b.txt', 'again'));
+      expect(many.filter((path) => loop.deployed(path) === undefined)).toEqual([]);
+      const told = loop.events.filter(isHeldBack);
+      expect(told).toHaveLength(1);
+      expect(told[0]).toMatchObject({ message: expect.stringContaining('120 of the ') as string });
+    });
+
+    it('still knows them as its own when it runs again', async () => {
+      await using loop = await begun();
+      await checkOut(loop);
+      await loop.end();
+      const { tree } = loop.store.saved.at(-1) ?? { tree: new Map() };
+      expect(tree.get('a.txt')).toMatchObject({ sizeBytes: 'other branch'.length });
+      expect(many.filter((path) => !tree.has(path))).toEqual([]);
+    });
+  });
+
   describe('that is not built, and does not take what has changed since either,', () => {
     const many = Array.from({ length: 120 }, (_, index) => `${index}.txt`);
     const begun = async (): Promise<WatchedLoop> => {
@@ -432,20 +474,20 @@ describe('a watched app', () => {
       await using loop = await begun();
       const after = loop.events.length;
       // As `git checkout` does.
-      const { message } = await loop.andThen('batch-failed', () => {
+      const { message } = await loop.andThen('warning', () => {
         for (const path of many) loop.remove(path);
         loop.write('Dockerfile', 'FROM busybox\n');
       });
-      expect(message).toContain('would delete 120 of the');
+      expect(message).toMatch(/^120 of the .* are gone from the folder/);
       const { result } = await loop.untilEvent('done', after);
       expect(result.action).toBe('build');
-      expect(loop.events.filter(({ type }) => type === 'batch-failed')).toHaveLength(1);
+      expect(loop.events.filter(({ type }) => type === 'batch-failed')).toEqual([]);
     });
 
     it('is not built again and again', async () => {
       await using loop = await begun();
       const builds = loop.builder.requests.length;
-      await loop.andThen('batch-failed', () => many.forEach((path) => loop.remove(path)));
+      await loop.andThen('warning', () => many.forEach((path) => loop.remove(path)));
       await sleep(4_000);
       expect(loop.builder.requests.length - builds).toBeLessThanOrEqual(2);
     });
