@@ -1,27 +1,10 @@
 import { RdtError } from '../errors.js';
-import type { Deletion } from '../sync/sync-plan.js';
 import type { EmitPushEvent } from './push-event.js';
 import type { PushJob } from './push-job.js';
 import type { PlannedSync } from './push-state.js';
 
 /** A folder that suddenly holds less than half of what it held is more often a mistake than a wish (SYNC.md, rule 4), and so is one that holds nothing. */
 const MASS_DELETION = { share: 0.5, atLeast: 100 };
-
-/** Deletions that look like a mistake, and wait until their files are back in the folder, or somebody says it twice. */
-export class HeldBack {
-  private paths: ReadonlySet<string> = new Set();
-
-  /** Those that wait already, of all that a plan deletes. What is not among them has come back, and is deleted as ever should it go again. */
-  of(deletions: readonly Deletion[]): readonly Deletion[] {
-    const waiting = deletions.filter(({ path }) => this.paths.has(path));
-    this.paths = new Set(waiting.map(({ path }) => path));
-    return waiting;
-  }
-
-  add(deletions: readonly Deletion[]): void {
-    this.paths = new Set([...this.paths, ...deletions.map(({ path }) => path)]);
-  }
-}
 
 /** The plan without what is held back, where the job does that. @throws RdtError as `refuseMassDeletion` where it does not, or something is to take the place of what goes. */
 export function withinReason(job: PushJob, emit: EmitPushEvent, planned: PlannedSync): PlannedSync {

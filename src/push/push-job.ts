@@ -10,7 +10,7 @@ import type { LocalState } from '../sync/local-state.js';
 import type { LocalTree } from '../sync/tree.js';
 import type { AppDebt } from './app-debt.js';
 import type { AppRestarter } from './app-restarter.js';
-import type { HeldBack } from './mass-deletion.js';
+import type { HeldBack } from './held-back.js';
 import type { ReadSupervisor } from './process-supervisor.js';
 import type { EmitPushEvent } from './push-event.js';
 

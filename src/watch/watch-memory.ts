@@ -1,5 +1,5 @@
 import type { RdtError } from '../errors.js';
-import { HeldBack } from '../push/mass-deletion.js';
+import { HeldBack } from '../push/held-back.js';
 import type { TriggerHashes } from '../sync/build-triggers.js';
 import { ChangingFiles } from './changing-files.js';
 import { RestlessPaths } from './restless-paths.js';
