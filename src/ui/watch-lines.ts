@@ -73,7 +73,7 @@ function ownLines(event: WatchEvent, scene: WatchScene): Lines {
     case 'device-lost':
       return warning(`${clause(event.reason)}. Trying again (Ctrl-C ends).`, undefined);
     case 'device-back':
-      return dim(`the device is back after ${formatDuration(event.afterMs)}`);
+      return dim(`in step again after ${formatDuration(event.afterMs)}`);
   }
 }
 

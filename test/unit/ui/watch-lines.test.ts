@@ -101,7 +101,7 @@ it.each<readonly [string, PushEvent | WatchEvent]>([
   ['a change waits for the build', { type: 'changes-wait' }],
   ['package.json changed; Dockerfile changed: the build starts again', { type: 'build-restarted', reasons }],
   ['.resin-sync.yml changed', { type: 'project-changed' }],
-  ['the device is back after 3.4 s', { type: 'device-back', afterMs: 3_400 }],
+  ['in step again after 3.4 s', { type: 'device-back', afterMs: 3_400 }],
   ['a was removed: it is built again', { type: 'app-changed', app: 'a', what: 'removed' }],
   [
     'a was replaced by somebody else: it is compared with the folder',
