@@ -1,6 +1,5 @@
 import { posix } from 'node:path';
 import type { Deployment, Marks } from '../sync/deployment.js';
-import { refuseMountedPaths } from '../sync/mounted-path.js';
 import { onRoot, seenFrom } from '../sync/mounts.js';
 import { noteForPredecessor } from '../sync/predecessor.js';
 import { readMarks, unlessRefused } from '../sync/state-token.js';
@@ -11,6 +10,7 @@ import { named } from './notices.js';
 import type { PushDeps, PushJob } from './push-job.js';
 import { type PlannedSync, planPushSync, startScan } from './push-state.js';
 import { refuseMassDeletion } from './mass-deletion.js';
+import { refusePlan } from './refuse-plan.js';
 import { commitRounds, type RoundsOptions, type RoundsOutcome } from './sync-step.js';
 import type { OldApp } from './undo-build.js';
 
@@ -180,7 +180,7 @@ const planInherited = (
 
 /**
  * Before anything is sent to a new container: what is refused is not noted, since it is not sent.
- * @throws RdtError as `refuseMassDeletion` and `refuseMountedPaths`.
+ * @throws RdtError as `refusePlan`.
  */
 async function refuseOrNote(
   job: PushJob,
@@ -191,8 +191,7 @@ async function refuseOrNote(
   const { source, destination } = job.settings;
   const { plan, local, deployed } = planned;
   const container = seenFrom(next, destination, deployed.marks.place);
-  refuseMassDeletion(job, planned);
-  refuseMountedPaths({ container, destination }, local.tree, plan);
+  refusePlan(job, next, planned);
   if (old.container === undefined) return;
   const succession = { store, source, destination, predecessor: old.container, container };
   for (const mount of await noteForPredecessor(succession, plan, local.tree))

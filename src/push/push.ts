@@ -12,6 +12,7 @@ import type { Decision } from './decision.js';
 import { unlessLocked } from './device-lock.js';
 import { isHeld, releaseImage } from './held-image.js';
 import { runHook } from './hooks.js';
+import { refusePlan } from './refuse-plan.js';
 import { isOwing } from './owed-effect.js';
 import type { PushResult } from './push-event.js';
 import type { HeldDeps, PushDeps, PushJob, Scan } from './push-job.js';
@@ -233,7 +234,7 @@ async function hook(
   await runHook(request, (stream, chunk) => emit({ type: 'hook-output', stream, chunk }), signal);
 }
 
-/** @throws RdtError when a build would fail for something that the folder shows. */
+/** @throws RdtError when a build would fail for something that the folder shows, or a sync be refused. */
 async function printPlan(
   job: PushJob,
   deps: PushDeps,
@@ -247,6 +248,9 @@ async function printPlan(
     type: 'plan',
     plan: { app, decision, context, sync: plan, effect: effectOf(job, decision, remote, isNews) },
   });
+  const { container } = remote;
+  if (planned !== undefined && container !== undefined && decision.action === 'sync')
+    refusePlan(job, container, planned);
   return { action: 'none', app, containerId: remote.container?.id ?? '', durationMs: 0 };
 }
 

@@ -93,6 +93,18 @@ describe('a folder that loses most of its files', () => {
     expect(await built(() => undefined)).toBe('build');
   });
 
+  it('is not followed by a dry run either, which shows what would be done', async () => {
+    await pushed();
+    removeMany();
+    const types: string[] = [];
+    const emit = ({ type }: PushEvent): void => void types.push(type);
+    await expect(pushed({ dryRun: true, emit })).rejects.toThrow(
+      /^this push would delete 151 of the 15\d files/,
+    );
+    expect(types).toContain('plan');
+    expect(await pushed({ dryRun: true, force: true })).toBe('none');
+  });
+
   it('between the plan and the sending is not followed', async () => {
     await pushed();
     writeFileSync(join(source, 'many/new'), '');
