@@ -42,10 +42,10 @@ export async function fillBlindContainer(
   if (hasShell) return [];
   const planned = await planInherited(job, deps, next, { token: undefined, engineRun });
   refuseMassDeletion(job, planned);
-  const uploads = withoutDeletions(planned);
+  const { uploads, left } = withoutDeletions(planned);
   await refuseOrNote(job, deps, next, uploads);
   await commitRounds(job, deps, container, uploads, roundsOptions(job, deps, next, true));
-  return deletionsLeft(job, deps, container, planned);
+  return deletionsLeft(job, deps, container, planned, left);
 }
 
 /** Those that another image mends; what stays in a volume, whatever is built, is told. */
@@ -53,10 +53,11 @@ async function deletionsLeft(
   job: PushJob,
   deps: PushDeps,
   container: Container,
-  { plan, deployed }: PlannedSync,
+  { deployed }: PlannedSync,
+  left: readonly Deletion[],
 ): Promise<readonly Deletion[]> {
   const { destination } = job.settings;
-  const there = await stillThere(deps, container, destination, plan.deletions);
+  const there = await stillThere(deps, container, destination, left);
   const tree = new Map(there.map(({ path, kind }) => [path, unknownEntry(kind)]));
   const mendable = onRoot(tree, seenFrom(container, destination, deployed.marks.place), destination);
   const kept = there.map(({ path }) => path).filter((path) => !mendable.has(path));
@@ -120,10 +121,10 @@ async function commitOrOweDeletions(
   const { container } = next;
   const options = roundsOptions(job, deps, next, false);
   const outcome = await commitRounds(job, deps, container, planned, options);
-  const { deletions } = planned.plan;
-  if (outcome.kind !== 'needs-rebuild' || deletions.length === 0) return outcome;
-  const sent = await commitRounds(job, deps, container, withoutDeletions(planned), options);
-  if (sent.kind !== 'needs-rebuild') await owe(deps, container, deletions, outcome.reason);
+  const { uploads, left } = withoutDeletions(planned);
+  if (outcome.kind !== 'needs-rebuild' || left.length === 0) return outcome;
+  const sent = await commitRounds(job, deps, container, uploads, options);
+  if (sent.kind !== 'needs-rebuild') await owe(deps, container, left, outcome.reason);
   return sent;
 }
 
@@ -146,10 +147,21 @@ const owing = (noted: Deployment, deletions: readonly Deletion[]): Deployment =>
   begun: [...(noted.begun ?? []), ...deletions],
 });
 
-const withoutDeletions = (planned: PlannedSync): PlannedSync => ({
-  ...planned,
-  plan: { ...planned.plan, deletions: [] },
-});
+/** What can be done where nobody can delete, and the deletions that are `left`: also folders that are to make way, whose places nothing can take. */
+function withoutDeletions(planned: PlannedSync): {
+  readonly uploads: PlannedSync;
+  readonly left: readonly Deletion[];
+} {
+  const { uploads, deletions, obstacles } = planned.plan;
+  const staying = obstacles.filter(({ path, kind }) => kind === 'directory' || !uploads.includes(path));
+  const isTaken = new Set(staying.map(({ path }) => path));
+  const plan = {
+    uploads: uploads.filter((path) => !isTaken.has(path)),
+    deletions: [],
+    obstacles: obstacles.filter((each) => !staying.includes(each)),
+  };
+  return { uploads: { ...planned, plan }, left: [...deletions, ...staying] };
+}
 
 const roundsOptions = (
   job: PushJob,

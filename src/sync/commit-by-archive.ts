@@ -51,7 +51,10 @@ export async function commitByArchive(
   return { kind: 'committed', channel: 'archive', packed, hasShell: request.hasShell };
 }
 
-/** After a sync that was cut off: its end may have come after the container was compared. The engine answers when it has unpacked what it was given before. */
+/**
+ * By its token a container is known from before, and after a sync that was cut off its end may have come after the container was compared. The engine
+ * answers when it has unpacked what it was given before.
+ */
 async function refuseIfChanged({
   engine,
   container,
@@ -60,7 +63,8 @@ async function refuseIfChanged({
   repeats,
   signal,
 }: Commit): Promise<void> {
-  if (deployed.remembered?.begun === undefined || repeats === true) return;
+  const mayHaveChanged = deployed.knowledge === 'token' || deployed.remembered?.begun !== undefined;
+  if (!mayHaveChanged || repeats === true) return;
   const token = await readToken(engine, container.id, destination, signal);
   if (token !== deployed.marks.token) throw new ChangedMeanwhile(container);
 }

@@ -31,26 +31,23 @@ export async function commitByScript(request: CountedCommit, stages: Stages): Pr
   const packed = newPackedFiles();
   const parts = splitByMount(plan.uploads, request.container, request.destination);
   let expected = knownState(request);
-  let isLookedAt = false;
   if (plan.obstacles.length > 0 || parts.length > 1) {
     const cleared = await stage(
       request,
       stages,
       { below: '', uploads: [] },
-      { deletions: plan.obstacles, targets: targetsOf(request), token: DIRTY, mode: 'strict', expected },
+      { deletions: plan.obstacles, token: DIRTY, mode: 'strict', expected },
       packed,
     );
     if (cleared !== undefined) return cleared;
     expected = DIRTY;
-    isLookedAt = true;
   }
   for (const part of parts) {
     const isLast = part.below === '';
     const deletions = isLast ? plan.deletions : [];
     // Only the destination itself has a state.
     const state = isLast ? { token, expected } : { token: '', expected: '' };
-    const targets = isLookedAt ? [] : newFilesOf(request);
-    const how: StageOptions = { deletions, targets, mode: 'lenient', ...state };
+    const how: StageOptions = { deletions, mode: 'lenient', ...state };
     const failed = await stage(request, stages, part, how, packed);
     if (failed !== undefined) return failed;
   }
@@ -63,8 +60,6 @@ const knownState = ({ deployed, repeats }: Commit): string => (repeats === true 
 /** What a stage does besides its uploads. */
 interface StageOptions extends Omit<Stage, 'folder' | 'id' | 'copiedBytes' | 'onArrived'> {
   readonly deletions: readonly Deletion[];
-  /** Paths that no folder may be at, below the stage's folder. */
-  readonly targets: readonly string[];
 }
 
 /** Undefined when the script has done all of it. */
@@ -72,7 +67,7 @@ async function stage(
   request: CountedCommit,
   stages: Stages,
   part: MountPart,
-  { deletions, targets, ...how }: StageOptions,
+  { deletions, ...how }: StageOptions,
   packed: PackedFiles,
 ): Promise<ScriptOutcome | undefined> {
   const { destination, signal, onArrived } = request;
@@ -84,7 +79,7 @@ async function stage(
     marksState: how.token !== '' && how.mode === 'lenient',
     deletions,
     // Where nothing makes way, what is not ours may stay in a folder that goes.
-    makingWay: makingWayLines(how.mode === 'strict' ? deletions : [], targets),
+    makingWay: how.mode === 'strict' ? makingWayLines(deletions, targetsOf(request)) : [],
     replaces: request.deployed.knowledge === 'none',
     patches: request.patches,
   } as const;
@@ -121,14 +116,6 @@ async function stage(
 function targetsOf({ plan, local }: Commit): string[] {
   const swapped = new Set(plan.obstacles.map(({ path }) => path));
   return plan.uploads.filter((path) => local.get(path)?.kind !== 'directory' && !swapped.has(path));
-}
-
-/** The others are files and links there, as far as we know; where the container was asked, the plan knows what is in the way. */
-function newFilesOf({ plan, local, deployed }: Commit): string[] {
-  const { tree, knowledge, remembered } = deployed;
-  if (knowledge === 'verified') return [];
-  const isKnown = (path: string): boolean => tree.has(path) || remembered?.tree.has(path) === true;
-  return plan.uploads.filter((path) => local.get(path)?.kind !== 'directory' && !isKnown(path));
 }
 
 function patchedBytes({ patches }: CountedCommit, { below, uploads }: MountPart): number {

@@ -135,6 +135,7 @@ export class ScriptStage implements CommitStage {
       .flatMap(({ name, type }) => (type === 'directory' ? pathLine(name) : []))
       .sort();
     await this.list(this.options.replaces ? 'replacing' : 'folders', folders);
+    await this.list('targets', [...this.placed, ...linked].flatMap(targetLine));
     await this.archive('places', [...this.placed, ...linked.map(linkOf)]);
     await this.list('patches', moved.flatMap(patchLines));
     await this.list('moves', moved.map(moveLine), 'always');
@@ -177,6 +178,9 @@ function patchLines(placement: Placement): string[] {
   const words = [numberOf(placement), mode.toString(8), base.sizeBytes, seconds, nanoseconds, lengthBytes];
   return [`${[...words, ...runs].join(' ')}\n`, `./${name}\n`];
 }
+
+/** Tar would take the old files away before it meets a folder in the place of one. */
+const targetLine = ({ name, type }: TarHeader): string[] => (type === 'directory' ? [] : [pathLine(name)]);
 
 function partition<T>(items: readonly T[], test: (item: T) => boolean): [T[], T[]] {
   return [items.filter(test), items.filter((item) => !test(item))];

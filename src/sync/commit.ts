@@ -65,7 +65,7 @@ async function commitWhole(request: CountedCommit): Promise<CommitOutcome> {
 async function commitUploads(
   request: CountedCommit,
   mostQuestions = canRunScript(request) ? MOST_QUESTIONS : Infinity,
-  isBehindMount = isMissingAgain(request),
+  isBehindMount = isNotWhereItWasPut(request),
 ): Promise<CommitOutcome> {
   const outcome = isBehindMount ? undefined : await commitByArchive(request, mostQuestions);
   if (outcome !== undefined && outcome.kind !== 'too-many-questions') return outcome;
@@ -73,14 +73,15 @@ async function commitUploads(
   return scripted.kind === 'committed' ? scripted : commitUploads(request, Infinity, false);
 }
 
-/** A file was sent, and the container that was asked has none: where it was put may be behind a mount. */
-function isMissingAgain(request: Commit): boolean {
+/** A file was sent, and the container that was asked has none, or another one: where it was put may be behind a mount. */
+function isNotWhereItWasPut(request: Commit): boolean {
   const { deployed, plan, local } = request;
   if (deployed.knowledge !== 'verified' || !canRunScript(request)) return false;
   return plan.uploads.some((path) => {
     const [before, now] = [deployed.remembered?.tree.get(path), local.get(path)];
-    const isSame = before?.kind === 'file' && now?.kind === 'file' && before.sha256 === now.sha256;
-    return isSame && !deployed.tree.has(path);
+    if (before?.kind !== 'file' || now?.kind !== 'file' || before.sha256 !== now.sha256) return false;
+    const there = deployed.tree.get(path);
+    return there?.kind !== 'file' || there.sha256 !== now.sha256;
   });
 }
 

@@ -73,6 +73,8 @@ export interface Deployed {
   readonly tree: Tree;
   /** What earlier pushes of ours may have left there besides: through another container, or in the image. */
   readonly left: Tree;
+  /** What syncs that were cut off may have left there, of a container that could not be asked and is to be asked the next time. */
+  readonly unsettled: readonly Sent[];
   readonly knowledge: Knowledge;
   /** What the laptop remembers of this container, true or not. */
   readonly remembered: Deployment | undefined;

@@ -10,13 +10,13 @@ import { parentOf, parentsOf, type TreeEntry } from './tree.js';
 const AT_ONCE = 8;
 
 /**
- * Asks the engine about what is new here: it would take away a folder, with all that is in it, for a file or a link of that name. Below a folder that
- * is not there either nothing can be in the way. Answers whether `most` questions were enough to know.
+ * Asks the engine about what is sent: it would take away a folder, with all that is in it, for a file or a link of that name, also one that the app has
+ * put in the place of a file of ours. Below a folder that is not there either nothing can be in the way. Answers whether `most` questions were enough to know.
  * @throws RdtError when there is such a folder. Where the container was asked, it is in the plan.
  */
 export async function refuseFoldersInTheWay(request: Commit, most: number): Promise<boolean> {
   if (request.deployed.knowledge === 'verified') return true;
-  const { first, below } = newcomers(request);
+  const { first, below } = doubtedPaths(request);
   let left = most;
   for (let paths = first; paths.length > 0; ) {
     left -= paths.length;
@@ -43,15 +43,15 @@ export async function foldersAbove(request: Commit): Promise<ReadonlySet<string>
   return new Set(folders);
 }
 
-interface Newcomers {
+interface Doubted {
   /** Those in folders that are there. */
   readonly first: readonly string[];
   /** By the new folder that they are in. */
   readonly below: ReadonlyMap<string, readonly string[]>;
 }
 
-/** New files and links, and the new folders that lead to them. */
-function newcomers(request: Commit): Newcomers {
+/** Files and links, and the new folders that lead to them. */
+function doubtedPaths(request: Commit): Doubted {
   const first: string[] = [];
   const below = new Map<string, string[]>();
   const seen = new Set<string>();
@@ -78,7 +78,7 @@ function newcomers(request: Commit): Newcomers {
 function mayDestroy(path: string, request: Commit): boolean {
   const { local, container, destination, unobserved } = request;
   const kind = local.get(path)?.kind;
-  if (kind === 'directory' || knownAt(path, request) !== undefined) return false;
+  if (kind === 'directory') return false;
   return (
     !unobserved || kind === 'symlink' || holderOf(container, posix.join(destination, path)) !== undefined
   );

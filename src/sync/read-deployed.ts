@@ -2,6 +2,7 @@ import { DIRTY } from './commit-stage.js';
 import type { Deployed, Deployment, Gone, Marks, Sent } from './deployment.js';
 import { hasMounts, seenFrom, stageFolders, touchesTmpfs } from './mounts.js';
 import type { SyncTarget } from './sync-container.js';
+import { isSwap } from './sync-plan.js';
 import { isSent, pathsBack } from './trace.js';
 import { type LocalTree, type Tree, type TreeEntry, unknownEntry } from './tree.js';
 import { verifyContainer } from './verify.js';
@@ -27,7 +28,7 @@ export async function readDeployed(
   { marks, stored, left: surelyLeft, leftByBegun, verify }: Known,
 ): Promise<Deployed> {
   const { token } = marks;
-  const { engine, destination, source, signal } = target;
+  const { destination, source } = target;
   const container = seenFrom(target.container, destination, marks.place);
   const remembered = stored?.destination === destination ? stored : undefined;
   // A tmpfs may be empty by now, wherever the token is. What was sent from another folder, or from here before it was moved, is ours as well.
@@ -38,7 +39,8 @@ export async function readDeployed(
   const isMarked = isPlaced && token === remembered?.token && marks.engineRun === remembered?.engineRun;
   if (remembered !== undefined && isSure && isMarked) {
     const { tree, token: state } = remembered;
-    return { tree, left: surelyLeft, knowledge: 'token', remembered, marks, state, foreignToken: undefined };
+    const common = { remembered, marks, state, foreignToken: undefined };
+    return { ...common, tree, left: surelyLeft, unsettled: [], knowledge: 'token' };
   }
   // Of another destination of the same folder only the last token is remembered: the one that is there may be ours.
   const mayBeOurs = stored?.source === source && stored.destination !== destination;
@@ -52,28 +54,47 @@ export async function readDeployed(
   const others = [...new Set([...begun, ...leftByBegun, ...gone].map(({ path }) => path))];
   const asking = canAsk
     ? verifyContainer({
-        engine,
+        ...target,
         container: container.id,
-        source,
         folders: stageFolders(container, destination),
         scanning,
         others,
-        signal,
       })
     : undefined;
   // Awaited below, when the scan has not failed.
   asking?.catch(() => undefined);
   const local = await scanning;
-  const answer = await asking;
+  const answered = await asking;
+  const answer = typeof answered === 'string' ? undefined : answered;
   const left = new Map([...broughtBy(leftByBegun, answer?.tree), ...surelyLeft]);
+  const common = { left, remembered, marks, state: answer?.state ?? '', foreignToken };
+  const isBlind = remembered?.hasShell === false || answered === 'no-shell';
+  if (answer === undefined)
+    return { ...common, ...guessed({ left, remembered, isBlind }, local), knowledge: 'none' };
   const sure = [local, left, remembered?.tree ?? left];
-  const found = answer && withoutApps(answer.tree, sure, { begun: [...begun, ...leftByBegun], gone });
-  const doubtful = found === undefined ? broughtBy(begun, undefined) : [];
+  const found = withoutApps(answer.tree, sure, { begun: [...begun, ...leftByBegun], gone });
+  const vanished = entriesNotIn(new Map<string, TreeEntry>([...left, ...(remembered?.tree ?? [])]), local);
+  const tree = new Map([...found, ...withSent(vanished, found, begun)]);
+  return { ...common, tree, unsettled: [], knowledge: 'verified' };
+}
+
+/**
+ * Of a container that does not answer: what goes, and what gives its place up. Of one that never will, all that may have arrived is taken to be there.
+ * One that can be asked another time is, since it may be the app's as well.
+ */
+function guessed(
+  { left, remembered, isBlind }: Pick<Deployed, 'left' | 'remembered'> & { readonly isBlind: boolean },
+  local: LocalTree,
+): Pick<Deployed, 'tree' | 'unsettled'> {
+  const { begun = [] } = remembered ?? {};
+  const isUnsettled = ({ path, traces }: Sent): boolean =>
+    !isBlind && traces !== undefined && !local.has(path);
+  const doubtful = broughtBy(
+    begun.filter((each) => !isUnsettled(each)),
+    undefined,
+  );
   const sent = new Map<string, TreeEntry>([...left, ...doubtful, ...(remembered?.tree ?? [])]);
-  const vanished = entriesNotIn(sent, local);
-  const tree = new Map(found === undefined ? vanished : [...found, ...withSent(vanished, found, begun)]);
-  const knowledge = found === undefined ? 'none' : 'verified';
-  return { tree, left, knowledge, remembered, marks, state: answer?.state ?? '', foreignToken };
+  return { tree: new Map(entriesInTheWay(sent, local)), unsettled: begun.filter(isUnsettled) };
 }
 
 /** What syncs that were cut off have brought of what was found. Where nobody could ask, no more than its kind is known of what they may have brought. */
@@ -107,6 +128,14 @@ function withoutApps(
   for (const { path } of [...begun, ...gone])
     if (!ours.has(path) && !sure.some((tree) => tree.has(path))) known.delete(path);
   return known;
+}
+
+/** What has gone, and what gives its place up. */
+function entriesInTheWay(tree: Tree, local: LocalTree): [string, TreeEntry][] {
+  return [...tree].filter(([path, entry]) => {
+    const now = local.get(path);
+    return now === undefined || isSwap(entry, now);
+  });
 }
 
 function entriesNotIn(tree: Tree, other: LocalTree): [string, TreeEntry][] {

@@ -108,8 +108,16 @@ stage() (
     path=\${move#* }
     if [ -d "$path" ] && [ ! -L "$path" ]; then echo "$path is a folder" >&2; exit ${FOLDER_STATUS}; fi
   done <"$staged/moves"
-  if [ -f "$staged/making-way" ]; then refuse_others "$staged" || exit ${FOLDER_STATUS}; fi
-  if [ "$3" = strict ]; then ln -sfn "$2" .rdt-state; fi
+  if [ -f "$staged/targets" ]; then
+    while IFS= read -r path; do
+      rest_of_path
+      if [ -d "$path" ] && [ ! -L "$path" ]; then echo "$path is a folder" >&2; exit ${FOLDER_STATUS}; fi
+    done <"$staged/targets"
+  fi
+  if [ "$3" = strict ]; then
+    if [ -f "$staged/making-way" ]; then refuse_others "$staged" || exit ${FOLDER_STATUS}; fi
+    ln -sfn "$2" .rdt-state
+  fi
   if [ -s "$staged/patches" ]; then
     while IFS=' ' read -r number mode size mtime nanoseconds length runs && IFS= read -r path; do patch; done <"$staged/patches"
   fi

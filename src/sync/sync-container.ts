@@ -73,11 +73,16 @@ export async function syncContainer(target: SyncTarget, options: SyncOptions): P
     hasShell: outcome.hasShell,
     owner,
     tree,
-    begun: deployed.knowledge === 'token' ? deployed.remembered?.begun : undefined,
+    begun: begunStill(deployed),
     gone: goneLately(options),
     owed: options.owed,
   });
   return outcome;
+}
+
+function begunStill({ knowledge, remembered, unsettled }: Deployed): Deployment['begun'] {
+  if (knowledge === 'token') return remembered?.begun;
+  return unsettled.length === 0 ? undefined : unsettled;
 }
 
 /** Kernels write within half a minute what they were given (`vm.dirty_expire_centisecs`), file systems note it every five seconds. */

@@ -33,16 +33,20 @@ interface Answer {
   readonly state: string;
 }
 
+/** It has no shell, or none with the programs that are needed; or it has ended. */
+export type Unanswered = 'no-shell' | 'ended';
+
 /**
  * What the container holds at the paths of a tree and at some others, by asking the container itself: paths that differ in no way the
- * sync knows are there with an equal entry. Undefined when the container has no shell to ask, or has ended.
+ * sync knows are there with an equal entry.
  */
-export async function verifyContainer(question: Question): Promise<Answer | undefined> {
+export async function verifyContainer(question: Question): Promise<Answer | Unanswered> {
   const { scanning, source, signal } = question;
   const plain = await listPlain(question);
+  if (isUnanswered(plain)) return plain;
   // Not beside the other: what is found has to be younger than the state that it is told with.
-  const odd = plain === undefined ? undefined : await listOdd(question);
-  if (plain === undefined || odd === undefined) return undefined;
+  const odd = await listOdd(question);
+  if (isUnanswered(odd)) return odd;
   const tree = await sameLargeFiles(
     behindNoLink(new Map([...plain.tree, ...odd])),
     source,
@@ -53,13 +57,14 @@ export async function verifyContainer(question: Question): Promise<Answer | unde
 }
 
 /** The container gets ready to be asked while the tree is scanned. */
-async function listPlain(question: Question): Promise<Answer | undefined> {
+async function listPlain(question: Question): Promise<Answer | Unanswered> {
   const { scanning, others } = question;
   async function* items(): AsyncGenerator<string> {
     for (const path of pathsOf(await scanning, others)) if (!isOdd(path)) yield `./${path}\0`;
   }
-  const output = await listing(question, LIST_SCRIPT, items());
-  if (output === undefined) return undefined;
+  const listed = await listing(question, LIST_SCRIPT, items());
+  if (isUnanswered(listed)) return listed;
+  const { output } = listed;
   const local = await scanning;
   const rest = new Set(others);
   // The target of a link may look like lines of the listing, and what is in it but not here would be deleted there.
@@ -69,16 +74,17 @@ async function listPlain(question: Question): Promise<Answer | undefined> {
 }
 
 /** Most folders have none. */
-async function listOdd(question: Question): Promise<Tree | undefined> {
+async function listOdd(question: Question): Promise<Tree | Unanswered> {
   const local = await question.scanning;
   const paths = pathsOf(local, question.others).filter(isOdd);
   if (paths.length === 0) return new Map();
-  const output = await listing(
+  const listed = await listing(
     question,
     LIST_ODD_SCRIPT,
     paths.map((path, at) => `${at}/./${path}\0`),
   );
-  return output === undefined ? undefined : parseListing(output, local, (number) => paths[Number(number)]);
+  if (isUnanswered(listed)) return listed;
+  return parseListing(listed.output, local, (number) => paths[Number(number)]);
 }
 
 /** The container's tools print these names escaped, or they are two lines, here or there. */
@@ -93,16 +99,19 @@ async function listing(
   { engine, container, folders, signal }: Question,
   script: string,
   items: Iterable<string> | AsyncIterable<string>,
-): Promise<string | undefined> {
+): Promise<{ readonly output: string } | Unanswered> {
   const input = Readable.from(items);
   try {
     const result = await runScript(engine, container, script, folders, input, signal);
-    return result.kind === 'done' ? result.output : undefined;
+    if (result.kind === 'done') return result;
+    return result.kind === 'no-shell' ? 'no-shell' : 'ended';
   } catch (error) {
-    if (isNotRunning(error)) return undefined;
+    if (isNotRunning(error)) return 'ended';
     throw error;
   }
 }
+
+const isUnanswered = (answer: unknown): answer is Unanswered => answer === 'no-shell' || answer === 'ended';
 
 /** The container tells the hash of a large file's bytes, the tree that of its blocks: the file is read once more to compare them. */
 async function sameLargeFiles(

@@ -89,6 +89,7 @@ export class HotBatch {
     const deployed = {
       tree: deployment.tree,
       left: new Map(),
+      unsettled: [],
       knowledge: 'token',
       remembered: deployment,
       marks: deployment,

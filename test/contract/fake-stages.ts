@@ -148,8 +148,12 @@ async function carryOut(
     throw new StageFailure(STALE_STATUS);
   }
   refuseFolders(files, folder, moves);
-  refuseOthers(files, folder, `${staged}/making-way`);
-  if (mode === 'strict') files.put(`${folder}/.rdt-state`, linkTo(token));
+  for (const path of folders(files, `${staged}/targets`))
+    if (kindOf(path) === 'directory') throw new StageFailure(FOLDER_STATUS, `${path} is a folder`);
+  if (mode === 'strict') {
+    refuseOthers(files, folder, `${staged}/making-way`);
+    files.put(`${folder}/.rdt-state`, linkTo(token));
+  }
   patch(files, folder, staged);
   for (const path of folders(files, `${staged}/replacing`)) removeFile(files, `${folder}/${path}`);
   const places = files.find(`${staged}/places`);

@@ -92,6 +92,7 @@ export class SyncedFolder implements Disposable {
     const deployed = {
       tree: remembered?.tree ?? new Map<string, LocalEntry>(),
       left: new Map<string, LocalEntry>(),
+      unsettled: [],
       knowledge: remembered === undefined ? 'none' : 'token',
       remembered,
       marks: remembered ?? (await readMarks(engine, container.id, destination, signal)),

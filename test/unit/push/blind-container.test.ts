@@ -102,4 +102,20 @@ describe('what goes from the volume of a container without a shell', () => {
     ]);
     expect(await pushed(builderOf(['a.txt']))).toBe('none');
   });
+
+  it('keeps a folder whose place a file is to take, and takes all else', async () => {
+    mkdirSync(join(source, 'data/sub'));
+    write('data/sub/y.txt', 'y');
+    await pushed(builderOf(['a.txt']));
+    rmSync(join(source, 'data/sub'), { recursive: true });
+    write('data/sub', 'a file now');
+    write('data/x.txt', 'new');
+    expect(await pushed(builderOf(['a.txt']))).toBe('build');
+    expect(there('data/sub/y.txt')).toBe('y');
+    expect(there('data/x.txt')).toBe('new');
+    expect(warnings).toEqual([
+      'the container has no shell to delete files, and a volume keeps what has gone from the folder: data/sub/y.txt, data/sub',
+    ]);
+    expect(await pushed(builderOf(['a.txt']))).toBe('none');
+  });
 });

@@ -19,8 +19,11 @@ const sha256 = (content: string): string => createHash('sha256').update(content)
 let engine: FakeEngine;
 /** What the container prints when it is asked for its paths. */
 let listing: string[];
+/** What becomes of a program that is to ask it. */
+let end: 'answers' | 'no shell' | 'killed';
 
 beforeEach(async () => {
+  end = 'answers';
   engine = new FakeEngine((process) =>
     process.argv[0] === 'main' ? runUntilKilled(process.killed) : list(process),
   );
@@ -32,6 +35,7 @@ afterEach(() => engine[Symbol.asyncDispose]());
 
 function list({ stdin, stdout }: FakeProcess): number {
   stdin.resume();
+  if (end !== 'answers') return end === 'killed' ? 137 : 127;
   stdout.write(['state v1.other', ...listing, 'rdt:0', ''].join('\n'));
   return 0;
 }
@@ -76,6 +80,38 @@ async function readNow(
     verify: false,
   });
 }
+
+describe('a container that does not answer', () => {
+  const begun = begunWith({ tree: tree({}) }, [['a', file('x')]]);
+  const before = { tree: tree({ old: file('old') }), begun };
+
+  it('is to be asked the next time what a sync that was cut off has left there: it may be of the app', async () => {
+    end = 'killed';
+    const now = await readNow(before, tree({}));
+    expect([...now.tree.keys()]).toEqual(['old']);
+    expect(now).toMatchObject({ knowledge: 'none', unsettled: begun });
+  });
+
+  it('will hold what is sent now', async () => {
+    end = 'killed';
+    expect(await readNow(before, tree({ a: file('y') }))).toMatchObject({ unsettled: [] });
+  });
+
+  it('is taken to hold all that may have arrived, where it has no shell and never will answer', async () => {
+    end = 'no shell';
+    const now = await readNow(before, tree({}));
+    expect([...now.tree.keys()].sort()).toEqual(['a', 'old']);
+    expect(now.unsettled).toEqual([]);
+  });
+
+  it.each(['killed', 'no shell'] as const)('holds what has to make way (%s)', async (how) => {
+    end = how;
+    const remembered = tree({ a: directory(), 'a/x': file('x'), b: file('b'), c: file('c') });
+    const local = tree({ a: file('a'), b: directory(), 'b/x': file('x'), c: file('other') });
+    const now = await readNow({ tree: remembered, begun }, local);
+    expect([...now.tree.keys()].sort()).toEqual(['a', 'a/x', 'b']);
+  });
+});
 
 describe('a path that a sync which was cut off has made another kind of, and that has left the folder since', () => {
   it('is the file that was found, where a folder is remembered', async () => {
