@@ -18,7 +18,7 @@ import { installSupervisor, supervised, supervisorFor } from './process-supervis
 import type { HeldDeps, PushDeps, PushJob } from './push-job.js';
 import { pushedFromLabel } from './pushed-from.js';
 import type { RemoteState } from './push-state.js';
-import { replaceContainer } from './replace-container.js';
+import { refuseTakenNames, replaceContainer } from './replace-container.js';
 import { SETTLE_MS } from './watch-start.js';
 import { undoneAfter } from './roll-back.js';
 import { oldImage, type OldApp, undoBuild } from './undo-build.js';
@@ -45,6 +45,8 @@ export async function buildStep(
 ): Promise<Container> {
   const { lost } = deps;
   const { appName } = job.settings;
+  // And again when the image is there: a build lasts for minutes.
+  await refuseTakenNames(deps.engine, appName, deps.signal);
   const container = await buildAndReplace(job, deps, remote, triggers);
   const old = new Set([remote.container?.imageId, remote.image?.id]);
   old.delete(container.imageId);

@@ -41,7 +41,7 @@ export interface Replacement {
  */
 export async function replaceContainer(replacement: Replacement): Promise<Container> {
   const { engine, app, emit, signal, lost } = replacement;
-  await Promise.all([nextName(app), previousName(app)].map((name) => refuseTakenName(engine, name, signal)));
+  await refuseTakenNames(engine, app, signal);
   for (let attempt = 1; ; attempt++) {
     const id = await createNext(replacement);
     try {
@@ -133,7 +133,14 @@ async function unlessGone<T>(work: Promise<T>): Promise<T | undefined> {
   }
 }
 
-/** What an unfinished push left was taken away before (unfinished-push.ts): whoever has the name now is not ours. */
+/**
+ * What an unfinished push left was taken away before (unfinished-push.ts): whoever has one of the names that a push needs for a moment is not ours.
+ * @throws RdtError that names it.
+ */
+export async function refuseTakenNames(engine: Engine, app: string, signal: AbortSignal): Promise<void> {
+  await Promise.all([nextName(app), previousName(app)].map((name) => refuseTakenName(engine, name, signal)));
+}
+
 async function refuseTakenName(engine: Engine, name: string, signal: AbortSignal): Promise<void> {
   if ((await engine.inspectContainer(name, signal)) !== undefined) throw notOurs(name);
 }

@@ -2,10 +2,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { ImageBuilder } from '../../../src/build/image-builder.js';
 import { defaultSettings, resolveSettings } from '../../../src/project/settings.js';
 import { containerSpec } from '../../../src/push/container-spec.js';
 import { labelsOf, nextName, previousName } from '../../../src/push/labels.js';
 import { FakeEngine } from '../../contract/fake-engine.js';
+import { FakeImageBuilder } from '../../contract/fake-image-builder.js';
 import { runUntilKilled } from '../../contract/fake-process.js';
 import { MemoryDeployments } from '../watch/watched-loop.js';
 import { onePush } from './one-push.js';
@@ -27,8 +29,8 @@ afterEach(async () => {
 });
 
 const settings = () => resolveSettings({}, { appName: APP }, defaultSettings, { source });
-const pushed = () =>
-  onePush({ settings: settings(), engine, store: new MemoryDeployments(), forceBuild: true });
+const pushed = (builder: ImageBuilder = new FakeImageBuilder()) =>
+  onePush({ settings: settings(), engine, store: new MemoryDeployments(), builder, forceBuild: true });
 
 /** As by `docker run`: it has the labels of the image. */
 async function runByHand(name: string): Promise<string> {
@@ -64,10 +66,17 @@ describe('a container that somebody runs from an image of ours', () => {
     expect(await engine.inspectContainer(id)).toMatchObject({ name: APP, state: { running: true } });
   });
 
-  it.each([nextName(APP), previousName(APP)])('under the passing name %s is theirs', async (name) => {
-    await engine.startContainer(await engine.createContainer(APP, containerSpec(settings())));
-    const id = await runByHand(name);
-    await expect(pushed()).rejects.toThrow(`the device has a container ${name} that rdt did not make`);
-    expect(await engine.inspectContainer(id)).toMatchObject({ name, state: { running: true } });
-  });
+  it.each([nextName(APP), previousName(APP)])(
+    'under the passing name %s is theirs, and told of before anything is built',
+    async (name) => {
+      await engine.startContainer(await engine.createContainer(APP, containerSpec(settings())));
+      const id = await runByHand(name);
+      const builder = new FakeImageBuilder();
+      await expect(pushed(builder)).rejects.toThrow(
+        `the device has a container ${name} that rdt did not make`,
+      );
+      expect(await engine.inspectContainer(id)).toMatchObject({ name, state: { running: true } });
+      expect(builder.requests).toEqual([]);
+    },
+  );
 });
