@@ -2,6 +2,7 @@ import { ExitCode, RdtError } from '../errors.js';
 import type { Clock } from '../runtime.js';
 import type { Container, ContainerSpec, Engine } from '../transport/engine.js';
 import { EngineError, isMissing } from '../transport/engine-error.js';
+import { containerNamed } from './container-named.js';
 import { discardedName, isNameOfOld, nextName, previousName } from './labels.js';
 import type { EmitPushEvent } from './push-event.js';
 import { isAlwaysRestarted, replacedRestartLabel, restartNoMore } from './restart-aside.js';
@@ -171,7 +172,7 @@ async function switchOver(replacement: Replacement, next: Container): Promise<Co
   const { engine, app, previous, signal, lost } = replacement;
   signal.throwIfAborted();
   const aside = previous && (await unlessGone(putAside(previous.id, replacement)));
-  await engine.renameContainer(next.id, app, lost);
+  await nameApp(engine, next, app, lost);
   try {
     await engine.startContainer(next.id, lost);
   } catch (error) {
@@ -182,6 +183,23 @@ async function switchOver(replacement: Replacement, next: Container): Promise<Co
   if (aside !== undefined) await unlessGone(restartNoMore(engine, aside, lost));
   return aside;
 }
+
+/** @throws RdtError when somebody else has taken the name during the build. */
+async function nameApp(engine: Engine, { id }: Container, app: string, signal: AbortSignal): Promise<void> {
+  try {
+    await engine.renameContainer(id, app, signal);
+  } catch (error) {
+    if (!(error instanceof EngineError) || !(await isTaken(engine, app, signal))) throw error;
+    throw new RdtError(`a container of somebody else was given the name ${app} while the app was built`, {
+      hint: `That container was not touched. Push with another --app-name, or remove or rename it on the device and push again.`,
+      cause: error,
+    });
+  }
+}
+
+/** False as well where nobody answers that. */
+const isTaken = (engine: Engine, name: string, signal: AbortSignal): Promise<boolean> =>
+  answered(async () => (await containerNamed(engine, name, signal)) !== undefined);
 
 /**
  * As it is by now: it may have been started again during the build, and an attempt before this one has put it aside. Undefined when it is not

@@ -80,3 +80,57 @@ describe('a container that somebody runs from an image of ours', () => {
     },
   );
 });
+
+describe('a container that somebody gives a name of the app while it is built', () => {
+  const TAKEN = {
+    message: `a container of somebody else was given the name ${APP} while the app was built`,
+    hint: expect.stringContaining('That container was not touched.') as string,
+  };
+
+  /** Somebody is quick in the middle of the build. */
+  const building = (meanwhile: () => Promise<unknown>): ImageBuilder => ({
+    async build() {
+      await meanwhile();
+      const { id } = engine.addImage(APP, { labels: labelsOf(APP), cmd: ['main'] });
+      return { type: 'built', imageId: id, builder: 'buildkit' };
+    },
+  });
+  const startOld = async (): Promise<string> => {
+    const id = await engine.createContainer(APP, containerSpec(settings()));
+    await engine.startContainer(id);
+    return id;
+  };
+  const names = (): string[] => [...engine.containers.values()].map(({ name }) => name).sort();
+  const isRunning = async (id: string) => (await engine.inspectContainer(id))?.state.running;
+
+  it('is left alone at a first push, which tells what happened and leaves nothing', async () => {
+    let theirs = '';
+    await expect(pushed(building(async () => (theirs = await runByHand(APP))))).rejects.toMatchObject(TAKEN);
+    expect({ names: names(), runs: await isRunning(theirs) }).toEqual({ names: [APP], runs: true });
+  });
+
+  it('is left alone, and so is the old app that they gave another name', async () => {
+    const old = await startOld();
+    let theirs = '';
+    const builder = building(async () => {
+      await engine.renameContainer(old, 'mine-now');
+      theirs = await runByHand(APP);
+    });
+    await expect(pushed(builder)).rejects.toMatchObject({
+      message: expect.stringContaining(TAKEN.message) as string,
+      hint: TAKEN.hint,
+    });
+    expect(names()).toEqual([APP, 'mine-now']);
+    expect([await isRunning(theirs), await isRunning(old)]).toEqual([true, true]);
+  });
+
+  it('is left alone under a passing name, and the old app runs on', async () => {
+    const old = await startOld();
+    const builder = building(() => runByHand(previousName(APP)));
+    await expect(pushed(builder)).rejects.toThrow('has a container app.rdt-previous that rdt did not make');
+    expect({ names: names(), runs: await isRunning(old) }).toEqual({
+      names: [APP, previousName(APP)],
+      runs: true,
+    });
+  });
+});
