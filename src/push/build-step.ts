@@ -11,7 +11,7 @@ import { goneMeanwhile } from './gone-meanwhile.js';
 import { builtFromLabel } from './built-from.js';
 import { containerSpec } from './container-spec.js';
 import { fillBlindContainer, reconcile } from './fill-container.js';
-import { holdImage, releaseImage } from './held-image.js';
+import { holdImage } from './held-image.js';
 import { imageLabelsOf } from './labels.js';
 import { noticesOfVolumes } from './notices.js';
 import { installSupervisor, supervised, supervisorFor } from './process-supervisor.js';
@@ -22,8 +22,7 @@ import { refuseTakenNames, replaceContainer } from './replace-container.js';
 import { SETTLE_MS } from './watch-start.js';
 import { undoneAfter } from './roll-back.js';
 import { oldImage, type OldApp, undoBuild } from './undo-build.js';
-import { removeSuperseded } from './superseded-image.js';
-import { removeDiscarded } from './unfinished-push.js';
+import { removeReplaced } from './unfinished-push.js';
 
 /** What an image was made of. */
 interface Ingredients {
@@ -43,18 +42,17 @@ export async function buildStep(
   remote: RemoteState,
   triggers: TriggerHashes,
 ): Promise<Container> {
-  const { lost } = deps;
   const { appName } = job.settings;
   // And again when the image is there: a build lasts for minutes.
   await refuseTakenNames(deps.engine, appName, deps.signal);
   const container = await buildAndReplace(job, deps, remote, triggers);
   const old = new Set([remote.container?.imageId, remote.image?.id]);
   old.delete(container.imageId);
-  await Promise.all([
-    removeDiscarded(deps, appName),
-    ...Array.from(old, (id) => id && removeSuperseded(deps, appName, id, lost)),
-  ]);
-  await releaseImage(deps, appName, lost);
+  await removeReplaced(
+    deps,
+    appName,
+    [...old].filter((id) => id !== undefined),
+  );
   return container;
 }
 

@@ -1,5 +1,5 @@
 import { EngineError } from '../transport/engine-error.js';
-import { heldName } from './held-image.js';
+import { isPassingTag } from './held-image.js';
 import { isOurImage } from './labels.js';
 import type { HeldDeps } from './push-job.js';
 
@@ -17,7 +17,7 @@ export async function removeSuperseded(
   try {
     const image = await engine.inspectImage(imageId, signal);
     if (image === undefined || !isOurImage(image, app)) return;
-    if (image.tags.some((tag) => tag !== heldName(app))) return;
+    if (image.tags.some((tag) => !isPassingTag(tag, app))) return;
     await engine.removeImage(imageId, signal);
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;

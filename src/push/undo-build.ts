@@ -4,7 +4,7 @@ import { TimeLimit } from '../time-limit.js';
 import { EngineError } from '../transport/engine-error.js';
 import type { Container, Engine, Image } from '../transport/engine.js';
 import { imageNamed } from './container-named.js';
-import { releaseImage } from './held-image.js';
+import { markReplacing, releaseImage } from './held-image.js';
 import type { HeldDeps } from './push-job.js';
 import type { RemoteState } from './push-state.js';
 import { rollBack } from './roll-back.js';
@@ -103,6 +103,8 @@ async function giveTagBack(
     engine.inspectImage(imageNamed(app), signal),
   ]);
   if (old === undefined || named === undefined || named.id === old.id) return;
+  // Without a name it would not be found again.
+  await markReplacing({ engine, lost: signal }, app);
   await engine.tagImage(old.id, app, 'latest', signal);
   await removeSuperseded(deps, app, named.id, signal);
 }

@@ -2,6 +2,7 @@ import type { ContainerState, ContainerSummary, Engine } from '../transport/engi
 import { EngineError } from '../transport/engine-error.js';
 import { tellOfUnusedVolumes } from './anonymous-volumes.js';
 import { containerNamed } from './container-named.js';
+import { markReplacing, releaseImage } from './held-image.js';
 import { APP_LABEL, isDiscarded, isOurContainer, nextName, previousName } from './labels.js';
 import type { HeldDeps } from './push-job.js';
 import { replacedRestart } from './restart-aside.js';
@@ -27,7 +28,7 @@ async function containersOf(engine: Engine, app: string, signal: AbortSignal): P
  */
 export async function takeBackUnfinished(deps: HeldDeps, app: string): Promise<void> {
   const { engine, emit, lost } = deps;
-  await removeDiscarded(deps, app);
+  await removeReplaced(deps, app);
   const containers = await containersOf(engine, app, lost);
   if (!containers.some(({ name }) => isBegun(name, app))) return;
   emit({ type: 'warning', message: `an earlier push of ${app} was cut off; what it began is taken back` });
@@ -57,11 +58,30 @@ async function previousOf({ engine, lost }: HeldDeps, app: string): Promise<Roll
 const hasEndedSince = (time: string, { finishedAt }: ContainerState): boolean =>
   finishedAt !== undefined && !(Date.parse(finishedAt) < Date.parse(time));
 
+/** The app's image has taken the place of others: what is left of them goes. @param imageIds of those that no container may be made from. */
+export async function removeReplaced(
+  deps: HeldDeps,
+  app: string,
+  imageIds: readonly string[] = [],
+): Promise<void> {
+  const containers = await containersOf(deps.engine, app, deps.lost);
+  const discarded = containers.filter(({ name }) => isDiscarded(name, app));
+  if (discarded.length + imageIds.length > 0) await markReplacing(deps, app);
+  await Promise.all([
+    removeDiscarded(deps, app, discarded),
+    ...imageIds.map((id) => removeSuperseded(deps, app, id, deps.lost)),
+  ]);
+  await releaseImage(deps, app, deps.lost);
+}
+
 /** With their images, but not their volumes, which hold the app's data. Engines of the devices' days often could not remove a container at once: "device or resource busy". The next push tries again. */
-export async function removeDiscarded(deps: HeldDeps, app: string): Promise<void> {
+async function removeDiscarded(
+  deps: HeldDeps,
+  app: string,
+  discarded: readonly ContainerSummary[],
+): Promise<void> {
   const { engine, emit, lost } = deps;
-  const containers = await containersOf(engine, app, lost);
-  for (const { id, name } of containers.filter((container) => isDiscarded(container.name, app))) {
+  for (const { id, name } of discarded) {
     try {
       const container = await engine.inspectContainer(id, lost);
       if (container === undefined) continue;

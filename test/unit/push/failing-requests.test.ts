@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { RdtError } from '../../../src/errors.js';
 import { defaultSettings, resolveSettings } from '../../../src/project/settings.js';
 import { containerSpec } from '../../../src/push/container-spec.js';
 import { discardedName, labelsOf } from '../../../src/push/labels.js';
@@ -78,13 +79,12 @@ const REQUESTS = new Set<string>([
 ] satisfies (keyof Engine)[]);
 const isRequest = (key: string | symbol): key is string => typeof key === 'string' && REQUESTS.has(key);
 
-const push = (engine: FakeEngine, command: string) => {
+const push = (engine: FakeEngine, command: string, store = new MemoryDeployments()) => {
   const build = () => {
     const { id } = real.addImage(APP, { labels: labelsOf(APP), cmd: [command] });
     return Promise.resolve({ type: 'built', imageId: id, builder: 'buildkit' } as const);
   };
   const emit = (event: PushEvent): void => void events.push(event);
-  const store = new MemoryDeployments();
   return onePush({
     settings: settings(),
     engine,
@@ -176,6 +176,73 @@ describe('one request that fails while a new container is taken back that failed
     expect(seen).toEqual(
       seen.map(({ at }) => ({ at, isOld: true, policy: 'always', isImageOld: true, rolledBack: 1 })),
     );
+  });
+});
+
+describe('one request at which a push is disturbed leaves no image behind, at the latest when the next one finds nothing to do,', () => {
+  const HELD = 'app:rdt-previous';
+  const unlessRefused = (error: unknown): void => {
+    if (!(error instanceof RdtError)) throw error;
+  };
+  /** When the lock of one that has died has run out. It builds when that one has left another image, and then fails as that did. */
+  const nextPush = async (store: MemoryDeployments): Promise<void> => {
+    real.volumes.clear();
+    await onePush({ settings: settings(), engine: real, store, clock: hurried }).catch(unlessRefused);
+  };
+  const lost = () => Promise.reject(connectionCut('fake'));
+
+  /** Answers the images that are there in the end; undefined when there was no such request. */
+  async function disturbed(
+    at: number,
+    command: string,
+    { isDead, fail }: { isDead: boolean; fail: (request: Request) => Promise<unknown> },
+  ): Promise<string[] | undefined> {
+    const store = new MemoryDeployments();
+    let count = 0;
+    const engine = behind(real, (_call, request) => {
+      count += 1;
+      if (isDead && count > at + 1) return lost();
+      return count === at + 1 ? fail(request) : request();
+    });
+    await push(engine, command, store).catch(unlessRefused);
+    if (count <= at) return undefined;
+    await nextPush(store);
+    const tags = [...real.images.values()].map((image) => image.tags.join(' '));
+    await real[Symbol.asyncDispose]();
+    await setUp();
+    return tags;
+  }
+
+  const afterwards = async (request: Request) => {
+    await request();
+    return lost();
+  };
+  const refused = () => Promise.reject(new EngineError(500, 'no luck'));
+
+  describe.each(['main', 'broken'])('where the new app is `%s`:', (command) => {
+    it.each([
+      ['the engine refuses it', { isDead: false, fail: refused }],
+      ['it is cut off', { isDead: false, fail: lost }],
+      ['its answer is lost', { isDead: false, fail: afterwards }],
+      ['rdt dies before it', { isDead: true, fail: lost }],
+      ['rdt dies after it', { isDead: true, fail: afterwards }],
+    ])('%s', async (_what, how) => {
+      const seen: string[][] = [];
+      for (;;) {
+        const images = await disturbed(seen.length, command, how);
+        if (images === undefined) break;
+        seen.push(images);
+      }
+      expect(seen.length).toBeGreaterThan(20);
+      expect(seen).toEqual(seen.map(() => ['app:latest']));
+    });
+  });
+
+  it('but the image of somebody else under a passing name', async () => {
+    const theirs = [real.addImage(HELD), real.addImage('app:rdt-replacing')];
+    expect(await push(real, 'main')).toBe('build');
+    expect(theirs.map(({ tags }) => tags)).toEqual([[HELD], ['app:rdt-replacing']]);
+    expect(theirs.every(({ id }) => real.images.has(id))).toBe(true);
   });
 });
 
