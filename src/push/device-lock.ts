@@ -43,7 +43,7 @@ export async function lockApp(request: LockRequest, signal: AbortSignal): Promis
   const { engine, app } = request;
   const nonce = request.nonce ?? newNonce();
   const before = await readTickets(engine, app, signal);
-  refuseIfHeld(notOf(nonce, before.tickets), before.deviceTimeMs, app);
+  refuseIfHeld(notOf(nonce, before.tickets), before.deviceTimeMs, request);
   const number = Math.max(0, ...before.tickets.map((ticket) => ticket.number)) + 1;
   signal.throwIfAborted();
   // Not to be interrupted: a request that we no longer wait for may still make its ticket.
@@ -61,7 +61,7 @@ export async function lockApp(request: LockRequest, signal: AbortSignal): Promis
  * question about it meanwhile: whoever has to wait is told for whom, as by `lockApp`.
  */
 export async function unlessLocked<T>(
-  { engine, app, clock }: Omit<LockRequest, 'holder'>,
+  { engine, app, holder, clock }: LockRequest,
   looking: Promise<T>,
   signal: AbortSignal,
 ): Promise<T> {
@@ -69,7 +69,7 @@ export async function unlessLocked<T>(
   const waiting = AbortSignal.any([signal, answered.signal]);
   const checked = clock.sleep(SLOW_ANSWER_MS, waiting).then(async () => {
     const { tickets, deviceTimeMs } = await readTickets(engine, app, waiting);
-    refuseIfHeld(tickets, deviceTimeMs, app);
+    refuseIfHeld(tickets, deviceTimeMs, { app, holder });
   });
   try {
     return await Promise.race([looking, checked.then(() => looking)]);
@@ -85,15 +85,16 @@ export const newNonce = (): string => randomBytes(12).toString('hex');
  * the lock is let go.
  */
 async function settleAmongStealers(
-  { engine, app }: LockRequest,
+  request: LockRequest,
   lock: DeviceLock,
   nonce: string,
   stale: readonly Ticket[],
   signal: AbortSignal,
 ): Promise<void> {
+  const { engine, app } = request;
   try {
     const now = await readTickets(engine, app, signal);
-    refuseIfHeld(notOf(nonce, now.tickets), now.deviceTimeMs, app);
+    refuseIfHeld(notOf(nonce, now.tickets), now.deviceTimeMs, request);
     for (const ticket of stale) await removeIfUnused(engine, ticket, signal);
   } catch (error) {
     await lock[Symbol.asyncDispose]();
@@ -179,7 +180,7 @@ export class DeviceLock implements AsyncDisposable {
   /** A ticket that was pruned by somebody is nothing to give up for: as long as the lease holds, no other push has begun without one of its own. */
   private refuseIfTaken(tickets: readonly Ticket[], deviceTimeMs: number): void {
     const { app } = this.request;
-    refuseIfHeld(notOf(this.nonce, tickets), deviceTimeMs, app);
+    refuseIfHeld(notOf(this.nonce, tickets), deviceTimeMs, this.request);
     const isThere = tickets.some(({ nonce }) => nonce === this.nonce);
     const takenAtMs = Math.max(...this.tickets.map((ticket) => ticket.takenAtMs));
     if (!isThere && deviceTimeMs - takenAtMs >= LEASE_MS) throw ranOut(app);

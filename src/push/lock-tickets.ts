@@ -12,14 +12,24 @@ const MOST_LEFT = 8;
 /** On tickets and debts; its value is the app's name. */
 export const LOCK_LABEL = 'io.resin.rdt.lock';
 const HOLDER = 'io.resin.rdt.lock.holder';
+const PROCESS = 'io.resin.rdt.lock.process';
 const NONCE = 'io.resin.rdt.lock.nonce';
 const TAKEN_AT = 'io.resin.rdt.lock.taken-at-ms';
+
+/** A process that has the lock, or wants it. */
+export interface Holder {
+  /** Shown to whoever comes second: `anna@laptop (pid 4711)`. */
+  readonly name: string;
+  /** Names this process, on this computer only. */
+  readonly process: string;
+  /** Whether another `process` is one of this very computer that is not there any more. False where nobody can tell. */
+  hasEnded(process: string): boolean;
+}
 
 export interface Applicant {
   readonly engine: Engine;
   readonly app: string;
-  /** Shown to whoever comes second: `anna@laptop (pid 4711)`. */
-  readonly holder: string;
+  readonly holder: Holder;
 }
 
 /** A volume that stands for a lock: see device-lock.ts. */
@@ -27,7 +37,9 @@ export interface Ticket {
   readonly name: string;
   readonly number: number;
   readonly nonce: string | undefined;
+  /** The name of its holder. */
   readonly holder: string;
+  readonly process: string | undefined;
   readonly takenAtMs: number;
 }
 
@@ -70,19 +82,26 @@ const tooOld = ({ description }: Engine): RdtError =>
  * leaves one, which nobody holds and no list of labels shows. They go with the tickets. @throws RdtError (exit code 8) when somebody was quicker.
  */
 export async function createTicket(
-  { engine, app, holder }: Applicant,
+  applicant: Applicant,
   first: number,
   nonce: string,
   deviceTimeMs: number,
   signal: AbortSignal,
 ): Promise<Ticket[]> {
-  const labels = { [LOCK_LABEL]: app, [HOLDER]: holder, [NONCE]: nonce, [TAKEN_AT]: String(deviceTimeMs) };
+  const { engine, app, holder } = applicant;
+  const labels = {
+    [LOCK_LABEL]: app,
+    [HOLDER]: holder.name,
+    [PROCESS]: holder.process,
+    [NONCE]: nonce,
+    [TAKEN_AT]: String(deviceTimeMs),
+  };
   const tickets: Ticket[] = [];
   for (let number = first; tickets.length <= MOST_LEFT; number++) {
     const ticket = parseTicket(await engine.createVolume(`rdt-lock.${app}.${number}`, labels, signal));
     tickets.push(ticket);
     if (ticket.nonce === nonce) return tickets;
-    if (ticket.nonce !== undefined) throw heldBy(ticket, app);
+    if (ticket.nonce !== undefined) throw heldBy(ticket, deviceTimeMs, applicant);
   }
   for (const ticket of tickets) await removeIfUnused(engine, ticket, signal);
   throw tooOld(engine);
@@ -107,19 +126,37 @@ function parseTicket({ name, labels }: Volume): Ticket {
     number: Number(name.slice(name.lastIndexOf('.') + 1)),
     nonce: labels[NONCE],
     holder: labels[HOLDER] ?? 'somebody',
+    process: labels[PROCESS],
     takenAtMs: Number(labels[TAKEN_AT] ?? 0),
   };
 }
 
 /** @throws RdtError (exit code 8) that names who holds a ticket that has not run out. */
-export function refuseIfHeld(tickets: readonly Ticket[], deviceTimeMs: number, app: string): void {
+export function refuseIfHeld(
+  tickets: readonly Ticket[],
+  deviceTimeMs: number,
+  applicant: Pick<Applicant, 'app' | 'holder'>,
+): void {
   const live = tickets.find(({ takenAtMs }) => Math.abs(deviceTimeMs - takenAtMs) < LEASE_MS);
-  if (live !== undefined) throw heldBy(live, app);
+  if (live !== undefined) throw heldBy(live, deviceTimeMs, applicant);
 }
 
-function heldBy({ holder }: Ticket, app: string): RdtError {
-  return new RdtError(`${app} is being pushed by ${holder}`, {
-    exitCode: ExitCode.locked,
-    hint: 'Try again when that push has ended. The lock of a push that was killed goes away by itself within 30 s.',
-  });
+function heldBy(
+  { holder, process, takenAtMs }: Ticket,
+  deviceTimeMs: number,
+  applicant: Pick<Applicant, 'app' | 'holder'>,
+): RdtError {
+  const { app } = applicant;
+  const isLeft = process !== undefined && applicant.holder.hasEnded(process);
+  const seconds = Math.ceil((takenAtMs + LEASE_MS - deviceTimeMs) / 1_000);
+  const [message, hint] = isLeft
+    ? [
+        `a push of ${app} from this computer, ${holder}, was cut off and has left its lock`,
+        `The lock goes away by itself within ${seconds} s: what that push asked the device for may still be under way. Try again then.`,
+      ]
+    : [
+        `${app} is being pushed by ${holder}`,
+        'Try again when that push has ended. The lock of a push that was killed goes away by itself within 30 s.',
+      ];
+  return new RdtError(message, { exitCode: ExitCode.locked, hint });
 }

@@ -12,6 +12,7 @@ import type { AppDebt } from './app-debt.js';
 import type { AppRestarter } from './app-restarter.js';
 import type { HeldBack } from './held-back.js';
 import type { ReadSupervisor } from './process-supervisor.js';
+import type { Holder } from './lock-tickets.js';
 import type { EmitPushEvent } from './push-event.js';
 
 /** What is to be pushed, and how. */
@@ -60,8 +61,8 @@ export interface PushDeps {
   readonly platform: NodeJS.Platform;
   /** Who pushes, and on which computer: `anna@laptop`. */
   readonly pusher: string;
-  /** Who holds the lock, for whoever comes second: `anna@laptop (pid 4711)`. */
-  readonly holder: string;
+  /** This process. */
+  readonly holder: Holder;
   readonly emit: EmitPushEvent;
   readonly signal: AbortSignal;
   /** Given by a caller that holds the app's lock already: aborted when that is lost. */

@@ -7,6 +7,7 @@ import { changesAfterPush } from '../project/project-changes.js';
 import { describeProblem } from '../project/problem.js';
 import { packageFile } from '../package-file.js';
 import { readProjectFile } from '../project/yaml/read-project-file.js';
+import { LocalHolder } from '../push/os/local-holder.js';
 import type { EmitPushEvent } from '../push/push-event.js';
 import { type Project, type PushProjectDeps, type PushRequest, pushProject } from '../push/push-project.js';
 import { isInteractive, type Runtime } from '../runtime.js';
@@ -53,7 +54,7 @@ export function projectDeps(
     clock,
     signal,
     pusher,
-    holder: `${pusher} (pid ${process.pid})`,
+    holder: new LocalHolder(`${pusher} (pid ${process.pid})`, platform, process.pid),
     store: new FileDeploymentStore(join(stateDirectory(runtime), 'deployments')),
     readSupervisor: (processor) => readFile(packageFile(`supervisor/bin/rdt-init-${processor}`)),
     contextKeys: new FileContextKeys(join(stateDirectory(runtime), 'contexts')),

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ExitCode } from '../../../src/errors.js';
 import { lockApp, newNonce } from '../../../src/push/device-lock.js';
+import type { Holder } from '../../../src/push/lock-tickets.js';
 import { EngineError } from '../../../src/transport/engine-error.js';
 import { connectionCut } from '../../../src/transport/connection-error.js';
 import type { Method } from '../../contract/fake-device.js';
@@ -25,10 +26,16 @@ class InterruptingEngine extends FakeEngine {
 const NO_LABELS = /knows no volumes by their labels/;
 
 const never = new AbortController().signal;
-const request = (engine: FakeEngine, clock: FakeClock, holder = 'anna@laptop (pid 1)') => ({
+/** Knows by its name that the process of somebody else has ended. */
+const holderNamed = (name: string): Holder => ({
+  name,
+  process: name,
+  hasEnded: (process) => process.endsWith('that has ended'),
+});
+const request = (engine: FakeEngine, clock: FakeClock, name = 'anna@laptop (pid 1)') => ({
   engine,
   app: 'app',
-  holder,
+  holder: holderNamed(name),
   clock,
 });
 
@@ -46,6 +53,21 @@ describe('the lock on the device', () => {
       exitCode: ExitCode.locked,
       message: expect.stringContaining('anna@laptop (pid 1)') as string,
     });
+    expect(lock.lost.aborted).toBe(false);
+  });
+
+  it('that a push of this computer has left which was cut off is told as such, and when it ends', async () => {
+    let now = 1_800_000_000_000;
+    const engine = new FakeEngine(undefined, () => new Date(now));
+    await using lock = await lockApp(request(engine, new FakeClock(), 'one that has ended'), never);
+    now += 7_000;
+    const asked = engine.calls.length;
+    await expect(lockApp(request(engine, new FakeClock()), never)).rejects.toMatchObject({
+      exitCode: ExitCode.locked,
+      message: 'a push of app from this computer, one that has ended, was cut off and has left its lock',
+      hint: expect.stringContaining('goes away by itself within 18 s') as string,
+    });
+    expect(engine.calls.slice(asked)).toEqual(['listVolumes io.resin.rdt.lock=app']);
     expect(lock.lost.aborted).toBe(false);
   });
 

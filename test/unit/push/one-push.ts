@@ -72,7 +72,7 @@ export async function onePush({
     env: {},
     platform: 'linux',
     pusher,
-    holder: 'tester',
+    holder: { name: 'tester', process: 'tester', hasEnded: () => false },
     emit,
     signal,
   };

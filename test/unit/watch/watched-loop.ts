@@ -194,7 +194,7 @@ export class WatchedLoop implements AsyncDisposable {
       clock: this.clock,
       signal: this.interrupt.signal,
       pusher: 'tester@here',
-      holder: 'tester',
+      holder: { name: 'tester', process: 'tester', hasEnded: () => false },
       store,
       contextKeys: { take: () => Promise.resolve('key'), keep: () => Promise.resolve() },
       login: { hasAny: () => Promise.resolve(false), credentialsFor: () => Promise.resolve({}) },
