@@ -1,6 +1,7 @@
 import { nearestKey } from './nearest-key.js';
 import { accepted, type Parsed, refused } from './parsed.js';
 import { parseTriggerPath } from './paths.js';
+import { clashingPorts, formatPort } from './ports.js';
 import type { Problem, YamlPath } from './problem.js';
 import { APP_KEYS, type ReadKey, TOP_KEYS } from './project-keys.js';
 import type { GivenSettings } from './settings.js';
@@ -41,7 +42,7 @@ export function checkProject(data: YamlValue, preferred: SectionName): CheckedPr
   const settings = { ...readTop(reader, top), ...readApp(reader, app, section) };
   const triggers = readTriggerList(reader, app[TRIGGERS_KEY] ?? null, [section, TRIGGERS_KEY]);
   const buildTriggers = triggers?.map((trigger) => trigger.path);
-  warnOfUselessPorts(reader, settings, section);
+  checkPorts(reader, settings, section);
   return { section, settings: { ...settings, buildTriggers }, triggers, problems: reader.problems };
 }
 
@@ -120,10 +121,17 @@ function refuseTwoPolicies(reader: YamlReader, app: YamlMap, section: SectionNam
   }
 }
 
-function warnOfUselessPorts(reader: YamlReader, settings: GivenSettings, section: SectionName): void {
+function checkPorts(reader: YamlReader, settings: GivenSettings, section: SectionName): void {
   const { network = '', ports = [] } = settings;
-  if (ports.length === 0 || !/^(host$|none$|container:)/.test(network)) return;
-  reader.warn([section, 'ports'], `ports have no effect with network: ${network}`, 'key');
+  if (ports.length === 0) return;
+  if (/^(host$|none$|container:)/.test(network)) {
+    reader.warn([section, 'ports'], `ports have no effect with network: ${network}`, 'key');
+    return;
+  }
+  const [one, other] = clashingPorts(ports) ?? [];
+  if (one === undefined || other === undefined) return;
+  const which = `port ${other.hostPort} of the device twice: ${formatPort(one)} and ${formatPort(other)}`;
+  reader.refuse([section, 'ports'], `would give the app ${which}`);
 }
 
 /** A list of single-key maps path -> sha256, as the original saves it; a bare path is one without a hash yet. */

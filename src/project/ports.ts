@@ -10,6 +10,34 @@ export interface PortMapping {
   readonly protocol: 'tcp' | 'udp' | 'sctp';
 }
 
+/** The first two that are to be the same port of the device; the engine finds that out when the app is started. */
+export function clashingPorts(
+  ports: readonly PortMapping[],
+): readonly [PortMapping, PortMapping] | undefined {
+  const byPort = new Map<string, PortMapping[]>();
+  for (const port of ports) {
+    if (port.hostPort === undefined) continue;
+    const key = `${port.hostPort}/${port.protocol}`;
+    const others = byPort.get(key) ?? [];
+    const other = others.find(({ hostIp }) => haveCommonAddress(hostIp, port.hostIp));
+    if (other !== undefined) return [other, port];
+    byPort.set(key, [...others, port]);
+  }
+  return undefined;
+}
+
+function haveCommonAddress(a: string | undefined, b: string | undefined): boolean {
+  if (a === undefined || b === undefined || a === b) return true;
+  return isIP(a) === isIP(b) && [a, b].some((ip) => ip === '0.0.0.0' || ip === '::');
+}
+
+/** As the project file has it. */
+export function formatPort({ hostIp, hostPort, containerPort, protocol }: PortMapping): string {
+  const address = hostIp !== undefined && isIP(hostIp) === 6 ? `[${hostIp}]` : hostIp;
+  const ports = `${hostPort ?? ''}:${containerPort}${protocol === 'tcp' ? '' : `/${protocol}`}`;
+  return address === undefined ? ports : `${address}:${ports}`;
+}
+
 interface PortRange {
   readonly first: number;
   readonly count: number;

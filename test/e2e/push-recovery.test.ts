@@ -286,7 +286,7 @@ describe('a push that was killed', () => {
     expect(await containers()).toContain('recovery.rdt-previous');
     const held = await app.tryPush('--force-build');
     expect(held.exitCode).toBe(8);
-    expect(held.stderr).toMatch(/recovery is being pushed by root@\S+ \(pid \d+\)/);
+    expect(held.stderr).toMatch(/a push of recovery from this computer, root@\S+ \(pid \d+\), was cut off/);
     await pushWhenFree();
     await app.expectInStep();
     expect(await app.leftovers()).toEqual([]);

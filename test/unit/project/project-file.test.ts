@@ -119,6 +119,14 @@ describe('reading', () => {
     ]);
   });
 
+  it.each([
+    "['80', '80', '81']",
+    "['8081:80', '8081:80/udp', '8082:80']",
+    "['127.0.0.1:8081:80', '127.0.0.2:8081:81', '[::]:8081:82', '0.0.0.0:8082:80']",
+  ])('takes the ports %s, no two of which are the same of the device', async (ports) => {
+    expect((await settingsOf(app(`ports: ${ports}`))).ports?.length).toBe(ports.split(',').length);
+  });
+
   it('takes every further key', async () => {
     const settings = await settingsOf(
       `${app('ports: [8080:80]\nvolumes: [data:/data]\ndevices: [/dev/i2c-1]\nprivileged: false\nnetwork: bridge\ntty: false\nrestart-policy: no\nrestart: signal:HUP\nstop-grace: 1.5\ncommand: node "a b"\nenvironment: { A: 1.10, B: "", C: True }')}progress: true\nverbose: FALSE\nskip-gitignore: true\nskip-logs: true\n`,
@@ -242,6 +250,21 @@ describe('a mistake is named with its file, line and column', () => {
     ],
     [app('environment:\n  A:'), '.resin-sync.yml:3:5: A is empty; write "" for a variable without a value'],
     [app('ports: [99999]'), ".resin-sync.yml:2:11: item 1 of ports has a port outside 1-65535: '99999'"],
+    ...[
+      ['8081:80', '8081:81'],
+      ['8081:80', '8081:80'],
+      ['8081:80', '127.0.0.1:8081:81'],
+      ['0.0.0.0:8081:80', '127.0.0.1:8081:81'],
+      ['[::1]:8081:80', '8081:81'],
+      ['8081:80/udp', '8081:81/udp'],
+    ].map(([one, other]): [string, string] => [
+      app(`ports: ['80', '${one}', '${other}']`),
+      `.resin-sync.yml:2:10: ports would give the app port 8081 of the device twice: ${one} and ${other}`,
+    ]),
+    [
+      app('ports: [8000-8002:9000-9002, 8001:80]'),
+      '.resin-sync.yml:2:10: ports would give the app port 8001 of the device twice: 8001:9001 and 8001:80',
+    ],
     [
       app('volumes: [/data]'),
       ".resin-sync.yml:2:13: item 1 of volumes must be source:target[:ro], not '/data'",
@@ -343,6 +366,10 @@ describe('a warning', () => {
       ".resin-sync.yml:2:3: 'ignore' is ignored here: it belongs at the top of the file, outside local_resinos",
     ],
     [app('ports: [80]\nnetwork: host'), '.resin-sync.yml:2:3: ports have no effect with network: host'],
+    [
+      app('ports: [8081:80, 8081:81]\nnetwork: host'),
+      '.resin-sync.yml:2:3: ports have no effect with network: host',
+    ],
     [
       app('environment: [A=1, A=2]'),
       '.resin-sync.yml:2:16: environment names a variable twice: the last value counts',
