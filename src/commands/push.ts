@@ -39,8 +39,8 @@ export function pushCommand(deps: CommandDeps): Command {
       ignorePatterns,
     )
     .option('--skip-gitignore', 'do not read .gitignore files')
-    .option('-b, --before <command>', 'run a command here before pushing')
-    .option('-a, --after <command>', 'run a command here after pushing')
+    .option('-b, --before <command>', "run a command here before pushing; '' runs none this time")
+    .option('-a, --after <command>', "run a command here after pushing; '' runs none this time")
     .option('-e, --env <name=value>', 'environment variable for the app; may be repeated', environment)
     .option('-n, --app-name <name>', 'name of the image and the container', appName)
     .option(

@@ -41,8 +41,9 @@ export function changesAfterPush(
 function topChanges(settings: PushSettings): YamlMap {
   const values: Partial<Record<keyof Settings, [key: string, value: YamlValue]>> = {
     destination: ['destination', settings.destination],
-    before: ['before', settings.before ?? null],
-    after: ['after', settings.after ?? null],
+    // `--before ''` is about one run.
+    ...(settings.before !== undefined && { before: ['before', settings.before] }),
+    ...(settings.after !== undefined && { after: ['after', settings.after] }),
     ignore: ['ignore', settings.ignore],
     skipGitignore: ['skip-gitignore', booleanValue(settings.skipGitignore)],
     progress: ['progress', booleanValue(settings.progress)],

@@ -124,7 +124,7 @@ export function resolveSettings(
   };
 }
 
-/** `--before ''` takes the remembered command away. */
+/** `--before ''` runs none, whatever the project file says. */
 const unlessBlank = (command: string | undefined): string | undefined =>
   command === undefined || command.trim() === '' ? undefined : command;
 

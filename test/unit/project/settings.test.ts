@@ -104,6 +104,15 @@ describe('what a push leaves in the file', () => {
     expect(changes.triggers).toEqual([{ path: 'Dockerfile', sha256: 'h' }]);
   });
 
+  it.each<[string, GivenSettings]>([
+    ['has some', { before: 'make', after: 'make clean' }],
+    ['has none', {}],
+  ])('is nothing of commands that are switched off by empty ones, where the file %s', (_, file) => {
+    const settings = resolved({ before: '', after: ' ' }, file);
+    expect(settings).toMatchObject({ before: undefined, after: undefined });
+    expect(changesAfterPush(settings, new Map()).top).toEqual({});
+  });
+
   it('remembers a listed trigger that does not exist, so that its appearing is noticed', () => {
     const changes = changesAfterPush(resolved({}, { buildTriggers: ['x'] }), new Map());
     expect(changes.triggers).toEqual([{ path: 'x', sha256: undefined }]);
