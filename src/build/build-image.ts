@@ -2,7 +2,7 @@ import type { Clock } from '../runtime.js';
 import { BuildError } from './build-error.js';
 import type { BuilderKind, EmitBuildEvent } from './build-event.js';
 import type { ContextSource } from './context/context-files.js';
-import type { ContextEntry } from './context/context-entry.js';
+import type { ContextEntry, ListedEntry } from './context/context-entry.js';
 import type { ContextKeys } from './context/context-keys.js';
 import { type BuildContext, openContext } from './context/open-context.js';
 import { externalImages, fullReference, parseDockerfile } from './dockerfile.js';
@@ -25,6 +25,8 @@ export interface BuildImageRequest {
   readonly login?: RegistryLogin;
   /** Lets the device keep the context, so that the next build sends what changed only. */
   readonly kept?: KeptContext;
+  /** Told what the context is made of, before anything of it is sent. */
+  readonly listed?: ((entries: readonly ListedEntry[]) => void) | undefined;
 }
 
 interface KeptContext {
@@ -67,6 +69,7 @@ async function build(
 ): Promise<BuiltImage> {
   const { tag, labels, buildArgs = {} } = request;
   const context = await openContext(request, emit, signal);
+  request.listed?.(context.entries);
   const credentials = await credentialsFor(context, request, signal);
   const { dockerfile } = context;
   const open = () => context.open(request, emit);

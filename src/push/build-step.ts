@@ -94,6 +94,7 @@ async function buildAppImage({ settings, compress }: PushJob, deps: PushDeps): P
       clock,
       login,
       kept,
+      listed: deps.contextListed,
     },
     await deps.builder(),
     (event) => emit({ type: 'build', event }),

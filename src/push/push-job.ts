@@ -1,3 +1,4 @@
+import type { ListedEntry } from '../build/context/context-entry.js';
 import type { ContextKeys } from '../build/context/context-keys.js';
 import type { ImageBuilder, RegistryLogin } from '../build/image-builder.js';
 import type { Device } from '../discovery/device.js';
@@ -71,6 +72,8 @@ export interface PushDeps {
   readonly debt?: AppDebt;
   /** Given by a caller that watches the folder and so knows what it holds; otherwise the folder is walked. */
   readonly scan?: Scan;
+  /** Given by a caller that wants to know what an image is built from. */
+  readonly contextListed?: (entries: readonly ListedEntry[]) => void;
   /** Given by a caller that has one already. */
   readonly restarter?: AppRestarter;
 }

@@ -125,7 +125,8 @@ class Attempting {
       await this.hearAll(messages);
       const { verdict } = await lookAtTriggers(session, this.triggers);
       this.edition = await session.folder.edition(session.held.signal);
-      if (verdict !== 'nothing' || this.edition !== broken || messages.some(isOfOthers)) return verdict;
+      const isChanged = this.edition !== broken || session.context.isDue;
+      if (verdict !== 'nothing' || isChanged || messages.some(isOfOthers)) return verdict;
       await changeOf(session, undefined);
     }
   }
@@ -162,10 +163,12 @@ class Attempting {
   }
 
   private async pushUnlessNewer(): Promise<PushResult | { readonly kind: 'again' | 'project-changed' }> {
-    const { held, inbox, job } = this.session;
+    const { held, inbox, job, context } = this.session;
     const signal = AbortSignal.any([held.signal, this.newer.signal]);
     const emit = (event: PushEvent): void => this.hear(event);
-    const pushing = push(job(), { ...held, signal, emit });
+    context.begin();
+    const deps = { ...held, signal, emit, contextListed: context.take.bind(context) };
+    const pushing = push(job(), deps);
     try {
       await Promise.race([pushing, this.building]);
       for (;;) {
@@ -231,8 +234,9 @@ class Attempting {
   }
 
   private async succeeded({ containerId }: PushResult): Promise<Attempt> {
-    const { memory, monitor, folder, store } = this.session;
+    const { memory, monitor, folder, store, context } = this.session;
     memory.failedBuild = undefined;
+    context.forget();
     memory.buildReasons = [];
     memory.isFirstBuildDone = true;
     memory.hasPushed = true;
@@ -256,6 +260,7 @@ class Attempting {
     const { session } = this;
     const { memory, emit } = session;
     const again = memory.failedBuild === message;
+    if (!again) session.context.forgive();
     memory.failedBuild = message;
     memory.hasWorked = true;
     try {

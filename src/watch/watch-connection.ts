@@ -8,6 +8,7 @@ import type { Engine } from '../transport/engine.js';
 import type { EngineError } from '../transport/engine-error.js';
 import type { AppLog } from './app-log.js';
 import { AppMonitor } from './app-monitor.js';
+import type { ContextLook } from './context-look.js';
 import { isAbsence, isEngineTrouble } from './failures.js';
 import { Inbox } from './inbox.js';
 import type { LazyDeployments } from './lazy-deployments.js';
@@ -33,6 +34,7 @@ export interface WatchConnectionParts {
   readonly device: MovingDevice;
   readonly memory: WatchMemory;
   readonly triggers: TriggerLook;
+  readonly context: ContextLook;
   readonly store: LazyDeployments;
   readonly folder: WatchedFolder;
   readonly log: AppLog | undefined;
@@ -191,20 +193,26 @@ export class WatchConnection {
     }
   }
 
-  /** The project file, triggers in ignored folders, and where the source leads to, are not part of the folder that is watched. */
+  /** The project file, what a build takes from ignored folders, and where the source leads to, are not part of the folder that is watched. */
   private async glanceAround(inbox: Inbox<Message>, signal: AbortSignal): Promise<void> {
     const { triggers, folder, deps } = this.parts;
     try {
       for (;;) {
         await deps.clock.sleep(GLANCE_MS, signal);
         folder.glance();
-        if (!triggers.glance()) continue;
+        const isNew = triggers.glance();
+        if (!(await this.isContextDue(signal)) && !isNew) continue;
         const nowMs = deps.clock.monotonicMs();
         inbox.put({ kind: 'batch', batch: { firstEventAtMs: nowMs, settledAtMs: nowMs } });
       }
     } catch (error) {
       if (!signal.aborted) throw error;
     }
+  }
+
+  private async isContextDue(signal: AbortSignal): Promise<boolean> {
+    const { memory, context } = this.parts;
+    return memory.failedBuild !== undefined && (await context.glance(signal));
   }
 
   private ready({ container }: Ready): void {

@@ -6,6 +6,7 @@ import type { PushSettings } from '../project/settings.js';
 import type { AppLog } from './app-log.js';
 import type { AppMonitor } from './app-monitor.js';
 import type { AppNews } from './app-news.js';
+import type { ContextLook } from './context-look.js';
 import type { Inbox } from './inbox.js';
 import type { LazyDeployments } from './lazy-deployments.js';
 import type { LocalFolder } from './local-folder.js';
@@ -50,6 +51,7 @@ export interface Session {
   readonly inbox: Inbox<Message>;
   readonly monitor: AppMonitor;
   readonly memory: WatchMemory;
+  readonly context: ContextLook;
   /** Undefined when the user wants no output of the app. */
   readonly log: AppLog | undefined;
   readonly emit: EmitWatchEvent;

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { RdtError } from '../errors.js';
 import { newNonce } from '../push/device-lock.js';
 import { projectAndDevice, type PushRequest, type Settled } from '../push/push-project.js';
+import { ContextLook } from './context-look.js';
 import { LazyDeployments } from './lazy-deployments.js';
 import { AppLogs } from './app-logs.js';
 import { tellFailure } from './failures.js';
@@ -51,13 +52,14 @@ async function watchVersion(settled: Settled, watch: Watch): Promise<Settled> {
   const project = new WatchedProject(request, settled, memory, deps);
   const { settings } = project;
   const triggers = new TriggerLook(settings.source, settings.buildTriggers, () => clock.wallMs());
+  const context = new ContextLook({ ...deps, source: settings.source });
   await using store = new LazyDeployments(deps.store, clock, tellingOnce(emit));
   await using folder = await tried(() => deps.openFolder(settings, signal), watch);
   if (folder === undefined) return await project.next();
   // What it finds now is what the first push works with.
   await triggers.look(signal);
   const log = await logs.of(settings);
-  await new WatchConnection({ ...watch, project, triggers, store, folder, log }).run();
+  await new WatchConnection({ ...watch, project, triggers, context, store, folder, log }).run();
   emit({ type: 'project-changed' });
   const next = await project.next();
   tellOfOldApp(settings.appName, next.settings.appName, emit);

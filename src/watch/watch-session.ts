@@ -91,6 +91,7 @@ export class WatchSession {
     try {
       const { verdict } = await lookAtTriggers(session, this.triggers);
       if (verdict !== 'nothing') return verdict === 'build' ? 'doubtful' : verdict;
+      if (session.context.isDue) return 'doubtful';
       const container = monitor.container ?? (await monitor.look());
       if (container?.id !== holds.containerId) return 'doubtful';
       this.toldExit = undefined;

@@ -14,7 +14,8 @@ export interface FakeImage {
 }
 
 /**
- * Builds images of nothing: reads the context, and the Dockerfile line by line. `RUN` knows `echo` and `exit` only.
+ * Builds images of nothing: reads the context, and the Dockerfile line by line. `RUN` knows `echo` and `exit` only, and `COPY` whether a
+ * single file is there.
  * Everything that was built is in `images`, by tag.
  */
 export class FakeImageBuilder implements ImageBuilder {
@@ -39,6 +40,8 @@ export class FakeImageBuilder implements ImageBuilder {
     for (const [index, instruction] of instructions.entries()) {
       const name = `[${index + 1}/${instructions.length}] ${instruction}`;
       const code = this.runStep({ number: index + 1, name, kind: 'instruction' }, instruction, emit);
+      const missing = missingFile(instruction, files);
+      if (missing !== undefined) return failed(`"/${missing}" not found`);
       if (code !== 0)
         return failed('the command failed', { number: index + 1, name, kind: 'instruction' }, code);
     }
@@ -60,6 +63,11 @@ export class FakeImageBuilder implements ImageBuilder {
     if (code === 0) this.cache.add(instruction);
     return code;
   }
+}
+
+function missingFile(instruction: string, files: ReadonlyMap<string, string>): string | undefined {
+  const path = /^COPY ([^ ]*[^ ./]) /.exec(instruction)?.[1];
+  return path === undefined || files.has(path) ? undefined : path;
 }
 
 const echoed = (instruction: string): string | undefined => /RUN echo ([^;>]*)(?:;|$)/.exec(instruction)?.[1];

@@ -26,5 +26,11 @@ interface EntryBase {
   readonly mtimeSeconds: number;
 }
 
+/** As it was found on the disk. */
+export type ListedEntry = ContextEntry & {
+  /** When anything of it changed last, content or mode: nobody can set that back, as they can the time of an edit. */
+  readonly ctimeMs: number;
+};
+
 /** The bytes under which an entry is sent. */
 export const pathBytes = (entry: ContextEntry): Buffer => entry.rawPath ?? Buffer.from(entry.path);

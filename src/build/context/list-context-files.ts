@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import { linkTarget } from '../../link-target.js';
 import type { DockerIgnore } from '../docker-ignore.js';
 import type { EmitBuildEvent } from '../build-event.js';
-import type { ContextEntry } from './context-entry.js';
+import type { ListedEntry } from './context-entry.js';
 import { isGone } from '../../system-error.js';
 import { unreadable } from './context-error.js';
 
@@ -26,7 +26,7 @@ export async function listContextFiles(
   listing: ContextListing,
   emit: EmitBuildEvent,
   signal?: AbortSignal,
-): Promise<ContextEntry[]> {
+): Promise<ListedEntry[]> {
   const walk = new ContextWalk(listing, emit, signal);
   await walk.folder(TOP);
   return walk.entries;
@@ -41,7 +41,7 @@ interface Place {
 const TOP: Place = { path: '', rawPath: undefined };
 
 class ContextWalk {
-  readonly entries: ContextEntry[] = [];
+  readonly entries: ListedEntry[] = [];
   private foldersRead = 0;
 
   constructor(
@@ -98,7 +98,8 @@ class ContextWalk {
   private common(place: Place, stats: Stats) {
     // Docker's own client marks everything from Windows as executable: a script without its bit would not start.
     const mode = this.listing.platform === 'win32' ? 0o755 : stats.mode & 0o7777;
-    return { path: place.path, rawPath: place.rawPath, mode, mtimeSeconds: Math.floor(stats.mtimeMs / 1000) };
+    const { path, rawPath } = place;
+    return { path, rawPath, mode, mtimeSeconds: Math.floor(stats.mtimeMs / 1000), ctimeMs: stats.ctimeMs };
   }
 
   /** Undefined when the path has gone since its folder was read. */

@@ -8,7 +8,7 @@ import type { EmitBuildEvent } from '../build-event.js';
 import { type DockerIgnore, parseDockerIgnore } from '../docker-ignore.js';
 import { compressForLink } from './compress-for-link.js';
 import { LevelChoice } from './level-choice.js';
-import type { ContextEntry } from './context-entry.js';
+import type { ListedEntry } from './context-entry.js';
 import type { ContextSource } from './context-files.js';
 import { errorCode, isGone, isInUse } from '../../system-error.js';
 import { ContextError, unreadable } from './context-error.js';
@@ -29,7 +29,7 @@ export interface BuildContext {
   /** Relative to the source, with forward slashes. */
   readonly dockerfile: string;
   readonly dockerfileText: string;
-  readonly entries: readonly ContextEntry[];
+  readonly entries: readonly ListedEntry[];
   /** For a builder that keeps the files under this key; undefined when a name is not UTF-8. */
   files(key: string, options: LinkOptions): ContextSource | undefined;
   /** A fresh tar. Ends with an RdtError when a file can not be read whole. */
@@ -45,6 +45,8 @@ interface LinkOptions {
 /** Written by rdt itself: sent along, they would change the context at every push, and undo the device's cache. */
 const FILES_OF_RDT = ['.resin-sync.yml', '.balena-sync.yml', '**/.rdt-*'];
 
+const DOCKERFILE = 'Dockerfile';
+
 /** Pieces that wait for the connection: their size is a few hundred KB each. */
 const PIECES_AHEAD = 2;
 
@@ -57,7 +59,7 @@ export async function openContext(
   signal?: AbortSignal,
 ): Promise<BuildContext> {
   const { source, platform } = request;
-  const dockerfile = pathInSource(source, request.dockerfile ?? 'Dockerfile');
+  const dockerfile = pathInSource(source, request.dockerfile ?? DOCKERFILE);
   const dockerfileText = await readDockerfile(source, dockerfile);
   const ignore = readIgnoreRules(source, dockerfile);
   const entries = await listContextFiles({ source, ignore, platform }, emit, signal);
@@ -73,6 +75,24 @@ export async function openContext(
       return Readable.from(pieces, { objectMode: true, highWaterMark: PIECES_AHEAD });
     },
   };
+}
+
+/**
+ * What a build would be made of now, but for what is `leftOut`, which is not entered either.
+ * @throws as `openContext`, but nothing for a Dockerfile that is not there.
+ */
+export async function listContext(
+  request: ContextRequest,
+  leftOut: (path: string) => boolean,
+  signal: AbortSignal,
+): Promise<readonly ListedEntry[]> {
+  const { source, platform } = request;
+  const rules = readIgnoreRules(source, pathInSource(source, request.dockerfile ?? DOCKERFILE));
+  const ignore: DockerIgnore = {
+    excludes: (path) => leftOut(path) || rules.excludes(path),
+    mayReincludeBelow: (folder) => !leftOut(folder) && rules.mayReincludeBelow(folder),
+  };
+  return listContextFiles({ source, ignore, platform }, () => undefined, signal);
 }
 
 const levelFor = ({ compress, clock }: LinkOptions): LevelChoice | undefined =>

@@ -510,6 +510,44 @@ describe('a watched app', () => {
     }
   });
 
+  describe('whose build lacks a file that the sync ignores', () => {
+    const begun = async (isOld: boolean): Promise<WatchedLoop> => {
+      const loop = new WatchedLoop();
+      loop.write('.gitignore', 'dist/\n*.log\n');
+      loop.makeFolder('dist');
+      if (isOld) await loop.startOldApp();
+      else loop.engine.addImage('app', { labels: { 'io.resin.rdt.app': 'app' }, cmd: ['main'] });
+      loop.write('Dockerfile', 'FROM busybox\nCOPY dist/main.js .\n');
+      loop.watch('10.0.0.5');
+      expect(await loop.untilEvent('build-failed')).toMatchObject({ oldAppRuns: isOld });
+      return loop;
+    };
+
+    it.each([true, false])('is built when the file comes (with an old app: %s)', async (isOld) => {
+      await using loop = await begun(isOld);
+      const { result } = await loop.andThen('done', () => loop.write('dist/main.js', '1'));
+      expect(result.action).toBe('build');
+      expect(loop.builder.requests).toHaveLength(2);
+    });
+
+    it('is built when the file came while its build was under way', async () => {
+      await using loop = new WatchedLoop();
+      await loop.startOldApp();
+      loop.write('.gitignore', 'dist/\n');
+      loop.makeFolder('dist');
+      loop.write('Dockerfile', 'FROM busybox\nCOPY dist/main.js .\n');
+      const build = loop.builder.build.bind(loop.builder);
+      loop.builder.build = async (...words) => {
+        const outcome = await build(...words);
+        loop.write('dist/main.js', '1');
+        return outcome;
+      };
+      loop.watch('10.0.0.5');
+      await loop.untilEvent('done');
+      expect(loop.builder.requests).toHaveLength(2);
+    });
+  });
+
   it('is built once more for what was saved while its build failed', async () => {
     await using loop = new WatchedLoop();
     await loop.begin();
