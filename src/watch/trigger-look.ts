@@ -36,6 +36,8 @@ export class TriggerLook {
   private hashes: TriggerHashes = new Map();
   private readonly names: readonly string[];
   private hasUnreadable = false;
+  /** Names that nobody has looked at before: what is found there is no news. */
+  private unknown: ReadonlySet<string>;
 
   constructor(
     private readonly source: string,
@@ -43,9 +45,18 @@ export class TriggerLook {
     private readonly wallMs: () => number,
   ) {
     this.names = triggerNames([...buildTriggers, ...WATCHED_TOO, ...PROJECT_FILE_NAMES]);
+    this.unknown = new Set(this.names);
   }
 
-  /** The first look finds everything new. @throws the signal's reason. */
+  /** For the next version of the project: its first look tells what has changed since the last one here. */
+  following(buildTriggers: readonly string[]): TriggerLook {
+    const next = new TriggerLook(this.source, buildTriggers, this.wallMs);
+    next.unknown = new Set(next.names.filter((name) => !this.isKnown(name)));
+    next.hashes = new Map([...this.hashes].filter(([name]) => next.isKnown(name)));
+    return next;
+  }
+
+  /** The first look finds no news. @throws the signal's reason. */
   async look(signal: AbortSignal): Promise<TriggerNews> {
     // Older than what is looked at: a glance tells of all that changes from here on.
     this.lastGlance ??= this.stampsNow(Number.POSITIVE_INFINITY);
@@ -54,18 +65,25 @@ export class TriggerLook {
     if (!this.hasUnreadable && !this.differs(stamps)) return NO_NEWS;
     const { hashes, unreadable } = await this.read(signal);
     const { changed, appeared, vanished } = compareTriggers(this.hashes, hashes);
+    const isNews = (path: string): boolean => isTrigger(path) && this.isKnown(path);
+    const reasons = [
+      ...changed.filter(isNews).map((path) => `${path} changed`),
+      ...appeared.filter(isNews).map((path) => `${path} is new`),
+      ...vanished.filter(isNews).map((path) => `${path} is gone`),
+    ];
+    this.unknown = new Set();
     this.stamps = stamps;
     this.hashes = hashes;
     this.hasUnreadable = [...hashes.values()].includes(UNREADABLE) || unreadable.length > 0;
     return {
-      reasons: [
-        ...changed.filter(isTrigger).map((path) => `${path} changed`),
-        ...appeared.filter(isTrigger).map((path) => `${path} is new`),
-        ...vanished.filter(isTrigger).map((path) => `${path} is gone`),
-      ],
+      reasons,
       projectFileChanged: [...changed, ...appeared, ...vanished].some((path) => !isTrigger(path)),
       unreadable,
     };
+  }
+
+  private isKnown(name: string): boolean {
+    return this.names.includes(name) && !this.unknown.has(name);
   }
 
   private async read(signal: AbortSignal): Promise<Reading> {

@@ -25,6 +25,12 @@ interface Watch {
   readonly deps: WatchDeps;
 }
 
+/** What the project file says, and who looked at the triggers while it said something else. */
+interface Version {
+  readonly settled: Settled;
+  readonly before: TriggerLook | undefined;
+}
+
 /**
  * `rdt push --watch`: pushes, and then keeps folder and app in step until the signal is aborted, which is its good end once a push has
  * succeeded. The app runs on.
@@ -37,33 +43,36 @@ export async function watchProject(request: PushRequest, deps: WatchDeps): Promi
     const { device: found, ...first } = await projectAndDevice(request, source, deps);
     const device = new MovingDevice(found, { ...deps, target: request.target });
     await using logs = new AppLogs(deps, device, request.followLogs);
-    let settled: Settled = first;
+    let version: Version = { settled: first, before: undefined };
     const watch = { request, device, memory, nonce: newNonce(), logs, deps };
-    for (;;) settled = await watchVersion(settled, watch);
+    for (;;) version = await watchVersion(version, watch);
   } catch (error) {
     if (!deps.signal.aborted || !memory.hasPushed) throw error;
   }
 }
 
 /** Until the project file says something else, or what it names cannot be read; answers what to go on with. */
-async function watchVersion(settled: Settled, watch: Watch): Promise<Settled> {
+async function watchVersion({ settled, before }: Version, watch: Watch): Promise<Version> {
   const { request, memory, logs, deps } = watch;
   const { clock, signal, emit } = deps;
   const project = new WatchedProject(request, settled, memory, deps);
   const { settings } = project;
-  const triggers = new TriggerLook(settings.source, settings.buildTriggers, () => clock.wallMs());
-  const context = new ContextLook({ ...deps, source: settings.source });
+  const { source, buildTriggers } = settings;
+  const triggers =
+    before?.following(buildTriggers) ?? new TriggerLook(source, buildTriggers, () => clock.wallMs());
+  const context = new ContextLook({ ...deps, source });
   await using store = new LazyDeployments(deps.store, clock, tellingOnce(emit));
   await using folder = await tried(() => deps.openFolder(settings, signal), watch);
-  if (folder === undefined) return await project.next();
+  if (folder === undefined) return { settled: await project.next(), before: triggers };
   // What it finds now is what the first push works with.
-  await triggers.look(signal);
+  const { reasons } = await triggers.look(signal);
+  memory.buildReasons = [...new Set([...memory.buildReasons, ...reasons])];
   const log = await logs.of(settings);
   await new WatchConnection({ ...watch, project, triggers, context, store, folder, log }).run();
   emit({ type: 'project-changed' });
   const next = await project.next();
   tellOfOldApp(settings.appName, next.settings.appName, emit);
-  return next;
+  return { settled: next, before: triggers };
 }
 
 /** Another name is another app: nobody said that the one before is to end. */

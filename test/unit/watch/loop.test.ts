@@ -308,6 +308,22 @@ describe('a watched app', () => {
       await loop.andThen('batch', () => loop.write('a.txt', 'b'));
     });
 
+    it('is built for a .dockerignore that changes while the file is taken over', async () => {
+      await using loop = new WatchedLoop();
+      await loop.begin();
+      const after = loop.events.length;
+      loop.beforeReading = (what) => {
+        if (what === 'folder') loop.write('.dockerignore', 'a.txt\n');
+      };
+      await loop.andThen('project-changed', () => change(loop));
+      await loop.untilEvent('watching', after);
+      const decisions = loop.events.slice(after).filter((event) => event.type === 'decision');
+      expect(decisions.map(({ decision }) => decision)).toContainEqual({
+        action: 'build',
+        reasons: expect.arrayContaining(['.dockerignore is new']) as unknown,
+      });
+    });
+
     it('is taken over after the device has been away', async () => {
       await using loop = new WatchedLoop();
       await loop.begin();

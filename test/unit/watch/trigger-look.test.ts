@@ -50,6 +50,24 @@ it('tells the project file from the triggers', async () => {
   expect(await triggers.look(never)).toEqual({ reasons: [], projectFileChanged: true, unreadable: [] });
 });
 
+it('tells with the first look at the next version of a project what has changed since the last look at this one', async () => {
+  const { folder, triggers } = await lookAt(
+    { Dockerfile: '1', '.dockerignore': 'a', gone: '', 'new.txt': '1' },
+    ['gone'],
+  );
+  writeFileSync(join(folder, '.dockerignore'), 'b');
+  rmSync(join(folder, 'gone'));
+  const next = triggers.following(['new.txt']).following(['new.txt']);
+  expect((await next.look(never)).reasons).toEqual(['.dockerignore changed']);
+  writeFileSync(join(folder, 'new.txt'), '2');
+  expect((await next.look(never)).reasons).toEqual(['new.txt changed']);
+});
+
+it('finds no news with the first look', async () => {
+  const triggers = new TriggerLook(temporaryFolder({ Dockerfile: '1' }), [], () => Date.now());
+  expect((await triggers.look(never)).reasons).toEqual([]);
+});
+
 describe('what cannot be read', () => {
   const becomesFolder = (path: string): void => {
     rmSync(path);
