@@ -130,6 +130,21 @@ describe.each([
     expect(found).toEqual([...control, '/ctx/src/a/keep.tmp', '/ctx/src/a/x.js']);
   });
 
+  it('is built with a Dockerfile and rules that are links out of it', async () => {
+    folder({ Df: 'FROM busybox\nCOPY . /ctx\n', rules: 'secret\n', 'app/secret': '', 'app/a': '' });
+    const top = source;
+    symlinkSync('../Df', path.join(top, 'app/Dockerfile'));
+    symlinkSync('../rules', path.join(top, 'app/.dockerignore'));
+    source = path.join(top, 'app');
+    try {
+      await build({ classic });
+    } finally {
+      source = top;
+    }
+    const found = (await inImage('find', '/ctx', '-type', 'f')).trim().split('\n').sort();
+    expect(found).toEqual(['/ctx/.dockerignore', '/ctx/Dockerfile', '/ctx/a']);
+  });
+
   it('names the line of a RUN that fails, with its output, and keeps the image that was there', async () => {
     folder({ Dockerfile: 'FROM busybox\nCMD ["old"]\n' });
     const { imageId } = await build({ classic });

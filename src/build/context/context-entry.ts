@@ -4,6 +4,8 @@ export type ContextEntry = ContextFile | ContextFolder | ContextSymlink;
 export interface ContextFile extends EntryBase {
   readonly type: 'file';
   readonly sizeBytes: number;
+  /** Absolute: where its content is, when a link at its path is followed. */
+  readonly realPath?: string;
 }
 
 interface ContextFolder extends EntryBase {

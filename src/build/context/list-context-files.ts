@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import { linkTarget } from '../../link-target.js';
 import type { DockerIgnore } from '../docker-ignore.js';
 import type { EmitBuildEvent } from '../build-event.js';
-import type { ListedEntry } from './context-entry.js';
+import type { ContextFile, ListedEntry } from './context-entry.js';
 import { isGone } from '../../system-error.js';
 import { unreadable } from './context-error.js';
 
@@ -151,10 +151,14 @@ function rawPlace(folder: Place, name: Buffer): Place {
 }
 
 /** Where an entry is on this machine. */
-export function fsPath(source: string, { path, rawPath }: Place): string | Buffer {
+function fsPath(source: string, { path, rawPath }: Place): string | Buffer {
   if (rawPath !== undefined) return Buffer.concat([Buffer.from(`${source}/`), rawPath]);
   return path === '' ? source : `${source}/${path}`;
 }
+
+/** Where the content of a file is on this machine. */
+export const contentPath = (source: string, file: ContextFile): string | Buffer =>
+  file.realPath ?? fsPath(source, file);
 
 /** Beyond the basic plane UTF-16 order is another one; BuildKit insists on that of the bytes. */
 const inByteOrder = (names: string[]): string[] =>

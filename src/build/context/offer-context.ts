@@ -8,7 +8,7 @@ import {
   type OfferedFile,
 } from './context-files.js';
 import type { ContextEntry, ContextFile } from './context-entry.js';
-import { fsPath } from './list-context-files.js';
+import { contentPath } from './list-context-files.js';
 import { openForStreaming, readSnapshot, SNAPSHOT_LIMIT_BYTES } from './read-file-content.js';
 
 const NS_PER_SECOND = 1_000_000_000;
@@ -79,7 +79,7 @@ async function* readOffered(source: string, file: OfferedFile): AsyncGenerator<B
 
 /** Undefined in the place of pieces when the file has gone. */
 async function* contentOf(source: string, file: ContextFile): AsyncGenerator<Buffer | undefined> {
-  const at = fsPath(source, file);
+  const at = contentPath(source, file);
   if (file.sizeBytes <= SNAPSHOT_LIMIT_BYTES) {
     yield readSnapshot(at, file.path);
     return;

@@ -1,3 +1,4 @@
+import { readlinkSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable } from 'node:stream';
@@ -12,6 +13,7 @@ import type { ListedEntry } from './context-entry.js';
 import type { ContextSource } from './context-files.js';
 import { errorCode, isGone, isInUse } from '../../system-error.js';
 import { ContextError, unreadable } from './context-error.js';
+import { withLinksFollowed } from './followed-links.js';
 import { listContextFiles } from './list-context-files.js';
 import { contextSource } from './offer-context.js';
 import { packContext } from './pack-context.js';
@@ -61,8 +63,9 @@ export async function openContext(
   const { source, platform } = request;
   const dockerfile = pathInSource(source, request.dockerfile ?? DOCKERFILE);
   const dockerfileText = await readDockerfile(source, dockerfile);
-  const ignore = readIgnoreRules(source, dockerfile);
-  const entries = await listContextFiles({ source, ignore, platform }, emit, signal);
+  const { ignore, name } = readIgnoreRules(source, dockerfile);
+  const listed = await listContextFiles({ source, ignore, platform }, emit, signal);
+  const entries = withLinksFollowed(source, listed, [dockerfile, name]);
   return {
     dockerfile,
     dockerfileText,
@@ -87,12 +90,14 @@ export async function listContext(
   signal: AbortSignal,
 ): Promise<readonly ListedEntry[]> {
   const { source, platform } = request;
-  const rules = readIgnoreRules(source, pathInSource(source, request.dockerfile ?? DOCKERFILE));
+  const dockerfile = pathInSource(source, request.dockerfile ?? DOCKERFILE);
+  const { ignore: rules, name } = readIgnoreRules(source, dockerfile);
   const ignore: DockerIgnore = {
     excludes: (path) => leftOut(path) || rules.excludes(path),
     mayReincludeBelow: (folder) => !leftOut(folder) && rules.mayReincludeBelow(folder),
   };
-  return listContextFiles({ source, ignore, platform }, () => undefined, signal);
+  const listed = await listContextFiles({ source, ignore, platform }, () => undefined, signal);
+  return withLinksFollowed(source, listed, [dockerfile, name]);
 }
 
 const levelFor = ({ compress, clock }: LinkOptions): LevelChoice | undefined =>
@@ -121,25 +126,47 @@ async function readDockerfile(source: string, dockerfile: string): Promise<strin
 }
 
 /** As BuildKit's own client: rules beside the Dockerfile, `<Dockerfile>.dockerignore`, win over those of the folder. */
-function readIgnoreRules(source: string, dockerfile: string): DockerIgnore {
+function readIgnoreRules(source: string, dockerfile: string): { ignore: DockerIgnore; name: string } {
   const own = `${dockerfile}.dockerignore`;
   const ownText = readText(source, own);
   const name = ownText === undefined ? '.dockerignore' : own;
   const text = ownText ?? readText(source, name) ?? '';
-  return parseDockerIgnore({ name, text, before: FILES_OF_RDT, always: [dockerfile, name] });
+  const ignore = parseDockerIgnore({ name, text, before: FILES_OF_RDT, always: [dockerfile, name] });
+  return { ignore, name };
 }
 
-/** Undefined when there is no such file. */
+/** Undefined when there is no such file. @throws ContextError when there is a link to nowhere in its place, or it cannot be read. */
 function readText(source: string, file: string): string | undefined {
   try {
     return readRegularFile(path.join(source, file)).toString('utf8');
   } catch (error) {
-    if (isGone(error)) return undefined;
+    if (isGone(error)) {
+      refuseDangling(source, file);
+      return undefined;
+    }
     if (isInUse(error)) throw unreadable(file, error);
     throw new ContextError(`Cannot read ${file} (${errorCode(error) ?? 'unknown error'}).`, {
       hint: 'It has to be a file, and yours to read.',
       cause: error,
     });
+  }
+}
+
+/** A builder would stumble over it. */
+function refuseDangling(source: string, file: string): void {
+  const target = readLink(path.join(source, file));
+  if (target === undefined) return;
+  throw new ContextError(`${file} is a link to ${target}, and no file is there.`, {
+    hint: 'Make the link lead to a file, or put a file in its place.',
+  });
+}
+
+function readLink(at: string): string | undefined {
+  try {
+    return readlinkSync(at);
+  } catch (error) {
+    if (isGone(error) || errorCode(error) === 'EINVAL') return undefined;
+    throw error;
   }
 }
 

@@ -1,6 +1,6 @@
 import type { EmitBuildEvent } from '../build-event.js';
 import type { ContextEntry, ContextFile } from './context-entry.js';
-import { fsPath } from './list-context-files.js';
+import { contentPath } from './list-context-files.js';
 import { openForStreaming, readSnapshot, SNAPSHOT_LIMIT_BYTES } from './read-file-content.js';
 import { paddingBytes, TAR_END } from '../../tar/tar-header.js';
 import { contextHeader } from './context-header.js';
@@ -48,7 +48,7 @@ async function* packedEntries(source: string, entries: readonly ContextEntry[]):
 }
 
 function* smallFile(source: string, file: ContextFile): Generator<Buffer> {
-  const content = readSnapshot(fsPath(source, file), file.path);
+  const content = readSnapshot(contentPath(source, file), file.path);
   if (content === undefined) return;
   yield contextHeader(file, content.length);
   yield content;
@@ -56,7 +56,7 @@ function* smallFile(source: string, file: ContextFile): Generator<Buffer> {
 }
 
 async function* largeFile(source: string, file: ContextFile): AsyncGenerator<Buffer> {
-  const opened = await openForStreaming(fsPath(source, file), file.path);
+  const opened = await openForStreaming(contentPath(source, file), file.path);
   if (opened === undefined) return;
   try {
     yield contextHeader(file, opened.sizeBytes);
