@@ -1,9 +1,43 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { statIfThere } from '../sync/file-content.js';
 
 /** A lock that git left behind when it was killed must not slow every save down. */
 const STALE_AFTER_MS = 10_000;
+/** A batch waits for git no longer than this, whatever the time of the lock says. */
+const WAIT_AT_MOST_MS = 10_000;
+/** Longer than most that git does. */
+const TOLD_AFTER_MS = 1_000;
+
+/** Whether git is at work in the work tree that a folder belongs to. */
+export class GitLock {
+  private path: string | undefined;
+  /** Which lock was there as long as a batch can wait: nobody holds it any more. */
+  private waitedOut: string | undefined;
+
+  /** `source` is absolute; `warn` gets the same message for each lock that takes long. */
+  constructor(
+    private readonly source: string,
+    private readonly warn: (message: string) => void,
+  ) {}
+
+  /** Whether a batch that has waited for `waitedMs` has to wait on. `nowMs` is the wall clock. */
+  isHeld(waitedMs: number, nowMs: number): boolean {
+    // A folder may become a repository while it is watched.
+    this.path ??= gitLockOf(this.source);
+    const stats = this.path === undefined ? undefined : statIfThere(this.path);
+    if (this.path === undefined || stats === undefined || nowMs - stats.mtimeMs >= STALE_AFTER_MS)
+      return false;
+    const lock = `${stats.ino} ${stats.mtimeMs}`;
+    if (waitedMs >= WAIT_AT_MOST_MS) this.waitedOut = lock;
+    if (lock === this.waitedOut) return false;
+    if (waitedMs >= TOLD_AFTER_MS)
+      this.warn(
+        `waits for git: ${relative(this.source, this.path)} is there; remove it if no git is running`,
+      );
+    return true;
+  }
+}
 
 /** The file that git holds while it changes the work tree; undefined outside of a repository. */
 export function gitLockOf(source: string): string | undefined {
@@ -12,12 +46,6 @@ export function gitLockOf(source: string): string | undefined {
     if (existsSync(git)) return join(gitDirectory(git), 'index.lock');
     if (dirname(folder) === folder) return undefined;
   }
-}
-
-/** Whether git is at work. `nowMs` is the wall clock. */
-export function isLocked(lock: string, nowMs: number): boolean {
-  const stats = statIfThere(lock);
-  return stats !== undefined && nowMs - stats.mtimeMs < STALE_AFTER_MS;
 }
 
 /** In a linked work tree and in a submodule `.git` is a file that names the folder. */

@@ -59,7 +59,7 @@ export class LocalFolder implements AsyncDisposable {
   ) {
     this.keeper = new LocalTreeKeeper(options.source, index, warn);
     this.place = new SourcePlace(options.source);
-    this.settling = new Settling(options, index, watcher);
+    this.settling = new Settling({ ...options, warn }, index, watcher);
   }
 
   /**

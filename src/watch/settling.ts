@@ -2,15 +2,13 @@ import { join } from 'node:path';
 import type { Clock } from '../runtime.js';
 import { statIfThere } from '../sync/file-content.js';
 import type { DirtyFolders } from './dirty-folders.js';
-import { gitLockOf, isLocked } from './git-lock.js';
+import { GitLock } from './git-lock.js';
 import { QuietPeriod } from './quiet-period.js';
 import type { TreeIndex } from './tree-index.js';
 import type { Watcher } from './watcher.js';
 
 /** Entering new folders takes no longer than this at a time. */
 const EARLY_MS = 50;
-/** A batch waits for git no longer than this. */
-const HOLD_AT_MOST_MS = 10_000;
 
 /** Changes that belong together. Times are milliseconds of the monotonic clock. */
 export interface Batch {
@@ -22,12 +20,14 @@ export interface SettlingOptions {
   /** Absolute path. */
   readonly source: string;
   readonly clock: Clock;
+  /** Given the same message each time. */
+  warn(message: string): void;
 }
 
 /** Tells when changes have come to rest: no event for a while, git not at work, and nothing unheard in new folders. */
 export class Settling {
   private readonly quiet = new QuietPeriod();
-  private gitLock: string | undefined;
+  private readonly gitLock: GitLock;
   /** Folders that are watched before they were listed. */
   private readonly early = new Set<string>();
 
@@ -35,7 +35,9 @@ export class Settling {
     private readonly options: SettlingOptions,
     private readonly index: TreeIndex,
     private readonly watcher: Watcher,
-  ) {}
+  ) {
+    this.gitLock = new GitLock(options.source, (message) => options.warn(message));
+  }
 
   /** `path` is undefined when it is unknown what was touched. */
   hear(path: string | undefined): void {
@@ -81,10 +83,7 @@ export class Settling {
 
   /** Git is at work in the folder. */
   private isHeld(nowMs: number, firstEventAtMs: number): boolean {
-    // A folder may become a repository while it is watched.
-    this.gitLock ??= gitLockOf(this.options.source);
-    if (this.gitLock === undefined || nowMs - firstEventAtMs >= HOLD_AT_MOST_MS) return false;
-    if (!isLocked(this.gitLock, this.options.clock.wallMs())) return false;
+    if (!this.gitLock.isHeld(nowMs - firstEventAtMs, this.options.clock.wallMs())) return false;
     this.quiet.hold(nowMs);
     return true;
   }

@@ -308,6 +308,21 @@ describe('a batch', () => {
     sameTree(await next, await watched.walked());
   });
 
+  it('says once what it waits for when git holds its lock for long', async () => {
+    await using watched = await WatchedFolder.open({ '.git/index.lock': '', a: '1' });
+    await watched.tree();
+    watched.write('.git/index.lock', '');
+    watched.write('a', '2');
+    const next = watched.folder.nextBatch(never());
+    await expect.poll(() => watched.warnings, { timeout: 5_000 }).toHaveLength(1);
+    await sleep(200);
+    expect(watched.warnings).toEqual([
+      'waits for git: .git/index.lock is there; remove it if no git is running',
+    ]);
+    unlinkSync(watched.path('.git/index.lock'));
+    await next;
+  });
+
   it('does not wait for a lock that git left behind long ago', async () => {
     await using watched = await WatchedFolder.open({ '.git/index.lock': '', a: '1' });
     await watched.tree();
