@@ -6,7 +6,7 @@ import { readMarks, unlessRefused } from '../sync/state-token.js';
 import type { Deletion } from '../sync/sync-plan.js';
 import { type Tree, unknownEntry } from '../sync/tree.js';
 import type { Container } from '../transport/engine.js';
-import { named } from './notices.js';
+import { named } from '../named.js';
 import type { PushDeps, PushJob } from './push-job.js';
 import { type PlannedSync, planPushSync, startScan } from './push-state.js';
 import { refuseMassDeletion } from './mass-deletion.js';

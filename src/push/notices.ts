@@ -1,10 +1,9 @@
 import { posix } from 'node:path';
+import { named } from '../named.js';
 import { isAbsolute, leavesSource } from '../project/paths.js';
 import type { Container, Mount } from '../transport/engine.js';
 import { isWithin } from '../sync/mounts.js';
 import type { PlannedSync } from './push-state.js';
-
-const MOST_NAMES = 5;
 
 /** What a user should know of a sync before it is carried out, as sentences. */
 export function noticesOf({ name }: Container, planned: PlannedSync): string[] {
@@ -52,12 +51,6 @@ function linksOut({ plan, local }: PlannedSync): string | undefined {
   if (links.length === 0) return undefined;
   const what = links.length === 1 ? 'is a link that leads' : 'are links that lead';
   return `${named(links)} ${what} out of the project: in the container to what is there`;
-}
-
-/** As many of them as one reads. */
-export function named(paths: readonly string[]): string {
-  const more = paths.length > MOST_NAMES ? ` and ${paths.length - MOST_NAMES} more` : '';
-  return `${paths.slice(0, MOST_NAMES).join(', ')}${more}`;
 }
 
 const leadsOut = (path: string, target: string): boolean =>

@@ -12,6 +12,8 @@ export interface ListOptions {
   readonly source: string;
   readonly platform: NodeJS.Platform;
   warn(message: string): void;
+  /** Given each path that is neither file, folder nor link. */
+  leaveOut(path: string): void;
 }
 
 /** An entry as it was listed: a file was not read yet and has no hash. */
@@ -97,7 +99,7 @@ function visitEntry(options: ListOptions, path: string, stats: Stats, visit: Vis
     if (link.target === undefined)
       options.warn(`${path} is a link to a name that is not valid UTF-8; it is not synced`);
     else visit(path, 'symlink', mode, stats, linkTarget(link.target, options.platform));
-  } else options.warn(`${path} is neither file, folder nor link; it is not synced`);
+  } else options.leaveOut(path);
 }
 
 export const stampOf = ({ mtimeMs, ctimeMs, ino }: Stats): Stamp => ({ mtimeMs, ctimeMs, inode: ino });

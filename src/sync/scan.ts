@@ -3,6 +3,7 @@ import type { IgnoreRules } from './ignore-rules.js';
 import { type ListedEntry, type ListOptions, type UnreadFile, visitFolder } from './list-folder.js';
 import { Listing } from './listing.js';
 import { baseOf, changesOf, type TreeChanges, withChanges } from './layered-tree.js';
+import { SpecialFiles } from './special-files.js';
 import { StoredTree } from './stored-tree.js';
 import { type LocalEntry, type LocalTree, sameEntry, sameStamp } from './tree.js';
 import { Turns } from './turns.js';
@@ -10,7 +11,7 @@ import { Turns } from './turns.js';
 /** Grows as it has to. */
 const ROOM = 1024;
 
-export interface ScanOptions extends ListOptions {
+export interface ScanOptions extends Omit<ListOptions, 'leaveOut'> {
   readonly rules: IgnoreRules;
   readonly signal: AbortSignal;
 }
@@ -24,7 +25,10 @@ export async function listTree(options: ScanOptions): Promise<Listing> {
   // What was asked of the device just before is sent first.
   await turns.next();
   const listing = new Listing(Date.now(), ROOM);
-  await turns.take(walk(options, '', options.rules, listing));
+  const special = new SpecialFiles((message) => options.warn(message));
+  const leaveOut = (path: string): void => special.add(path);
+  await turns.take(walk({ ...options, leaveOut }, '', options.rules, listing));
+  special.tell();
   return listing;
 }
 
@@ -112,7 +116,7 @@ export function isUnchanged(entry: UnreadFile, before: LocalEntry | undefined): 
 
 /** Lists folder after folder, each in one go; yields after each of them. */
 function* walk(
-  options: ScanOptions,
+  options: ListOptions,
   directory: string,
   outer: IgnoreRules,
   listing: Listing,

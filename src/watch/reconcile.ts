@@ -83,6 +83,8 @@ class Attempting {
   private edition: number | undefined;
   /** What came when the push had read the folder. */
   private tooLate: Batch | undefined;
+  /** Of the build that this push makes. */
+  private readonly buildWarnings = new Set<string>();
   private beginBuilding: () => void = () => undefined;
   private readonly building = new Promise<void>((resolve) => (this.beginBuilding = resolve));
 
@@ -219,13 +221,21 @@ class Attempting {
     }
     // A file that kept changing: there may be no further event that tells of it.
     if (event.type === 'warning') this.lookAgain();
+    if (event.type === 'build' && event.event.type === 'warning' && this.isTold(event.event.message)) return;
     // From here on the container is replaced: that is quicker ended than taken back.
     if (event.type === 'build' && event.event.type === 'ended') {
       this.isBuilding = false;
+      this.session.memory.buildWarnings = this.buildWarnings;
       // What the image has and the folder has not is deleted: no older look may decide that.
       this.session.folder.lookAtAll();
     }
     this.session.emit(event);
+  }
+
+  /** The last build said it as well. */
+  private isTold(warning: string): boolean {
+    this.buildWarnings.add(warning);
+    return this.session.memory.buildWarnings.has(warning);
   }
 
   private lookAgain(): void {

@@ -3,6 +3,7 @@ import { statIfThere } from '../sync/file-content.js';
 import type { IgnoreRules } from '../sync/ignore-rules.js';
 import { foldersIn, type ListedEntry } from '../sync/list-folder.js';
 import { type Listing, placeIn } from '../sync/listing.js';
+import { SpecialFiles } from '../sync/special-files.js';
 import { parentOf } from '../sync/tree.js';
 import type { DirtyFolders } from './dirty-folders.js';
 import { type Findings, type Folder, Look, type LookOptions, nameOf } from './tree-look.js';
@@ -11,7 +12,13 @@ import { type Findings, type Folder, Look, type LookOptions, nameOf } from './tr
 export class TreeIndex {
   private readonly folders = new Map<string, Folder>();
 
-  constructor(private readonly options: LookOptions) {}
+  private readonly options: LookOptions;
+  private readonly special: SpecialFiles;
+
+  constructor(options: Omit<LookOptions, 'leaveOut'>) {
+    this.special = new SpecialFiles((message) => options.warn(message));
+    this.options = { ...options, leaveOut: (path) => this.special.add(path) };
+  }
 
   /** One for each folder; parents before what is in them. */
   *listings(): Generator<Listing> {
@@ -58,6 +65,7 @@ export class TreeIndex {
       for (const folder of dirty.topDown()) yield* look.again(folder);
       yield* look.otherNames();
     }
+    this.special.tell();
     return findings;
   }
 

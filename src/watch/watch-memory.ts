@@ -27,6 +27,8 @@ export class WatchMemory {
   /** The command before the first push has run. */
   isBeforeDone = false;
   readonly heldBack = new HeldBack();
+  /** Of the last build. */
+  buildWarnings: ReadonlySet<string> = new Set();
   readonly restless = new RestlessPaths();
   readonly changing = new ChangingFiles();
   /** The user's `--force-build` and `--build-triggers` count once. */

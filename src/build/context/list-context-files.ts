@@ -1,5 +1,6 @@
 import { closeSync, constants, lstatSync, openSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
+import { named } from '../../named.js';
 import { linkTarget } from '../../link-target.js';
 import type { DockerIgnore } from '../docker-ignore.js';
 import type { EmitBuildEvent } from '../build-event.js';
@@ -19,7 +20,7 @@ const FOLDERS_BETWEEN_BREATHS = 100;
 
 /**
  * Everything that the build context is made of: parents before their content, names in byte order. Links are not
- * followed; sockets, pipes and devices are left out with a warning.
+ * followed; sockets, pipes and devices are left out with one warning for all.
  * @throws RdtError for a file or folder that may not be read, before anything is sent.
  */
 export async function listContextFiles(
@@ -29,6 +30,7 @@ export async function listContextFiles(
 ): Promise<ListedEntry[]> {
   const walk = new ContextWalk(listing, emit, signal);
   await walk.folder(TOP);
+  walk.tellSpecial();
   return walk.entries;
 }
 
@@ -42,6 +44,7 @@ const TOP: Place = { path: '', rawPath: undefined };
 
 class ContextWalk {
   readonly entries: ListedEntry[] = [];
+  private readonly special: { readonly path: string; readonly kind: string }[] = [];
   private foldersRead = 0;
 
   constructor(
@@ -54,6 +57,15 @@ class ContextWalk {
     this.signal?.throwIfAborted();
     if (++this.foldersRead % FOLDERS_BETWEEN_BREATHS === 0) await setImmediate();
     for (const place of this.placesIn(folder)) await this.visit(place);
+  }
+
+  /** To be called when all was visited. */
+  tellSpecial(): void {
+    const [first, ...more] = this.special;
+    if (first === undefined) return;
+    const kinds = more.length === 0 ? `is ${first.kind}` : 'are sockets, pipes or devices';
+    const message = `left out of the build: ${named(this.special.map(({ path }) => path))} ${kinds}`;
+    this.emit({ type: 'warning', message });
   }
 
   private async visit(place: Place): Promise<void> {
@@ -80,10 +92,7 @@ class ContextWalk {
     } else if (stats.isSymbolicLink()) {
       this.entries.push({ ...common, type: 'symlink', target: this.targetOf(place) });
     } else {
-      this.emit({
-        type: 'warning',
-        message: `left out of the build: ${place.path} is ${specialKind(stats)}`,
-      });
+      this.special.push({ path: place.path, kind: specialKind(stats) });
     }
   }
 

@@ -77,10 +77,13 @@ describe('the files of a build context', () => {
     const { paths, warnings } = await list(source);
     await new Promise((resolve) => server.close(resolve));
     expect(paths).toEqual(['file']);
-    expect(warnings).toEqual([
-      'left out of the build: pipe is a pipe',
-      'left out of the build: sock is a socket',
-    ]);
+    expect(warnings).toEqual(['left out of the build: pipe, sock are sockets, pipes or devices']);
+  });
+
+  it.skipIf(onWindows)('say what the only one that they leave out is', async () => {
+    const source = temporaryFolder({ 'a/': '' });
+    execFileSync('mkfifo', [path.join(source, 'a/pipe')]);
+    expect((await list(source)).warnings).toEqual(['left out of the build: a/pipe is a pipe']);
   });
 
   it.skipIf(process.platform !== 'linux')(

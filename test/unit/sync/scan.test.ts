@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -109,6 +110,14 @@ it('lists a name with a replacement character in it, which is a name like any ot
   const listed = await listTree({ ...options(), warn: (message) => warnings.push(message) });
   expect(listed.paths).toEqual(['lib\uFFFD', 'lib\uFFFD/what\uFFFD']);
   expect(warnings).toEqual([]);
+});
+
+it.skipIf(process.platform === 'win32')('says in one line what is no file, in whatever folder', async () => {
+  mkdirSync(join(source, 'sub'));
+  for (const name of ['a', 'b', 'sub/c']) execFileSync('mkfifo', [join(source, name)]);
+  const warnings: string[] = [];
+  await listTree({ ...options(), warn: (message) => warnings.push(message) });
+  expect(warnings).toEqual(['a, b, sub/c are neither files, folders nor links; they are not synced']);
 });
 
 // Elsewhere no such name can be given.

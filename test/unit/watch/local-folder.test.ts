@@ -445,6 +445,12 @@ describe('a refresh', () => {
     watched.write('a', '2');
     await watched.next();
     expect(watched.warnings).toEqual(['pipe is neither file, folder nor link; it is not synced']);
+    for (const name of ['1', '2', '3', '4', '5', '6', '7']) watched.makeFifo(name);
+    watched.write('a', '3');
+    await watched.next();
+    expect(watched.warnings.slice(1)).toEqual([
+      '1, 2, 3, 4, 5 and 2 more are neither files, folders nor links; they are not synced',
+    ]);
   });
 });
 

@@ -1,4 +1,6 @@
+import { execFileSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { ExitCode, RdtError } from '../../../src/errors.js';
@@ -524,6 +526,22 @@ describe('a watched app', () => {
     } finally {
       rmSync(loop.source, { recursive: true });
     }
+  });
+
+  it('is told once what its builds leave out, as long as it is the same', async () => {
+    await using loop = new WatchedLoop();
+    execFileSync('mkfifo', [join(loop.source, 'pipe')]);
+    await loop.begin();
+    const built = (command: string) =>
+      loop.andThen('build-failed', () => loop.write('Dockerfile', `FROM busybox\nRUN ${command}\n`));
+    const told = () =>
+      loop.events.filter((event) => event.type === 'build' && event.event.type === 'warning').length;
+    await built('exit 1');
+    await built('exit 2');
+    expect(told()).toBe(1);
+    execFileSync('mkfifo', [join(loop.source, 'pipe2')]);
+    await built('exit 3');
+    expect(told()).toBe(2);
   });
 
   describe('whose build lacks a file that the sync ignores', () => {
