@@ -1,4 +1,5 @@
 import { RdtError } from '../errors.js';
+import type { TreeEntry } from '../sync/tree.js';
 import type { EmitPushEvent } from './push-event.js';
 import type { PushJob } from './push-job.js';
 import type { PlannedSync } from './push-state.js';
@@ -45,22 +46,25 @@ const refused = (what: string, why = ''): RdtError =>
 /** Undefined where no more goes than people delete. @throws RdtError when nothing is in the folder. */
 function massDeletion(planned: PlannedSync): string | undefined {
   const { deletions, obstacles } = planned.plan;
-  const going = deletions.length + obstacles.length;
-  if (going === 0) return undefined;
+  if (deletions.length + obstacles.length === 0) return undefined;
   if (planned.local.tree.size === 0)
     throw refused('all files that it once sent', 'nothing is in the folder: ');
+  const going = [...deletions, ...obstacles].filter(isNoFolder).length;
   if (going < MASS_DELETION.atLeast) return undefined;
   const sent = countSent(planned);
   return going <= sent * MASS_DELETION.share ? undefined : `${going} of the ${sent} files that it once sent`;
 }
 
 /**
- * What goes, and what stays of ours. What an image was built from and a sync ignores does neither. A container that could not be asked is
+ * How many files and links of ours go, or stay. What an image was built from and a sync ignores does neither. A container that could not be asked is
  * taken to hold the folder: all that is known of it is what goes.
  */
 function countSent({ plan, local, deployed }: PlannedSync): number {
   const going = new Set([...plan.deletions, ...plan.obstacles].map(({ path }) => path));
-  const held = new Set(deployed.tree.keys());
-  if (deployed.knowledge === 'none') for (const path of local.tree.keys()) held.add(path);
-  return [...held].filter((path) => going.has(path) || local.tree.has(path)).length;
+  const held = new Map<string, Pick<TreeEntry, 'kind'>>(deployed.tree);
+  if (deployed.knowledge === 'none') for (const [path, entry] of local.tree) held.set(path, entry);
+  return [...held].filter(([path, entry]) => isNoFolder(entry) && (going.has(path) || local.tree.has(path)))
+    .length;
 }
+
+const isNoFolder = ({ kind }: Pick<TreeEntry, 'kind'>): boolean => kind !== 'directory';
