@@ -4,6 +4,7 @@ import type { Clock } from '../runtime.js';
 import { noAnswer } from '../transport/connection-error.js';
 import type { Volume } from '../transport/engine.js';
 import { EngineError } from '../transport/engine-error.js';
+import { withPatience } from '../transport/patience.js';
 import { AppDebt } from './app-debt.js';
 import {
   type Applicant,
@@ -37,7 +38,7 @@ export interface LockRequest extends Applicant {
  * holder renews by creating the next ticket (`rdt-lock.<app>.<n+1>`) and removing the last one; the highest ticket is the lock.
  * A holder that died leaves a ticket which is stale after LEASE_MS on the device's own clock. What the holder owes the app when it
  * lets go stays on the device beside the tickets (`AppDebt`).
- * @throws RdtError (exit code 8) that names the holder.
+ * @throws RdtError (exit code 8) that names the holder, or (exit code 4) when the engine takes too long.
  */
 export async function lockApp(request: LockRequest, signal: AbortSignal): Promise<DeviceLock> {
   const { engine, app } = request;
@@ -47,8 +48,10 @@ export async function lockApp(request: LockRequest, signal: AbortSignal): Promis
   const number = Math.max(0, ...before.tickets.map((ticket) => ticket.number)) + 1;
   signal.throwIfAborted();
   // Not to be interrupted: a request that we no longer wait for may still make its ticket.
-  const patience = AbortSignal.timeout(TICKET_MS);
-  const tickets = await createTicket(request, number, nonce, before.deviceTimeMs, patience);
+  const patience = { clock: request.clock, where: engine.description, ms: TICKET_MS };
+  const tickets = await withPatience(patience, (limit) =>
+    createTicket(request, number, nonce, before.deviceTimeMs, limit),
+  );
   const isLeft = notOf(nonce, before.tickets).length > 0;
   const lock = new DeviceLock(request, nonce, tickets, { kept: before.debts, isLeft });
   if (before.tickets.length > 0) await settleAmongStealers(request, lock, nonce, before.tickets, signal);

@@ -43,7 +43,7 @@ export async function undoBuild(
   remote: RemoteState,
   { container, wasStopped, changedVolumes }: OldApp,
 ): Promise<void> {
-  using limit = new TimeLimit(lost, UNDO_MS);
+  using limit = new TimeLimit(lost, UNDO_MS, noEnd(engine));
   const { signal } = limit;
   const previous = container && { id: container.id, wasStopped, restartPolicy: container.restartPolicy };
   const tries = { hadNew: false };
@@ -64,6 +64,11 @@ export async function undoBuild(
   }
   await releaseImage({ engine, emit }, app, signal);
 }
+
+const noEnd = ({ description }: Engine): RdtError =>
+  new RdtError(`${description} took longer than ${UNDO_MS / 1000} s for it.`, {
+    exitCode: ExitCode.unreachable,
+  });
 
 /** @throws whatever the last try failed with that was not merely ended with the signal. */
 async function persistently<T>(

@@ -6,7 +6,7 @@ import { noAnswer } from '../transport/connection-error.js';
 import { type AppNews, newsBetween } from './app-news.js';
 import { CutWatch } from './cut-watch.js';
 import { isEngineTrouble } from './failures.js';
-import { withPatience } from './patience.js';
+import { withPatience } from '../transport/patience.js';
 
 /** What ends, or cuts the connection, is heard at once; only what pauses, replaces or goes silent waits for this. */
 const BEAT_MS = 2_000;

@@ -13,7 +13,7 @@ import { isAbsence, isEngineTrouble } from './failures.js';
 import { Inbox } from './inbox.js';
 import type { LazyDeployments } from './lazy-deployments.js';
 import type { MovingDevice } from './moving-device.js';
-import { withPatience } from './patience.js';
+import { withPatience } from '../transport/patience.js';
 import type { Ready } from './ready.js';
 import type { TriggerLook } from './trigger-look.js';
 import type { Message, Session, WatchDeps, WatchedFolder } from './watch-deps.js';

@@ -228,6 +228,21 @@ describe('the lock on the device', () => {
     expect(again.lost.aborted).toBe(false);
   });
 
+  it('cannot be had of an engine that takes too long for it, which is told as no answer', async () => {
+    const engine = new FakeEngine();
+    const clock = new FakeClock();
+    engine.createVolume = (_name, _labels, signal) =>
+      new Promise((_resolve, reject) => {
+        signal?.addEventListener('abort', () => reject(signal.reason as Error));
+      });
+    const failure = lockApp(request(engine, clock), never).catch((error: unknown) => error);
+    await clock.advance(10_000);
+    expect(await failure).toMatchObject({
+      exitCode: ExitCode.unreachable,
+      message: `Cannot reach ${engine.description}: no answer within 10 s.`,
+    });
+  });
+
   it('is not barred by a volume without labels, which an engine leaves that was ended while it made a ticket', async () => {
     const engine = new FakeEngine();
     const clock = new FakeClock();

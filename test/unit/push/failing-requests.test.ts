@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { RdtError } from '../../../src/errors.js';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { ExitCode, RdtError } from '../../../src/errors.js';
 import { defaultSettings, resolveSettings } from '../../../src/project/settings.js';
 import { containerSpec } from '../../../src/push/container-spec.js';
 import { discardedName, labelsOf } from '../../../src/push/labels.js';
@@ -247,6 +247,11 @@ describe('one request at which a push is disturbed leaves no image behind, at th
 });
 
 describe('taking back', () => {
+  async function silentFor30S(signal: AbortSignal | undefined): Promise<void> {
+    await vi.advanceTimersByTimeAsync(30_000);
+    signal?.throwIfAborted();
+  }
+
   it('is given up after a few tries, with the last failure', async () => {
     let tries = 0;
     const engine = behind(real, (call, request) => {
@@ -269,6 +274,17 @@ describe('taking back', () => {
     });
     await expect(push(engine, 'main')).rejects.toThrow('the connection was cut');
     expect(looks).toBe(1);
+  });
+
+  it('is given up after half a minute, and that is what is told', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const start = real.startContainer.bind(real);
+    real.startContainer = (ref, signal) => (ref === oldId ? silentFor30S(signal) : start(ref, signal));
+    await expect(push(real, 'broken')).rejects.toMatchObject({
+      exitCode: ExitCode.unreachable,
+      message: expect.stringMatching(/taken back: .* took longer than 30 s for it$/) as string,
+    });
   });
 
   it('is not tried again when somebody else has taken both containers away', async () => {

@@ -1,9 +1,10 @@
 import type { Clock } from '../runtime.js';
-import { noAnswer } from '../transport/connection-error.js';
+import { noAnswer } from './connection-error.js';
 
 export interface Patience {
   readonly clock: Clock;
-  readonly signal: AbortSignal;
+  /** Undefined for what must not be interrupted. */
+  readonly signal?: AbortSignal;
   /** Who is asked, for the message. */
   readonly where: string;
   readonly ms: number;
@@ -14,12 +15,12 @@ export async function withPatience<T>(
   { clock, signal, where, ms }: Patience,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  signal.throwIfAborted();
+  signal?.throwIfAborted();
   const limit = new AbortController();
   const over = new AbortController();
   // By hand: signals made by AbortSignal.any stay with a signal that lives as long as ours.
-  const stop = (): void => limit.abort(signal.reason);
-  signal.addEventListener('abort', stop, { once: true });
+  const stop = (): void => limit.abort(signal?.reason);
+  signal?.addEventListener('abort', stop, { once: true });
   clock.sleep(ms, over.signal).then(
     () => limit.abort(noAnswer(where, ms)),
     () => undefined,
@@ -28,6 +29,6 @@ export async function withPatience<T>(
     return await work(limit.signal);
   } finally {
     over.abort();
-    signal.removeEventListener('abort', stop);
+    signal?.removeEventListener('abort', stop);
   }
 }
