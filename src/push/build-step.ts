@@ -46,14 +46,30 @@ export async function buildStep(
   // And again when the image is there: a build lasts for minutes.
   await refuseTakenNames(deps.engine, appName, deps.signal);
   const container = await buildAndReplace(job, deps, remote, triggers);
+  try {
+    await tidyUp(appName, deps, remote, container);
+  } catch (error) {
+    // A push that is done has not failed: whoever asks next hears that the device is lost.
+    if (!(error instanceof RdtError)) throw error;
+    const message = `what the new ${appName} has replaced is left to the next push: ${error.message}`;
+    deps.emit({ type: 'warning', message });
+  }
+  return container;
+}
+
+async function tidyUp(
+  app: string,
+  deps: HeldDeps,
+  remote: RemoteState,
+  { imageId }: Container,
+): Promise<void> {
   const old = new Set([remote.container?.imageId, remote.image?.id]);
-  old.delete(container.imageId);
+  old.delete(imageId);
   await removeReplaced(
     deps,
-    appName,
+    app,
     [...old].filter((id) => id !== undefined),
   );
-  return container;
 }
 
 async function buildAndReplace(
@@ -62,16 +78,17 @@ async function buildAndReplace(
   remote: RemoteState,
   triggers: TriggerHashes,
 ): Promise<Container> {
-  const container = remote.container && seenFrom(remote.container, job.settings.destination, remote.place);
+  const { appName, destination } = job.settings;
+  const container = remote.container && seenFrom(remote.container, destination, remote.place);
   const old: OldApp = { container, wasStopped: false, changedVolumes: new Set() };
   try {
-    await holdImage(deps, job.settings.appName, await oldImage(deps.engine, remote, deps.signal));
+    await holdImage(deps, appName, await oldImage(deps.engine, remote, deps.signal));
     const context = await buildAppImage(job, deps);
     return await replace(job, deps, remote, { context, triggers }, old);
   } catch (error) {
     throw await undoneAfter(error, async () => {
       try {
-        await undoBuild(job.settings.appName, deps, remote, old);
+        await undoBuild(appName, deps, remote, old);
       } catch (failure) {
         throw await goneMeanwhile(failure, deps);
       }

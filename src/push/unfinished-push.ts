@@ -67,10 +67,13 @@ export async function removeReplaced(
   const containers = await containersOf(deps.engine, app, deps.lost);
   const discarded = containers.filter(({ name }) => isDiscarded(name, app));
   if (discarded.length + imageIds.length > 0) await markReplacing(deps, app);
-  await Promise.all([
+  const removals = [
     removeDiscarded(deps, app, discarded),
     ...imageIds.map((id) => removeSuperseded(deps, app, id, deps.lost)),
-  ]);
+  ];
+  // Each is over before anything is told.
+  await Promise.allSettled(removals);
+  await Promise.all(removals);
   await releaseImage(deps, app, deps.lost);
 }
 

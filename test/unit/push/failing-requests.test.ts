@@ -14,7 +14,7 @@ import type { Engine } from '../../../src/transport/engine.js';
 import { FakeEngine } from '../../contract/fake-engine.js';
 import { runUntilKilled } from '../../contract/fake-process.js';
 import { MemoryDeployments } from '../watch/watched-loop.js';
-import { onePush } from './one-push.js';
+import { onePush, type OnePush } from './one-push.js';
 
 const APP = 'app';
 const hurried = {
@@ -79,7 +79,7 @@ const REQUESTS = new Set<string>([
 ] satisfies (keyof Engine)[]);
 const isRequest = (key: string | symbol): key is string => typeof key === 'string' && REQUESTS.has(key);
 
-const push = (engine: FakeEngine, command: string, store = new MemoryDeployments()) => {
+const push = (engine: FakeEngine, command: string, options: Partial<OnePush> = {}) => {
   const build = () => {
     const { id } = real.addImage(APP, { labels: labelsOf(APP), cmd: [command] });
     return Promise.resolve({ type: 'built', imageId: id, builder: 'buildkit' } as const);
@@ -88,11 +88,12 @@ const push = (engine: FakeEngine, command: string, store = new MemoryDeployments
   return onePush({
     settings: settings(),
     engine,
-    store,
+    store: new MemoryDeployments(),
     builder: { build },
     forceBuild: true,
     clock: hurried,
     emit,
+    ...options,
   });
 };
 
@@ -132,6 +133,48 @@ describe('when the new container has proved itself, and the answer that the old 
     await expectNewApp();
     expect(warnings()).toEqual([]);
     expect(events.map(({ type }) => type)).not.toContain('rolled-back');
+  });
+});
+
+describe('when the connection is cut while what a new container has replaced is removed, a push', () => {
+  const cuts: readonly [string, () => boolean][] = [
+    ['with the old container', (): boolean => true],
+    ['before its image', (): boolean => real.containers.size === 1],
+  ];
+  const cutAtRemoval = (isTime: () => boolean): FakeEngine =>
+    behind(real, (call, request) => {
+      if (call.startsWith('remove') && isTime()) real.disconnect();
+      return request();
+    });
+
+  it.each(cuts)('is done, %s', async (_, isTime) => {
+    let saves = 0;
+    const save = () => Promise.resolve(void (saves += 1));
+    expect(await push(cutAtRemoval(isTime), 'main', { save })).toBe('build');
+    expect(saves).toBe(1);
+    expect(warnings().at(-1)).toMatchObject({
+      message: expect.stringMatching(/left to the next push: Lost .* the connection was cut\.$/) as string,
+    });
+    real.reconnect();
+    await expectNewApp();
+  });
+
+  it.each(cuts)('leaves the rest to the next build, %s', async (_, isTime) => {
+    await push(cutAtRemoval(isTime), 'main');
+    real.reconnect();
+    // Its lock has run out.
+    real.volumes.clear();
+    expect(real.images.size).toBe(2);
+    await push(real, 'main');
+    expect([real.containers.size, real.images.size]).toEqual([1, 1]);
+    await expectNewApp();
+  });
+
+  it('is ended by what is a bug', async () => {
+    const engine = behind(real, (call, request) =>
+      call.startsWith('removeContainer') ? Promise.reject(new Error('a bug')) : request(),
+    );
+    await expect(push(engine, 'main')).rejects.toThrow('a bug');
   });
 });
 
@@ -204,7 +247,7 @@ describe('one request at which a push is disturbed leaves no image behind, at th
       if (isDead && count > at + 1) return lost();
       return count === at + 1 ? fail(request) : request();
     });
-    await push(engine, command, store).catch(unlessRefused);
+    await push(engine, command, { store }).catch(unlessRefused);
     if (count <= at) return undefined;
     await nextPush(store);
     const tags = [...real.images.values()].map((image) => image.tags.join(' '));

@@ -21,6 +21,7 @@ export interface OnePush {
   readonly pusher?: string;
   readonly emit?: (event: PushEvent) => void;
   readonly assertSavable?: () => Promise<void>;
+  readonly save?: () => Promise<void>;
   readonly dryRun?: boolean;
   readonly clock?: Clock;
 }
@@ -37,6 +38,7 @@ export async function onePush({
   pusher = 'tester@here',
   emit = () => undefined,
   assertSavable = () => Promise.resolve(),
+  save = () => Promise.resolve(),
   dryRun = false,
   clock = systemClock,
 }: OnePush): Promise<PushResult['action']> {
@@ -51,7 +53,7 @@ export async function onePush({
     verify: false,
     compress: true,
     assertSavable,
-    save: () => Promise.resolve(),
+    save,
   };
   const deps: PushDeps = {
     device: {

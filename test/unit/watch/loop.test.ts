@@ -259,6 +259,21 @@ describe('a watched app', () => {
     expect(loop.deployed('new')).toBe('1');
   });
 
+  it('is not built again when the device was lost after the new container had proved itself', async () => {
+    await using loop = new WatchedLoop();
+    await loop.begin();
+    const remove = loop.engine.removeContainer.bind(loop.engine);
+    loop.engine.removeContainer = (...args) => {
+      loop.engine.disconnect();
+      return remove(...args);
+    };
+    await loop.andThen('device-lost', () => loop.write('Dockerfile', 'FROM busybox\nRUN true\n'));
+    loop.engine.removeContainer = remove;
+    await loop.andThen('device-back', () => loop.engine.reconnect());
+    expect(loop.builder.requests).toHaveLength(1);
+    expect(loop.engine.containers.size).toBe(1);
+  });
+
   describe('whose project file changes', () => {
     const change = (loop: WatchedLoop): void => {
       loop.given = { ...loop.given, stopGraceMs: (loop.given.stopGraceMs ?? 0) + 100 };
