@@ -196,7 +196,7 @@ const planInherited = (
  */
 async function refuseOrNote(
   job: PushJob,
-  { store }: PushDeps,
+  { engine, store, signal }: PushDeps,
   { container: next, old }: NewContainer,
   planned: PlannedSync,
 ): Promise<void> {
@@ -205,7 +205,9 @@ async function refuseOrNote(
   const container = seenFrom(next, destination, deployed.marks.place);
   refusePlan(job, next, planned);
   if (old.container === undefined) return;
-  const succession = { store, source, destination, predecessor: old.container, container };
+  const { container: predecessor, changedVolumes } = old;
+  const isMarked = changedVolumes.size > 0;
+  const succession = { engine, store, source, destination, predecessor, container, isMarked, signal };
   for (const mount of await noteForPredecessor(succession, plan, local.tree))
-    old.changedVolumes.add(mount.volumeName ?? mount.source);
+    changedVolumes.add(mount.volumeName ?? mount.source);
 }

@@ -11,6 +11,7 @@ import { labelsOf } from '../../../src/push/labels.js';
 import type { PushEvent, PushResult } from '../../../src/push/push-event.js';
 import { LIST_SCRIPT } from '../../../src/sync/container-script.js';
 import type { Deployment } from '../../../src/sync/deployment.js';
+import { readToken } from '../../../src/sync/state-token.js';
 import { type FakeProcess, runUntilKilled } from '../../contract/fake-process.js';
 import { playStages } from '../../contract/fake-stages.js';
 import { MemoryDeployments } from '../watch/watched-loop.js';
@@ -194,6 +195,55 @@ describe.each([DESTINATION, `${DESTINATION}/data`])('a volume at %s', (point) =>
     expect(there('data/main.js')).toBe('mended');
     await built('main');
     expect(there(FILE)).toBeUndefined();
+  });
+
+  describe('of an app that was pushed from two computers', () => {
+    let other: MemoryDeployments;
+
+    beforeEach(async () => {
+      other = new MemoryDeployments();
+      await pushed({ store: other });
+      expect(await pushed({ store: other })).toBe('none');
+    });
+
+    it('has again what the failed version of the one has changed, when the other pushes', async () => {
+      write('data/old.txt', 'changed');
+      await failingBuild();
+      expect(there('data/old.txt')).toBe('changed');
+      write('data/old.txt', 'old');
+      expect(await pushed({ store: other })).toBe('sync');
+      expect(there('data/old.txt')).toBe('old');
+      expect(await pushed({ store: other })).toBe('none');
+    });
+
+    it('has lost its token when a push of the one is killed that has changed something', async () => {
+      const { id } = engine.container(APP);
+      const token = () => readToken(engine, id, DESTINATION, new AbortController().signal);
+      const before = await token();
+      write('data/old.txt', 'changed');
+      const putArchive = engine.putArchive.bind(engine);
+      engine.putArchive = async (...request) => {
+        await putArchive(...request);
+        if (there('data/old.txt') === 'changed') engine.disconnect();
+      };
+      await expect(built('main')).rejects.toThrow('the connection was cut');
+      engine.reconnect();
+      expect(await token()).not.toBe(before);
+    });
+  });
+
+  it('costs a build one request to the old container when something in it changes, and else none', async () => {
+    const markings = () => engine.calls.filter((call) => call === `putArchive ${oldId} ${DESTINATION}`);
+    let oldId = engine.container(APP).id;
+    const before = markings().length;
+    write('elsewhere.txt', 'new');
+    await built('main');
+    expect(markings()).toHaveLength(before);
+    oldId = engine.container(APP).id;
+    const synced = markings().length;
+    write('data/old.txt', 'changed');
+    await built('main');
+    expect(markings().length - synced).toBe(point === DESTINATION ? 0 : 1);
   });
 
   it('is named when the old app is back, and its volume may not be', async () => {
