@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { RdtError } from '../errors.js';
 import { openContext } from '../build/context/open-context.js';
 import type { TriggerHashes } from '../sync/build-triggers.js';
@@ -96,13 +97,15 @@ async function decideAndPlan(
   remote: RemoteState,
   triggers: TriggerHashes,
   scan: Scan,
+  told?: Decision,
 ): Promise<Prepared> {
   const decision = decideAction(job, remote, triggers);
   const { container } = remote;
   const plannable = container !== undefined && (decision.action === 'sync' || job.dryRun);
   const planned = plannable ? await planPushSync(job, deps, container, remote, scan) : undefined;
   // The plan of a dry run says it as well.
-  if (!job.dryRun) deps.emit({ type: 'decision', app: job.settings.appName, decision });
+  const isTold = job.dryRun || isDeepStrictEqual(decision, told);
+  if (!isTold) deps.emit({ type: 'decision', app: job.settings.appName, decision });
   return { triggers, remote, decision, planned };
 }
 
@@ -150,9 +153,9 @@ function withDebts(prepared: Prepared, { debt }: HeldDeps): Prepared {
 const planAgain = (
   job: PushJob,
   deps: HeldDeps,
-  { triggers }: Prepared,
+  { triggers, decision }: Prepared,
   remote: RemoteState,
-): Promise<Prepared> => decideAndPlan(job, deps, remote, triggers, startScan(job, deps));
+): Promise<Prepared> => decideAndPlan(job, deps, remote, triggers, startScan(job, deps), decision);
 
 async function apply(job: PushJob, deps: HeldDeps, prepared: Prepared, attempt = 1): Promise<CarriedOut> {
   const { remote, planned } = prepared;

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ImageBuilder } from '../../../src/build/image-builder.js';
 import { defaultSettings, resolveSettings } from '../../../src/project/settings.js';
 import { containerSpec } from '../../../src/push/container-spec.js';
-import { labelsOf, nextName, previousName } from '../../../src/push/labels.js';
+import { discardedName, labelsOf, nextName, previousName } from '../../../src/push/labels.js';
 import type { PushEvent } from '../../../src/push/push-event.js';
 import { FakeEngine } from '../../contract/fake-engine.js';
 import { MemoryDeployments } from '../watch/watched-loop.js';
@@ -83,6 +83,21 @@ describe('after a push that was killed while the new container proved itself', (
       state: { running: true },
     });
   });
+});
+
+it('what a push does is said once, also when it has to look again since another one has left a container', async () => {
+  const left = await engine.createContainer('left', containerSpec(settings()));
+  await engine.renameContainer(left, discardedName(APP, left));
+  const decisions: unknown[] = [];
+  const emit = (event: PushEvent): void => {
+    if (event.type === 'decision') decisions.push(event.decision);
+  };
+  const builder: ImageBuilder = { build: () => Promise.reject(new Error('no luck')) };
+  const store = new MemoryDeployments();
+  const pushing = onePush({ settings: settings(), engine, store, builder, forceBuild: true, emit });
+  await expect(pushing).rejects.toThrow('no luck');
+  expect(decisions).toMatchObject([{ action: 'build' }]);
+  expect(engine.containers.size).toBe(1);
 });
 
 describe('after a push that was killed when it had put the old container aside, one that fails', () => {
