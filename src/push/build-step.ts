@@ -80,7 +80,7 @@ async function buildAndReplace(
 ): Promise<Container> {
   const { appName, destination } = job.settings;
   const container = remote.container && seenFrom(remote.container, destination, remote.place);
-  const old: OldApp = { container, wasStopped: false, changedVolumes: new Set() };
+  const old: OldApp = { container, wasStopped: false, created: new Set(), changedVolumes: new Set() };
   try {
     await holdImage(deps, appName, await oldImage(deps.engine, remote, deps.signal));
     const context = await buildAppImage(job, deps);
@@ -149,6 +149,7 @@ async function replace(
       ...pushedFromLabel(job, deps),
     }),
     previous: remote.container,
+    created: old.created,
     graceMs: stopGraceMs,
     clock,
     emit,

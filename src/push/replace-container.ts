@@ -3,7 +3,7 @@ import type { Clock } from '../runtime.js';
 import type { Container, ContainerSpec, Engine } from '../transport/engine.js';
 import { EngineError, isMissing } from '../transport/engine-error.js';
 import { containerNamed } from './container-named.js';
-import { discardedName, isNameOfOld, nextName, previousName } from './labels.js';
+import { discardedName, isNameOfOld, isOurContainer, nextName, previousName } from './labels.js';
 import type { EmitPushEvent } from './push-event.js';
 import { isAlwaysRestarted, replacedRestartLabel, restartNoMore } from './restart-aside.js';
 import { restartContainer, stopContainer } from './stop-container.js';
@@ -21,6 +21,8 @@ export interface Replacement {
   readonly app: string;
   readonly spec: ContainerSpec;
   readonly previous: Container | undefined;
+  /** What it makes is added. */
+  readonly created: Set<string>;
   readonly graceMs: number;
   readonly clock: Clock;
   readonly emit: EmitPushEvent;
@@ -42,7 +44,7 @@ export interface Replacement {
  */
 export async function replaceContainer(replacement: Replacement): Promise<Container> {
   const { engine, app, emit, signal, lost } = replacement;
-  await refuseTakenNames(engine, app, signal);
+  await Promise.all([refuseTakenApp(replacement), refuseTakenNames(engine, app, signal)]);
   for (let attempt = 1; ; attempt++) {
     const id = await createNext(replacement);
     try {
@@ -146,6 +148,19 @@ async function refuseTakenName(engine: Engine, name: string, signal: AbortSignal
   if ((await engine.inspectContainer(name, signal)) !== undefined) throw notOurs(name);
 }
 
+/** By whoever renamed a container, or has pushed the app while this computer slept. */
+async function refuseTakenApp({ engine, app, previous, signal }: Replacement): Promise<void> {
+  const current = await containerNamed(engine, app, signal);
+  if (current === undefined || current.id === previous?.id) return;
+  if (!isOurContainer(current, app)) throw notOurs(app);
+  throw new RdtError(
+    `the device has another container ${app} since this push has begun: it is left as it is`,
+    {
+      hint: 'Push again: the folder is compared with what is there now.',
+    },
+  );
+}
+
 export function notOurs(name: string): RdtError {
   return new RdtError(`the device has a container ${name} that rdt did not make`, {
     hint: 'rdt never stops or removes what is not its own: choose another --app-name, or remove that container yourself.',
@@ -153,12 +168,18 @@ export function notOurs(name: string): RdtError {
 }
 
 /** Not to be interrupted: a request that we no longer wait for may still make its container. */
-async function createNext({ engine, app, spec, previous, lost }: Replacement): Promise<string> {
+async function createNext({ engine, app, spec, previous, created, lost }: Replacement): Promise<string> {
   const Labels = { ...spec.Labels, ...replacedRestartLabel(previous) };
+  const name = nextName(app);
+  created.add(name);
   try {
-    return await engine.createContainer(nextName(app), { ...spec, Labels }, lost);
+    const id = await engine.createContainer(name, { ...spec, Labels }, lost);
+    created.delete(name);
+    created.add(id);
+    return id;
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;
+    created.delete(name);
     throw new RdtError(`the new container of ${app} could not be created: ${error.message}`, {
       hint: error.hint,
       exitCode: ExitCode.appFailed,

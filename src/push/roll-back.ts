@@ -13,13 +13,16 @@ interface PreviousContainer {
   readonly restartPolicy: ContainerRestart | undefined;
 }
 
+/** Ids of the new containers of a push, and the name of one whose creation was not answered. Nothing else is its to take away. */
+export type CreatedContainers = ReadonlySet<string>;
+
 export interface RollBack {
   readonly engine: Engine;
   readonly app: string;
   /** The app's old container, which is left, or put back. */
   readonly previous: PreviousContainer | undefined;
-  /** The push that is taken back: its new container may have been the app for days since, and what it keeps in volumes of its own stays. */
-  readonly wasKilled: boolean;
+  /** Undefined of a push that was killed: its new container may have been the app for days since, and what it keeps in volumes of its own stays. */
+  readonly created: CreatedContainers | undefined;
   readonly signal: AbortSignal;
   /** Called before a new container goes: when this fails, another try does not find it any more. */
   takingAway?(): void;
@@ -32,7 +35,7 @@ export interface RollBack {
 export type RolledBack = 'nothing' | 'undone' | 'kept' | 'replaced';
 
 /**
- * Undoes a replacement at whatever point it is: new containers go, the old one has its name, and runs if it was stopped for that. Where there is
+ * Undoes a replacement at whatever point it is: the new containers of that push go, the old one has its name, and runs if it was stopped for that. Where there is
  * none to go back to, a new one that has the app's name is left as it is, also one that fails: the engine may start it again, its
  * log tells why, and without it nothing would be left. Only for the holder of the app's lock.
  * @throws RdtError when neither of them is there.
@@ -48,18 +51,23 @@ export async function rollBack(request: RollBack): Promise<RolledBack> {
   const isPolicyBack =
     lacking === undefined || (await couldChange(engine, lacking.old, lacking.policy, signal));
   const next = await ourContainer(engine, app, nextName(app), signal);
-  if (next !== undefined) await takeAway(request, next, true);
+  const isNext = next !== undefined && isCreated(request, next);
+  if (isNext) await takeAway(request, next, true);
   const current = await newApp(request);
   if (previous !== undefined && old === undefined) {
     if (current !== undefined) return 'kept';
     throw new RdtError(`the old container of ${app} was taken away by somebody else`);
   }
-  if (current !== undefined) await takeAway(request, current, !request.wasKilled);
+  const isCurrent = current !== undefined && isCreated(request, current);
+  if (isCurrent) await takeAway(request, current, request.created !== undefined);
   if (old !== undefined) await putBack(request, old);
   // What has gone may have made room for it.
   if (!isPolicyBack) await changeRestart(engine, lacking.old, lacking.policy, signal);
-  return next !== undefined || current !== undefined ? 'undone' : 'nothing';
+  return isNext || isCurrent ? 'undone' : 'nothing';
 }
+
+const isCreated = ({ created }: RollBack, { id, name }: Container): boolean =>
+  created === undefined || created.has(id) || created.has(name);
 
 async function oldContainer({ engine, app, previous, signal }: RollBack): Promise<Container | undefined> {
   const old = previous && (await engine.inspectContainer(previous.id, signal));

@@ -17,11 +17,12 @@ const PAUSES_MS = [0, 300, 1_000, 3_000];
 /** Where the app still runs, the next push mends the rest, and a lost device is told of at once. */
 const ONCE = [0];
 
-/** The old container, and what this push has done to it. */
+/** The old container, and what this push has done to it, and beside it. */
 export interface OldApp {
   /** `seenFrom` the destination. */
   readonly container: Container | undefined;
   wasStopped: boolean;
+  readonly created: Set<string>;
   /** Names, or places on the device, of mounts that the new container has as well, and what the new version has is sent to. */
   readonly changedVolumes: Set<string>;
 }
@@ -41,7 +42,7 @@ export async function undoBuild(
   app: string,
   { engine, lost, clock, emit }: HeldDeps,
   remote: RemoteState,
-  { container, wasStopped, changedVolumes }: OldApp,
+  { container, wasStopped, created, changedVolumes }: OldApp,
 ): Promise<void> {
   using limit = new TimeLimit(lost, UNDO_MS, noEnd(engine));
   const { signal } = limit;
@@ -49,7 +50,7 @@ export async function undoBuild(
   const tries = { hadNew: false };
   const takingAway = (): void => void (tries.hadNew = true);
   const outcome = await persistently(wasStopped ? PAUSES_MS : ONCE, clock, signal, async () => {
-    const rolledBack = await rollBack({ engine, app, previous, wasKilled: false, signal, takingAway });
+    const rolledBack = await rollBack({ engine, app, previous, created, signal, takingAway });
     if (rolledBack === 'nothing' || rolledBack === 'undone')
       await giveTagBack({ engine, emit }, app, remote, signal);
     return rolledBack;

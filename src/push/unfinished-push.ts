@@ -36,7 +36,7 @@ export async function takeBackUnfinished(deps: HeldDeps, app: string): Promise<v
   const current = await containerNamed(engine, app, lost);
   const isNew = current !== undefined && previous !== undefined && current.id !== previous.id;
   if (isNew && isOurContainer(current, app)) await tellOfUnusedVolumes(deps, app, current, lost);
-  await rollBack({ engine, app, previous, wasKilled: true, signal: lost });
+  await rollBack({ engine, app, previous, created: undefined, signal: lost });
 }
 
 /** The old container, aside or not yet, which the killed push may have stopped: the engine does not start it again, since that was asked for. */

@@ -20,7 +20,7 @@ it('an app is not the container whose id begins with its name', async () => {
   const app = otherId.slice(0, 4);
   expect(await containerNamed(engine, app, never)).toBeUndefined();
   expect(await containerNamed(engine, 'other', never)).toMatchObject({ id: otherId });
-  expect(await rollBack({ engine, app, previous: undefined, wasKilled: true, signal: never })).toBe(
+  expect(await rollBack({ engine, app, previous: undefined, created: undefined, signal: never })).toBe(
     'nothing',
   );
 });

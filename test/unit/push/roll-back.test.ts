@@ -27,7 +27,7 @@ beforeEach(async () => {
 });
 afterEach(() => engine[Symbol.asyncDispose]());
 
-const undo = () => rollBack({ engine, app: APP, previous, wasKilled: false, signal });
+const undo = () => rollBack({ engine, app: APP, previous, created: new Set([newId]), signal });
 const full = () => new EngineError(500, 'no space left on device');
 
 describe('taking back, after a new container failed,', () => {
