@@ -1,9 +1,10 @@
 import { ExitCode, RdtError } from '../errors.js';
 import type { Container, ContainerRestart, Engine } from '../transport/engine.js';
 import { containerNamed } from './container-named.js';
-import { EngineError, isMissing } from '../transport/engine-error.js';
+import { EngineError } from '../transport/engine-error.js';
 import { discardedName, isDiscarded, isNameOfOld, isOurContainer, nextName } from './labels.js';
-import { changeRestart, couldChange, restartNoMore } from './restart-aside.js';
+import { changeRestart, couldChange } from './restart-aside.js';
+import { couldStepAside, removeOrWarn, type TakeAway } from './take-away.js';
 
 interface PreviousContainer {
   readonly id: string;
@@ -16,14 +17,11 @@ interface PreviousContainer {
 /** Ids of the new containers of a push, and the name of one whose creation was not answered. Nothing else is its to take away. */
 export type CreatedContainers = ReadonlySet<string>;
 
-export interface RollBack {
-  readonly engine: Engine;
-  readonly app: string;
+export interface RollBack extends TakeAway {
   /** The app's old container, which is left, or put back. */
   readonly previous: PreviousContainer | undefined;
   /** Undefined of a push that was killed: its new container may have been the app for days since, and what it keeps in volumes of its own stays. */
   readonly created: CreatedContainers | undefined;
-  readonly signal: AbortSignal;
   /** Called before a new container goes: when this fails, another try does not find it any more. */
   takingAway?(): void;
 }
@@ -35,35 +33,26 @@ export interface RollBack {
 export type RolledBack = 'nothing' | 'undone' | 'kept' | 'replaced';
 
 /**
- * Undoes a replacement at whatever point it is: the new containers of that push go, the old one has its name, and runs if it was stopped for that. Where there is
- * none to go back to, a new one that has the app's name is left as it is, also one that fails: the engine may start it again, its
- * log tells why, and without it nothing would be left. Only for the holder of the app's lock.
+ * Undoes a replacement at whatever point it is: the old container has its name, and runs if it was stopped for that; then the new
+ * containers of that push go, as far as the engine can remove them now. Where there is none to go back to, a new one that has the
+ * app's name is left as it is, also one that fails: the engine may start it again, its log tells why, and without it nothing would be
+ * left. Only for the holder of the app's lock.
  * @throws RdtError when neither of them is there.
  */
 export async function rollBack(request: RollBack): Promise<RolledBack> {
-  const { engine, app, previous, signal } = request;
+  const { app, previous } = request;
   const old = await oldContainer(request);
-  if (old !== undefined && isDiscarded(old.name, app) && (await newApp(request)) !== undefined)
-    return 'replaced';
-  const policy = previous?.restartPolicy;
-  const lacking = old && policy && { old, policy };
-  // Before the new container goes, which tells it to the next push when this one is killed.
-  const isPolicyBack =
-    lacking === undefined || (await couldChange(engine, lacking.old, lacking.policy, signal));
-  const next = await ourContainer(engine, app, nextName(app), signal);
-  const isNext = next !== undefined && isCreated(request, next);
-  if (isNext) await takeAway(request, next, true);
-  const current = await newApp(request);
+  const ours = await newContainers(request);
+  const current = ours.find(({ name }) => name === app);
+  if (old !== undefined && isDiscarded(old.name, app) && current !== undefined) return 'replaced';
+  const created = ours.filter((container) => isCreated(request, container));
   if (previous !== undefined && old === undefined) {
+    for (const next of created) if (next !== current) await takeAway(request, next);
     if (current !== undefined) return 'kept';
     throw new RdtError(`the old container of ${app} was taken away by somebody else`);
   }
-  const isCurrent = current !== undefined && isCreated(request, current);
-  if (isCurrent) await takeAway(request, current, request.created !== undefined);
-  if (old !== undefined) await putBack(request, old);
-  // What has gone may have made room for it.
-  if (!isPolicyBack) await changeRestart(engine, lacking.old, lacking.policy, signal);
-  return isNext || isCurrent ? 'undone' : 'nothing';
+  await putInPlace(request, old && previous && { old, policy: previous.restartPolicy }, created);
+  return created.length > 0 ? 'undone' : 'nothing';
 }
 
 const isCreated = ({ created }: RollBack, { id, name }: Container): boolean =>
@@ -74,9 +63,70 @@ async function oldContainer({ engine, app, previous, signal }: RollBack): Promis
   return old !== undefined && (isNameOfOld(old.name, app) || isDiscarded(old.name, app)) ? old : undefined;
 }
 
-async function newApp({ engine, app, previous, signal }: RollBack): Promise<Container | undefined> {
-  const current = await ourContainer(engine, app, app, signal);
-  return current?.id === previous?.id ? undefined : current;
+/** Also those that an earlier try has had step aside. */
+async function newContainers({ engine, app, previous, created, signal }: RollBack): Promise<Container[]> {
+  const aside = Array.from(created ?? [], (id) => discardedName(app, id));
+  const names = [nextName(app), app, ...aside];
+  const found = await Promise.all(names.map((name) => containerNamed(engine, name, signal)));
+  return found
+    .filter((container) => container !== undefined)
+    .filter((container) => container.id !== previous?.id && isOurContainer(container, app));
+}
+
+interface Restored {
+  readonly old: Container;
+  readonly policy: ContainerRestart | undefined;
+}
+
+/** The old one runs before anything is removed: that may take minutes. But it comes first where the engine has no room for anything else. */
+async function putInPlace(
+  request: RollBack,
+  restored: Restored | undefined,
+  created: readonly Container[],
+): Promise<void> {
+  const { engine, app, signal } = request;
+  // Before the new container goes, which tells it to the next push when this one is killed.
+  const isPolicyBack = restored === undefined || (await couldRestore(request, restored));
+  const current = created.find(({ name }) => name === app);
+  if (current !== undefined) request.takingAway?.();
+  const isAside = current === undefined || (await couldStepAside(request, current));
+  if (!isAside) await takeAway(request, current);
+  const left = isAside ? created : created.filter((container) => container !== current);
+  const remaining = restored === undefined ? left : await putBackWithRoom(request, restored.old, left);
+  for (const container of remaining) await takeAway(request, container);
+  // What has gone may have made room for it.
+  if (restored?.policy !== undefined && !isPolicyBack)
+    await changeRestart(engine, restored.old, restored.policy, signal);
+}
+
+async function couldRestore({ engine, signal }: RollBack, { old, policy }: Restored): Promise<boolean> {
+  return policy === undefined || couldChange(engine, old, policy, signal);
+}
+
+/** Answers which of the new containers are still there: when the engine refuses, they make room, and it is asked again. */
+async function putBackWithRoom(
+  request: RollBack,
+  old: Container,
+  created: readonly Container[],
+): Promise<readonly Container[]> {
+  try {
+    await putBack(request, old);
+    return created;
+  } catch (error) {
+    if (!(error instanceof EngineError) || created.length === 0) throw error;
+    for (const container of created) await takeAway(request, container);
+    const now = await oldContainer(request);
+    if (now === undefined) throw error;
+    await putBack(request, now);
+    return [];
+  }
+}
+
+/** Its own volumes go as well, unless it may have been the app for longer than the push that made it was watching. */
+async function takeAway(request: RollBack, container: Container): Promise<void> {
+  request.takingAway?.();
+  const hasRun = container.state.status !== 'created';
+  await removeOrWarn(request, container, !hasRun || request.created !== undefined);
 }
 
 /** It runs before it has its name, by which the next push would not know that it has to run. */
@@ -110,39 +160,6 @@ async function giveName(engine: Engine, id: string, name: string, signal: AbortS
   } finally {
     await engine.startContainer(id, signal);
   }
-}
-
-/**
- * Engines of the devices' days often could not remove a container at once: "device or resource busy". The old one is to run all the same, and
- * the next push tries again. What was handed on to it is given by name, and the engine never takes that along (moby, daemon/mounts.go).
- */
-async function takeAway(
-  request: RollBack,
-  container: Container,
-  removeAnonymousVolumes: boolean,
-): Promise<void> {
-  request.takingAway?.();
-  const { engine, app, signal } = request;
-  const { id } = container;
-  try {
-    await engine.removeContainer(id, { removeAnonymousVolumes }, signal);
-  } catch (error) {
-    if (!(error instanceof EngineError)) throw error;
-    if (isMissing(error)) return;
-    await engine.killContainer(id, 'SIGKILL', signal);
-    await restartNoMore(engine, container, signal);
-    await engine.renameContainer(id, discardedName(app, id), signal);
-  }
-}
-
-async function ourContainer(
-  engine: Engine,
-  app: string,
-  name: string,
-  signal: AbortSignal,
-): Promise<Container | undefined> {
-  const container = await containerNamed(engine, name, signal);
-  return container !== undefined && isOurContainer(container, app) ? container : undefined;
 }
 
 const NEXT_PUSH = 'What this push has begun is taken back by the next one.';

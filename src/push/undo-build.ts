@@ -50,7 +50,7 @@ export async function undoBuild(
   const tries = { hadNew: false };
   const takingAway = (): void => void (tries.hadNew = true);
   const outcome = await persistently(wasStopped ? PAUSES_MS : ONCE, clock, signal, async () => {
-    const rolledBack = await rollBack({ engine, app, previous, created, signal, takingAway });
+    const rolledBack = await rollBack({ engine, app, previous, created, emit, signal, takingAway });
     if (rolledBack === 'nothing' || rolledBack === 'undone')
       await giveTagBack({ engine, emit }, app, remote, signal);
     return rolledBack;

@@ -28,15 +28,32 @@ async function containersOf(engine: Engine, app: string, signal: AbortSignal): P
  */
 export async function takeBackUnfinished(deps: HeldDeps, app: string): Promise<void> {
   const { engine, emit, lost } = deps;
-  await removeReplaced(deps, app);
   const containers = await containersOf(engine, app, lost);
-  if (!containers.some(({ name }) => isBegun(name, app))) return;
-  emit({ type: 'warning', message: `an earlier push of ${app} was cut off; what it began is taken back` });
+  if (containers.some(({ name }) => isBegun(name, app))) {
+    emit({ type: 'warning', message: `an earlier push of ${app} was cut off; what it began is taken back` });
+    await takeBackWithRoom(deps, app);
+  }
+  await removeReplaced(deps, app);
+}
+
+/** The app runs before anything is removed, unless the engine has no room for that. */
+async function takeBackWithRoom(deps: HeldDeps, app: string): Promise<void> {
+  try {
+    await takeBack(deps, app);
+  } catch (error) {
+    if (!(error instanceof EngineError)) throw error;
+    await removeReplaced(deps, app);
+    await takeBack(deps, app);
+  }
+}
+
+async function takeBack(deps: HeldDeps, app: string): Promise<void> {
+  const { engine, emit, lost } = deps;
   const previous = await previousOf(deps, app);
   const current = await containerNamed(engine, app, lost);
   const isNew = current !== undefined && previous !== undefined && current.id !== previous.id;
   if (isNew && isOurContainer(current, app)) await tellOfUnusedVolumes(deps, app, current, lost);
-  await rollBack({ engine, app, previous, created: undefined, signal: lost });
+  await rollBack({ engine, app, previous, created: undefined, emit, signal: lost });
 }
 
 /** The old container, aside or not yet, which the killed push may have stopped: the engine does not start it again, since that was asked for. */
