@@ -1,12 +1,11 @@
-import type { AppDebt } from './app-debt.js';
 import { type DeviceLock, lockApp } from './device-lock.js';
-import type { PushDeps, PushJob } from './push-job.js';
+import type { HeldDeps, PushDeps, PushJob } from './push-job.js';
 import { type RemoteState, readRemote } from './push-state.js';
 
 /** What the holder of the lock has. */
 export interface Held {
   /** Its signal is also aborted when the lock is lost. */
-  readonly deps: PushDeps & { readonly lost: AbortSignal; readonly debt: AppDebt };
+  readonly deps: PushDeps & Pick<HeldDeps, 'lost' | 'debt' | 'lapsedAtMs'>;
   /** As it is now that nobody else changes it. */
   readonly remote: RemoteState;
 }
@@ -38,11 +37,18 @@ export class AppLock implements AsyncDisposable {
   }
 
   private async locked(): Promise<Held['deps']> {
-    const { engine, holder, clock, signal, lost, debt } = this.deps;
-    if (lost !== undefined && debt !== undefined) return { ...this.deps, lost, debt };
-    this.lock = await lockApp({ engine, app: this.job.settings.appName, holder, clock }, signal);
-    const held = { lost: this.lock.lost, debt: this.lock.debt };
-    return { ...this.deps, ...held, signal: AbortSignal.any([signal, this.lock.lost]) };
+    const { engine, holder, clock, signal, lost, debt, lapsedAtMs } = this.deps;
+    if (lost !== undefined && debt !== undefined && lapsedAtMs !== undefined)
+      return { ...this.deps, lost, debt, lapsedAtMs };
+    const lock = await lockApp({ engine, app: this.job.settings.appName, holder, clock }, signal);
+    this.lock = lock;
+    return {
+      ...this.deps,
+      lost: lock.lost,
+      debt: lock.debt,
+      lapsedAtMs: (within) => lock.lapsedAtMs(within),
+      signal: AbortSignal.any([signal, lock.lost]),
+    };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -113,6 +113,7 @@ export class DeviceLock implements AsyncDisposable {
   /** That `tickets` is all that the device has of ours. */
   private isSure = true;
   private isAbandoned = false;
+  private lastLapsedMs: number | undefined;
   private readonly kept: readonly Volume[];
   /** Written to the device when the lock is let go. */
   readonly debt: AppDebt;
@@ -134,6 +135,16 @@ export class DeviceLock implements AsyncDisposable {
   /** The device is away: nothing is asked of it when the lock is disposed. Its ticket runs out, or is taken over by who has the nonce. */
   abandon(): void {
     this.isAbandoned = true;
+  }
+
+  /**
+   * When it was last found to have run out, by the device's clock: a computer that sleeps does not renew it, and does not know that it
+   * slept. @throws RdtError (exit code 8) when somebody else has taken it since.
+   */
+  async lapsedAtMs(signal: AbortSignal): Promise<number | undefined> {
+    const { tickets, deviceTimeMs } = await readTickets(this.request.engine, this.request.app, signal);
+    this.refuseIfTaken(tickets, deviceTimeMs);
+    return this.lastLapsedMs;
   }
 
   startRenewing(): void {
@@ -184,9 +195,11 @@ export class DeviceLock implements AsyncDisposable {
   private refuseIfTaken(tickets: readonly Ticket[], deviceTimeMs: number): void {
     const { app } = this.request;
     refuseIfHeld(notOf(this.nonce, tickets), deviceTimeMs, this.request);
-    const isThere = tickets.some(({ nonce }) => nonce === this.nonce);
-    const takenAtMs = Math.max(...this.tickets.map((ticket) => ticket.takenAtMs));
-    if (!isThere && deviceTimeMs - takenAtMs >= LEASE_MS) throw ranOut(app);
+    const left = tickets.filter(({ nonce }) => nonce === this.nonce);
+    const takenAtMs = Math.max(...[...this.tickets, ...left].map((ticket) => ticket.takenAtMs));
+    if (deviceTimeMs - takenAtMs < LEASE_MS) return;
+    this.lastLapsedMs = deviceTimeMs;
+    if (left.length === 0) throw ranOut(app);
   }
 
   private async removeTickets(keep: number, signal: AbortSignal): Promise<void> {

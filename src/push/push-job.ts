@@ -46,6 +46,9 @@ export interface PushJob {
 /** What the folder holds now; files that `known` has with the same stamp are not read again. */
 export type Scan = (known: LocalTree) => Promise<LocalState>;
 
+/** See `DeviceLock`. */
+export type LapsedAtMs = (signal: AbortSignal) => Promise<number | undefined>;
+
 /** Where it is pushed to, and what the push needs of its surroundings. */
 export interface PushDeps {
   readonly device: Device;
@@ -70,6 +73,8 @@ export interface PushDeps {
   readonly lost?: AbortSignal;
   /** Given together with it. */
   readonly debt?: AppDebt;
+  /** Given together with it. */
+  readonly lapsedAtMs?: LapsedAtMs;
   /** Given by a caller that watches the folder and so knows what it holds; otherwise the folder is walked. */
   readonly scan?: Scan;
   /** Given by a caller that wants to know what an image is built from. */
@@ -83,6 +88,7 @@ export interface HeldDeps extends PushDeps {
   /** Aborted when the lock or the device is lost, but not by the user: for steps that a Ctrl-C must not cut in two. */
   readonly lost: AbortSignal;
   readonly debt: AppDebt;
+  readonly lapsedAtMs: LapsedAtMs;
   /** For `restart: process`. */
   readonly restarter: AppRestarter;
 }

@@ -1,10 +1,15 @@
 import { ExitCode, RdtError } from '../errors.js';
 import type { Container, ContainerRestart, Engine } from '../transport/engine.js';
+import { tellOfUnusedVolumes } from './anonymous-volumes.js';
 import { containerNamed } from './container-named.js';
 import { EngineError } from '../transport/engine-error.js';
 import { discardedName, isDiscarded, isNameOfOld, isOurContainer, nextName } from './labels.js';
 import { changeRestart, couldChange } from './restart-aside.js';
+import { SETTLE_MS } from './watch-start.js';
 import { couldStepAside, removeOrWarn, type TakeAway } from './take-away.js';
+
+/** What ran for so long is not on trial any more. */
+const PROVED_MS = 10 * SETTLE_MS;
 
 interface PreviousContainer {
   readonly id: string;
@@ -14,14 +19,18 @@ interface PreviousContainer {
   readonly restartPolicy: ContainerRestart | undefined;
 }
 
-/** Ids of the new containers of a push, and the name of one whose creation was not answered. Nothing else is its to take away. */
-export type CreatedContainers = ReadonlySet<string>;
+interface WatchedPush {
+  /** Ids of its new containers, and the name of one whose creation was not answered. Nothing else is its to take away. */
+  readonly created: ReadonlySet<string>;
+  /** By the device's clock: the computer may have slept for days until then. Undefined when it has not. */
+  readonly unwatchedUntilMs: number | undefined;
+}
 
 export interface RollBack extends TakeAway {
   /** The app's old container, which is left, or put back. */
   readonly previous: PreviousContainer | undefined;
   /** Undefined of a push that was killed: its new container may have been the app for days since, and what it keeps in volumes of its own stays. */
-  readonly created: CreatedContainers | undefined;
+  readonly watched: WatchedPush | undefined;
   /** Called before a new container goes: when this fails, another try does not find it any more. */
   takingAway?(): void;
 }
@@ -45,6 +54,10 @@ export async function rollBack(request: RollBack): Promise<RolledBack> {
   const ours = await newContainers(request);
   const current = ours.find(({ name }) => name === app);
   if (old !== undefined && isDiscarded(old.name, app) && current !== undefined) return 'replaced';
+  if (current !== undefined && hasProved(request, current)) {
+    await keepNew(request, old);
+    return 'replaced';
+  }
   const created = ours.filter((container) => isCreated(request, container));
   if (previous !== undefined && old === undefined) {
     for (const next of created) if (next !== current) await takeAway(request, next);
@@ -55,8 +68,20 @@ export async function rollBack(request: RollBack): Promise<RolledBack> {
   return created.length > 0 ? 'undone' : 'nothing';
 }
 
-const isCreated = ({ created }: RollBack, { id, name }: Container): boolean =>
-  created === undefined || created.has(id) || created.has(name);
+const isCreated = ({ watched }: RollBack, { id, name }: Container): boolean =>
+  watched === undefined || watched.created.has(id) || watched.created.has(name);
+
+/** It has been the app for long, and is, while the computer slept that was to watch its first seconds. */
+const hasProved = ({ watched }: RollBack, { state }: Container): boolean =>
+  state.running &&
+  !state.restarting &&
+  Date.parse(state.startedAt) + PROVED_MS <= (watched?.unwatchedUntilMs ?? 0);
+
+async function keepNew({ engine, app, emit, signal }: RollBack, old: Container | undefined): Promise<void> {
+  const message = `this computer slept while the new ${app} started, which has run since: it stays`;
+  emit({ type: 'warning', message });
+  if (old !== undefined) await engine.renameContainer(old.id, discardedName(app, old.id), signal);
+}
 
 async function oldContainer({ engine, app, previous, signal }: RollBack): Promise<Container | undefined> {
   const old = previous && (await engine.inspectContainer(previous.id, signal));
@@ -64,8 +89,8 @@ async function oldContainer({ engine, app, previous, signal }: RollBack): Promis
 }
 
 /** Also those that an earlier try has had step aside. */
-async function newContainers({ engine, app, previous, created, signal }: RollBack): Promise<Container[]> {
-  const aside = Array.from(created ?? [], (id) => discardedName(app, id));
+async function newContainers({ engine, app, previous, watched, signal }: RollBack): Promise<Container[]> {
+  const aside = Array.from(watched?.created ?? [], (id) => discardedName(app, id));
   const names = [nextName(app), app, ...aside];
   const found = await Promise.all(names.map((name) => containerNamed(engine, name, signal)));
   return found
@@ -122,12 +147,16 @@ async function putBackWithRoom(
   }
 }
 
-/** Its own volumes go as well, unless it may have been the app for longer than the push that made it was watching. */
+/** With its own volumes, unless it may have been the app while nobody watched. */
 async function takeAway(request: RollBack, container: Container): Promise<void> {
   request.takingAway?.();
-  const hasRun = container.state.status !== 'created';
-  await removeOrWarn(request, container, !hasRun || request.created !== undefined);
+  const mayHaveData = container.state.status !== 'created' && wasUnwatched(request, container);
+  if (mayHaveData) await tellOfUnusedVolumes(request, request.app, container, request.signal);
+  await removeOrWarn(request, container, !mayHaveData);
 }
+
+const wasUnwatched = ({ watched }: RollBack, { createdAt }: Container): boolean =>
+  watched === undefined || Date.parse(createdAt) < (watched.unwatchedUntilMs ?? 0);
 
 /** It runs before it has its name, by which the next push would not know that it has to run. */
 async function putBack(
@@ -171,6 +200,9 @@ export async function undoneAfter(reason: unknown, undo: () => Promise<void>): P
     return reason;
   } catch (error) {
     const cause = new AggregateError([reason, error]);
+    // Somebody else has the lock: what was begun is theirs to take back.
+    if (error instanceof RdtError && error.exitCode === ExitCode.locked)
+      return new RdtError(error.message, { hint: error.hint, exitCode: error.exitCode, cause });
     const first = reason instanceof RdtError ? reason.hint : undefined;
     const hint = first === undefined ? NEXT_PUSH : `${first}\n${NEXT_PUSH}`;
     if (isLoss(reason)) {

@@ -37,10 +37,10 @@ export async function oldImage(
   return engine.inspectImage(container.imageId, signal);
 }
 
-/** After a build or a new container that failed: the app is as it was, and so is its image. @throws RdtError as `rollBack`. */
+/** After a build or a new container that failed: the app is as it was, and so is its image. @throws RdtError as `rollBack`, and when the lock is somebody else's (exit code 8). */
 export async function undoBuild(
   app: string,
-  { engine, lost, clock, emit }: HeldDeps,
+  { engine, lost, lapsedAtMs, clock, emit }: HeldDeps,
   remote: RemoteState,
   { container, wasStopped, created, changedVolumes }: OldApp,
 ): Promise<void> {
@@ -50,7 +50,9 @@ export async function undoBuild(
   const tries = { hadNew: false };
   const takingAway = (): void => void (tries.hadNew = true);
   const outcome = await persistently(wasStopped ? PAUSES_MS : ONCE, clock, signal, async () => {
-    const rolledBack = await rollBack({ engine, app, previous, created, emit, signal, takingAway });
+    const unwatchedUntilMs = await lapsedAtMs(signal);
+    const watched = { created, unwatchedUntilMs };
+    const rolledBack = await rollBack({ engine, app, previous, watched, emit, signal, takingAway });
     if (rolledBack === 'nothing' || rolledBack === 'undone')
       await giveTagBack({ engine, emit }, app, remote, signal);
     return rolledBack;

@@ -50,10 +50,7 @@ async function takeBackWithRoom(deps: HeldDeps, app: string): Promise<void> {
 async function takeBack(deps: HeldDeps, app: string): Promise<void> {
   const { engine, emit, lost } = deps;
   const previous = await previousOf(deps, app);
-  const current = await containerNamed(engine, app, lost);
-  const isNew = current !== undefined && previous !== undefined && current.id !== previous.id;
-  if (isNew && isOurContainer(current, app)) await tellOfUnusedVolumes(deps, app, current, lost);
-  await rollBack({ engine, app, previous, created: undefined, emit, signal: lost });
+  await rollBack({ engine, app, previous, watched: undefined, emit, signal: lost });
 }
 
 /** The old container, aside or not yet, which the killed push may have stopped: the engine does not start it again, since that was asked for. */

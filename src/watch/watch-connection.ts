@@ -161,6 +161,7 @@ export class WatchConnection {
       signal,
       lost,
       debt: lock.debt,
+      lapsedAtMs: (within) => lock.lapsedAtMs(within),
       // Ends with the session, as `lost` does.
       restarter: new AppRestarter(engine, lost),
     };

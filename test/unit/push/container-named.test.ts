@@ -20,7 +20,7 @@ it('an app is not the container whose id begins with its name', async () => {
   const app = otherId.slice(0, 4);
   expect(await containerNamed(engine, app, never)).toBeUndefined();
   expect(await containerNamed(engine, 'other', never)).toMatchObject({ id: otherId });
-  const request = { engine, app, previous: undefined, created: undefined, emit: () => undefined };
+  const request = { engine, app, previous: undefined, watched: undefined, emit: () => undefined };
   expect(await rollBack({ ...request, signal: never })).toBe('nothing');
 });
 

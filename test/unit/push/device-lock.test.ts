@@ -199,6 +199,24 @@ describe('the lock on the device', () => {
     await clock.advance(8_000);
     await expect.poll(() => lockNames(engine)).toEqual(['rdt-lock.app.2']);
     expect(lock.lost.aborted).toBe(false);
+    expect(await lock.lapsedAtMs(never)).toBe(1_800_000_026_000);
+  });
+
+  it('tells its holder whether it has run out, and refuses when somebody else has taken it', async () => {
+    let now = 1_800_000_000_000;
+    const engine = new FakeEngine(undefined, () => new Date(now));
+    const clock = new FakeClock();
+    await using lock = await lockApp(request(engine, clock), never);
+    now += 24_000;
+    expect(await lock.lapsedAtMs(never)).toBeUndefined();
+    now += 1_000;
+    expect(await lock.lapsedAtMs(never)).toBe(now);
+    await using other = await lockApp(request(engine, clock, 'bert@desk (pid 2)'), never);
+    expect(await other.lapsedAtMs(never)).toBeUndefined();
+    await expect(lock.lapsedAtMs(never)).rejects.toMatchObject({
+      exitCode: ExitCode.locked,
+      message: expect.stringContaining('bert@desk') as string,
+    });
   });
 
   it('outlives a device that is silent for a moment, and leaves nothing behind', async () => {

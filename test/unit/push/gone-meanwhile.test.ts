@@ -40,12 +40,15 @@ const pushing = () =>
     },
   });
 
-/** From the removal of the new container on. */
+/** From the end of the new container on. */
 function refuseToTakeBack(meanwhile: () => void): void {
-  engine.removeContainer = () => {
+  const kill = engine.killContainer.bind(engine);
+  const refuse = () => Promise.reject(refusal());
+  engine.killContainer = (ref, name, ...rest) => {
+    if (name !== 'SIGKILL') return kill(ref, name, ...rest);
     meanwhile();
-    engine.killContainer = () => Promise.reject(refusal());
-    return Promise.reject(refusal());
+    engine.startContainer = engine.renameContainer = engine.removeContainer = refuse;
+    return refuse();
   };
 }
 

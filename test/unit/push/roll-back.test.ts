@@ -34,8 +34,13 @@ afterEach(async () => {
   await engine[Symbol.asyncDispose]();
 });
 
-const emit = (event: PushEvent) => void (event.type === 'warning' && warnings.push(event.message));
-const undo = () => rollBack({ engine, app: APP, previous, created: new Set([newId]), emit, signal });
+const emit = (event: PushEvent): void => {
+  if (event.type === 'warning') warnings.push(event.message);
+};
+const undo = () => {
+  const watched = { created: new Set([newId]), unwatchedUntilMs: undefined };
+  return rollBack({ engine, app: APP, previous, watched, emit, signal });
+};
 /** The first `times` times. */
 function failRenamingOld(error: Error, times = 1): void {
   const rename = engine.renameContainer.bind(engine);
