@@ -4,12 +4,19 @@ import type { RestartPolicy } from '../project/restart.js';
 import type { PushSettings } from '../project/settings.js';
 import type { Container, ContainerSpec } from '../transport/engine.js';
 import { labelsOf, SPEC_LABEL } from './labels.js';
+import { ownRestartLabel } from './restart-aside.js';
 import { SUPERVISOR_LABEL, supervisorLabel } from './process-supervisor.js';
 
 /** The container that the settings describe. */
 export function containerSpec(settings: PushSettings): ContainerSpec {
   const spec = specWithoutFingerprint(settings);
-  return { ...spec, Labels: { ...spec.Labels, [SPEC_LABEL]: fingerprint(spec) } };
+  const { Name: name, MaximumRetryCount: maximumRetries = 0 } = restartPolicy(settings.restartPolicy);
+  const Labels = {
+    ...spec.Labels,
+    ...ownRestartLabel({ name, maximumRetries }),
+    [SPEC_LABEL]: fingerprint(spec),
+  };
+  return { ...spec, Labels };
 }
 
 /** True when the container was created by other settings than these. */

@@ -29,6 +29,7 @@ import {
   startScan,
 } from './push-state.js';
 import { ChangedMeanwhile } from '../sync/commit-request.js';
+import { isRestartLost, restoreRestart } from './restart-aside.js';
 import { isSettled, syncStep, type SyncStepOutcome } from './sync-step.js';
 import { takeBackUnfinished } from './unfinished-push.js';
 
@@ -114,7 +115,7 @@ type CarriedOut = Pick<PushResult, 'action' | 'containerId' | 'exitCode'>;
 async function carryOut(job: PushJob, lock: AppLock, prepared: Prepared): Promise<CarriedOut> {
   const { container, unfinished, image } = prepared.remote;
   const isFinished = !unfinished && !isHeld(image, job.settings.appName);
-  if (container?.state.running === true && isFinished && isUpToDate(prepared)) {
+  if (container?.state.running === true && isFinished && isUpToDate(prepared) && !isRestartLost(container)) {
     return { action: 'none', containerId: container.id };
   }
   const { deps, remote } = await lock.take();
@@ -182,6 +183,7 @@ async function syncUnlessTaken(
   planned: PlannedSync,
 ): Promise<SyncStepOutcome | { readonly kind: 'taken'; readonly error: unknown }> {
   try {
+    await restoreRestart(deps, job.settings.appName, container);
     return await syncStep(job, deps, container, planned);
   } catch (error) {
     deps.signal.throwIfAborted();

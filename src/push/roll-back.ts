@@ -4,7 +4,7 @@ import { tellOfUnusedVolumes } from './anonymous-volumes.js';
 import { containerNamed } from './container-named.js';
 import { EngineError } from '../transport/engine-error.js';
 import { discardedName, isDiscarded, isNameOfOld, isOurContainer, nextName } from './labels.js';
-import { changeRestart, couldChange } from './restart-aside.js';
+import { couldChange } from './restart-aside.js';
 import { SETTLE_MS } from './watch-start.js';
 import { couldStepAside, removeOrWarn, type TakeAway } from './take-away.js';
 
@@ -15,8 +15,8 @@ interface PreviousContainer {
   readonly id: string;
   /** The push that is taken back has stopped it, or may have. */
   readonly wasStopped: boolean;
-  /** As it was before it was put aside; undefined where that is not known, and it stays as it is. */
-  readonly restartPolicy: ContainerRestart | undefined;
+  /** As it was before it was put aside. */
+  readonly restartPolicy: ContainerRestart;
 }
 
 interface WatchedPush {
@@ -100,7 +100,7 @@ async function newContainers({ engine, app, previous, watched, signal }: RollBac
 
 interface Restored {
   readonly old: Container;
-  readonly policy: ContainerRestart | undefined;
+  readonly policy: ContainerRestart;
 }
 
 /** The old one runs before anything is removed: that may take minutes. But it comes first where the engine has no room for anything else. */
@@ -109,9 +109,10 @@ async function putInPlace(
   restored: Restored | undefined,
   created: readonly Container[],
 ): Promise<void> {
-  const { engine, app, signal } = request;
+  const { engine, app, emit, signal } = request;
   // Before the new container goes, which tells it to the next push when this one is killed.
-  const isPolicyBack = restored === undefined || (await couldRestore(request, restored));
+  const isPolicyBack =
+    restored === undefined || (await couldChange(engine, restored.old, restored.policy, signal));
   const current = created.find(({ name }) => name === app);
   if (current !== undefined) request.takingAway?.();
   const isAside = current === undefined || (await couldStepAside(request, current));
@@ -120,12 +121,9 @@ async function putInPlace(
   const remaining = restored === undefined ? left : await putBackWithRoom(request, restored.old, left);
   for (const container of remaining) await takeAway(request, container);
   // What has gone may have made room for it.
-  if (restored?.policy !== undefined && !isPolicyBack)
-    await changeRestart(engine, restored.old, restored.policy, signal);
-}
-
-async function couldRestore({ engine, signal }: RollBack, { old, policy }: Restored): Promise<boolean> {
-  return policy === undefined || couldChange(engine, old, policy, signal);
+  if (isPolicyBack || (await couldChange(engine, restored.old, restored.policy, signal))) return;
+  const message = `${app} has lost its restart policy ${restored.policy.name}, which the device does not take now: the next push gives it back, or \`docker update --restart ${restored.policy.name} ${app}\` on the device`;
+  emit({ type: 'warning', message });
 }
 
 /** Answers which of the new containers are still there: when the engine refuses, they make room, and it is asked again. */

@@ -8,6 +8,7 @@ import { markReplacing, releaseImage } from './held-image.js';
 import type { HeldDeps } from './push-job.js';
 import type { RemoteState } from './push-state.js';
 import { rollBack } from './roll-back.js';
+import { wantedRestart } from './restart-aside.js';
 import { removeSuperseded } from './superseded-image.js';
 
 /** Taking back must end by itself, whatever the user's signal says. */
@@ -46,7 +47,7 @@ export async function undoBuild(
 ): Promise<void> {
   using limit = new TimeLimit(lost, UNDO_MS, noEnd(engine));
   const { signal } = limit;
-  const previous = container && { id: container.id, wasStopped, restartPolicy: container.restartPolicy };
+  const previous = container && { id: container.id, wasStopped, restartPolicy: wantedRestart(container) };
   const tries = { hadNew: false };
   const takingAway = (): void => void (tries.hadNew = true);
   const outcome = await persistently(wasStopped ? PAUSES_MS : ONCE, clock, signal, async () => {

@@ -5,7 +5,7 @@ import { containerNamed } from './container-named.js';
 import { markReplacing, releaseImage } from './held-image.js';
 import { APP_LABEL, isDiscarded, isOurContainer, nextName, previousName } from './labels.js';
 import type { HeldDeps } from './push-job.js';
-import { replacedRestart } from './restart-aside.js';
+import { replacedRestart, wantedRestart } from './restart-aside.js';
 import { removeSuperseded } from './superseded-image.js';
 import { type RollBack, rollBack } from './roll-back.js';
 
@@ -64,7 +64,7 @@ async function previousOf({ engine, lost }: HeldDeps, app: string): Promise<Roll
   const created = next ?? (aside === undefined ? undefined : named);
   if (old === undefined) return undefined;
   const hasEnded = created === undefined ? aside !== undefined : hasEndedSince(created.createdAt, old.state);
-  const restartPolicy = created && aside && replacedRestart(created);
+  const restartPolicy = (created && aside && replacedRestart(created)) ?? wantedRestart(old);
   return { id: old.id, wasStopped: old.state.running || hasEnded, restartPolicy };
 }
 
