@@ -18,7 +18,8 @@ import { installSupervisor, supervised, supervisorFor } from './process-supervis
 import type { HeldDeps, PushDeps, PushJob } from './push-job.js';
 import { pushedFromLabel } from './pushed-from.js';
 import type { RemoteState } from './push-state.js';
-import { refuseTakenNames, replaceContainer } from './replace-container.js';
+import { replaceContainer } from './replace-container.js';
+import { refuseTakenNames } from './taken-names.js';
 import { SETTLE_MS } from './watch-start.js';
 import { undoneAfter } from './roll-back.js';
 import { oldImage, type OldApp, undoBuild } from './undo-build.js';

@@ -19,7 +19,7 @@ import { type Decision, decide } from './decision.js';
 import { isOurContainer, isOurImage, isSnapshot } from './labels.js';
 import type { PushDeps, PushJob, Scan } from './push-job.js';
 import { refuseAppOfOthers } from './pushed-from.js';
-import { notOurs } from './replace-container.js';
+import { notOurs } from './taken-names.js';
 import { isUnfinished } from './unfinished-push.js';
 
 const NOTHING: ReadonlyMap<string, never> = new Map<string, never>();

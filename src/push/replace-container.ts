@@ -2,11 +2,11 @@ import { ExitCode, RdtError } from '../errors.js';
 import type { Clock } from '../runtime.js';
 import type { Container, ContainerSpec, Engine } from '../transport/engine.js';
 import { EngineError, isMissing } from '../transport/engine-error.js';
-import { containerNamed } from './container-named.js';
-import { discardedName, isNameOfOld, isOurContainer, nextName, previousName } from './labels.js';
+import { discardedName, isNameOfOld, nextName, previousName } from './labels.js';
 import type { EmitPushEvent } from './push-event.js';
 import { isAlwaysRestarted, replacedRestartLabel, restartNoMore } from './restart-aside.js';
 import { restartContainer, stopContainer } from './stop-container.js';
+import { nameApp, refuseTakenApp, refuseTakenNames } from './taken-names.js';
 import { takenPortHint } from './taken-port.js';
 import { inspect, type Start, watchStart } from './watch-start.js';
 
@@ -44,7 +44,10 @@ export interface Replacement {
  */
 export async function replaceContainer(replacement: Replacement): Promise<Container> {
   const { engine, app, emit, signal, lost } = replacement;
-  await Promise.all([refuseTakenApp(replacement), refuseTakenNames(engine, app, signal)]);
+  await Promise.all([
+    refuseTakenApp(engine, app, replacement.previous?.id, signal),
+    refuseTakenNames(engine, app, signal),
+  ]);
   for (let attempt = 1; ; attempt++) {
     const id = await createNext(replacement);
     try {
@@ -136,37 +139,6 @@ async function unlessGone<T>(work: Promise<T>): Promise<T | undefined> {
   }
 }
 
-/**
- * What an unfinished push left was taken away before (unfinished-push.ts): whoever has one of the names that a push needs for a moment is not ours.
- * @throws RdtError that names it.
- */
-export async function refuseTakenNames(engine: Engine, app: string, signal: AbortSignal): Promise<void> {
-  await Promise.all([nextName(app), previousName(app)].map((name) => refuseTakenName(engine, name, signal)));
-}
-
-async function refuseTakenName(engine: Engine, name: string, signal: AbortSignal): Promise<void> {
-  if ((await engine.inspectContainer(name, signal)) !== undefined) throw notOurs(name);
-}
-
-/** By whoever renamed a container, or has pushed the app while this computer slept. */
-async function refuseTakenApp({ engine, app, previous, signal }: Replacement): Promise<void> {
-  const current = await containerNamed(engine, app, signal);
-  if (current === undefined || current.id === previous?.id) return;
-  if (!isOurContainer(current, app)) throw notOurs(app);
-  throw new RdtError(
-    `the device has another container ${app} since this push has begun: it is left as it is`,
-    {
-      hint: 'Push again: the folder is compared with what is there now.',
-    },
-  );
-}
-
-export function notOurs(name: string): RdtError {
-  return new RdtError(`the device has a container ${name} that rdt did not make`, {
-    hint: 'rdt never stops or removes what is not its own: choose another --app-name, or remove that container yourself.',
-  });
-}
-
 /** Not to be interrupted: a request that we no longer wait for may still make its container. */
 async function createNext({ engine, app, spec, previous, created, lost }: Replacement): Promise<string> {
   const Labels = { ...spec.Labels, ...replacedRestartLabel(previous) };
@@ -204,23 +176,6 @@ async function switchOver(replacement: Replacement, next: Container): Promise<Co
   if (aside !== undefined) await unlessGone(restartNoMore(engine, aside, lost));
   return aside;
 }
-
-/** @throws RdtError when somebody else has taken the name during the build. */
-async function nameApp(engine: Engine, { id }: Container, app: string, signal: AbortSignal): Promise<void> {
-  try {
-    await engine.renameContainer(id, app, signal);
-  } catch (error) {
-    if (!(error instanceof EngineError) || !(await isTaken(engine, app, signal))) throw error;
-    throw new RdtError(`a container of somebody else was given the name ${app} while the app was built`, {
-      hint: `That container was not touched. Push with another --app-name, or remove or rename it on the device and push again.`,
-      cause: error,
-    });
-  }
-}
-
-/** False as well where nobody answers that. */
-const isTaken = (engine: Engine, name: string, signal: AbortSignal): Promise<boolean> =>
-  answered(async () => (await containerNamed(engine, name, signal)) !== undefined);
 
 /**
  * As it is by now: it may have been started again during the build, and an attempt before this one has put it aside. Undefined when it is not

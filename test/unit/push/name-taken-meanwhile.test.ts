@@ -71,14 +71,16 @@ describe('an app that was renamed, and has its name back while a push builds tha
       await renameBack();
       return create(...args);
     };
-    await expect(push(() => Promise.resolve())).rejects.toThrow('already in use');
+    await expect(push(() => Promise.resolve())).rejects.toThrow(
+      /^the device has another container app since/,
+    );
     await expectLeft();
   });
 });
 
 it('a container of the name that is not ours is left as well', async () => {
   const stranger = () => engine.createContainer(APP, { Image: APP, Labels: {}, HostConfig: {} });
-  await expect(push(stranger)).rejects.toThrow('the device has a container app that rdt did not make');
+  await expect(push(stranger)).rejects.toThrow('a container of somebody else was given the name app');
   expect(await engine.inspectContainer(APP)).toBeDefined();
 });
 
