@@ -145,6 +145,15 @@ describe.each([
     expect(found).toEqual(['/ctx/.dockerignore', '/ctx/Dockerfile', '/ctx/a']);
   });
 
+  it('is built with a Dockerfile that is a link, through a folder that is one', async () => {
+    folder({ 'images/dev/Df': 'FROM busybox\nCOPY . /ctx\n' });
+    symlinkSync('images', path.join(source, 'docker'));
+    symlinkSync('docker/dev/Df', path.join(source, 'Dockerfile'));
+    await build({ classic });
+    const found = (await inImage('find', '/ctx', '-type', 'l')).trim().split('\n').sort();
+    expect(found).toEqual(['/ctx/Dockerfile', '/ctx/docker']);
+  });
+
   it('names the line of a RUN that fails, with its output, and keeps the image that was there', async () => {
     folder({ Dockerfile: 'FROM busybox\nCMD ["old"]\n' });
     const { imageId } = await build({ classic });

@@ -1,6 +1,7 @@
 import { realpathSync, statSync } from 'node:fs';
 import { posix } from 'node:path';
 import { isAbsolute } from '../../project/paths.js';
+import { parentsOf } from '../../sync/tree.js';
 import type { ListedEntry } from './context-entry.js';
 import { unreadable } from './context-error.js';
 
@@ -20,15 +21,32 @@ export function withLinksFollowed(
   return entries.map((entry) => (isStuck(entry) ? followed(source, entry) : entry));
 }
 
-/** In one step to something that is sent: nothing on that way is a link either, for what is behind one is not listed. */
-function leadsToFile(
-  link: Extract<ListedEntry, { type: 'symlink' }>,
-  entries: readonly ListedEntry[],
-): boolean {
-  const target = link.target.toString();
-  if (isAbsolute(target)) return false;
-  const at = posix.join(posix.dirname(link.path), target);
-  return entries.some(({ path, type }) => type === 'file' && path === at);
+/** As many links as Linux follows for one path (`MAXSYMLINKS`). */
+const MOST_LINKS = 40;
+
+/** On a way that is sent with it, link by link. */
+function leadsToFile({ path }: ListedEntry, entries: readonly ListedEntry[]): boolean {
+  const sent = new Map(entries.map((entry) => [entry.path, entry]));
+  let way = path;
+  for (let links = 0; links <= MOST_LINKS; links++) {
+    const link = firstLinkOf(way, sent);
+    if (link === undefined) return sent.get(way)?.type === 'file';
+    const target = link.target.toString();
+    if (isAbsolute(target)) return false;
+    way = posix.join(posix.dirname(link.path), target, way.slice(link.path.length));
+  }
+  return false;
+}
+
+function firstLinkOf(
+  path: string,
+  sent: ReadonlyMap<string, ListedEntry>,
+): Extract<ListedEntry, { type: 'symlink' }> | undefined {
+  for (const each of [...parentsOf(path), path]) {
+    const entry = sent.get(each);
+    if (entry?.type === 'symlink') return entry;
+  }
+  return undefined;
 }
 
 function followed(source: string, { path, rawPath, mode }: ListedEntry): ListedEntry {

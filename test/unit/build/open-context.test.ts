@@ -30,7 +30,8 @@ describe.skipIf(process.platform === 'win32')('a Dockerfile that is a link', () 
   it.each([
     ['out of the folder', '../docker/app', ''],
     ['to what is not sent', 'docker/app', 'docker'],
-    ['through another link', 'through/app', ''],
+    ['through a link to what is not sent', 'through/app', 'docker'],
+    ['through a link that is not sent', 'through/app', 'through'],
   ])('%s is sent as the file that it leads to', async (_where, target, ignored) => {
     const top = temporaryFolder({ 'docker/app': DOCKERFILE, 'app/docker/app': DOCKERFILE, 'app/a': 'a' });
     const source = path.join(top, 'app');
@@ -42,10 +43,21 @@ describe.skipIf(process.platform === 'win32')('a Dockerfile that is a link', () 
     expect(await listContext({ source, platform: process.platform }, () => false, signal)).toEqual(entries);
   });
 
-  it('to a file that is sent stays a link', async () => {
-    const source = temporaryFolder({ 'docker/app': DOCKERFILE });
-    symlinkSync('docker/app', path.join(source, 'Dockerfile'));
-    expect((await sent(source)).kind).toBe('symlink');
+  it.each(['docker/app', 'through/app', 'docker/again'])(
+    'to a file that is sent stays a link (%s)',
+    async (target) => {
+      const source = temporaryFolder({ 'docker/app': DOCKERFILE });
+      symlinkSync('docker', path.join(source, 'through'));
+      symlinkSync('../through/app', path.join(source, 'docker/again'));
+      symlinkSync(target, path.join(source, 'Dockerfile'));
+      expect((await sent(source)).kind).toBe('symlink');
+    },
+  );
+
+  it('to itself is refused', async () => {
+    const source = temporaryFolder({});
+    symlinkSync('Dockerfile', path.join(source, 'Dockerfile'));
+    await expect(opened(source)).rejects.toThrow('Dockerfile');
   });
 
   it.each(['Dockerfile', '.dockerignore'])(
