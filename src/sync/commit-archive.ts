@@ -60,6 +60,12 @@ export interface PackedFiles {
 
 export const newPackedFiles = (): PackedFiles => ({ sent: new Map(), changing: [], contentBytes: 0 });
 
+export function addPacked(total: PackedFiles, part: PackedFiles): void {
+  for (const [path, entry] of part.sent) total.sent.set(path, entry);
+  total.changing.push(...part.changing);
+  total.contentBytes += part.contentBytes;
+}
+
 /** The archive as a stream. `packed` is complete when the stream has ended. */
 export function packCommit(archive: CommitArchive, packed: PackedFiles): Readable {
   const tar = new TarWriter(archive.owner, archive.prefix);

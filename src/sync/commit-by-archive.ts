@@ -1,7 +1,7 @@
 import { posix } from 'node:path';
 import { EngineError } from '../transport/engine-error.js';
 import { archiveBody } from './archive-body.js';
-import { newPackedFiles, type PackedFiles, packCommit } from './commit-archive.js';
+import { addPacked, newPackedFiles, type PackedFiles, packCommit } from './commit-archive.js';
 import {
   archiveOf,
   ChangedMeanwhile,
@@ -14,7 +14,7 @@ import {
 } from './commit-request.js';
 import { DIRTY } from './commit-stage.js';
 import { makeDestination } from './destination.js';
-import { foldersAbove, refuseFoldersInTheWay } from './folders-in-the-way.js';
+import { fewestQuestions, foldersAbove, refuseFoldersInTheWay } from './folders-in-the-way.js';
 import { type MountPart, pathIn, splitByMount } from './mounts.js';
 import { readToken } from './state-token.js';
 
@@ -33,6 +33,7 @@ export async function commitByArchive(
   request: CountedCommit,
   mostQuestions: number,
 ): Promise<ArchiveOutcome> {
+  if (fewestQuestions(request) > mostQuestions) return { kind: 'too-many-questions' };
   const [isClear, seen] = await Promise.all([
     refuseFoldersInTheWay(request, mostQuestions),
     foldersAbove(request),
@@ -95,12 +96,6 @@ async function clearStage(request: CountedCommit, { below }: MountPart): Promise
     // For the same reason as the commit, which is told.
     if (!(error instanceof EngineError)) throw error;
   }
-}
-
-function addPacked(total: PackedFiles, part: PackedFiles): void {
-  for (const [path, entry] of part.sent) total.sent.set(path, entry);
-  total.changing.push(...part.changing);
-  total.contentBytes += part.contentBytes;
 }
 
 async function putArchive(

@@ -1,11 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { posix } from 'node:path';
-import { newPackedFiles, type PackedFiles, packCommit } from './commit-archive.js';
+import type { Readable } from 'node:stream';
+import { addPacked, newPackedFiles, type PackedFiles, packCommit } from './commit-archive.js';
 import {
   archiveOf,
   ChangedMeanwhile,
   type Commit,
   type CommitOutcome,
+  contentBytes,
   type CountedCommit,
   GO_ON,
   OBSTACLE,
@@ -17,7 +19,7 @@ import { missingFolders } from './destination.js';
 import { makingWayLines } from './making-way.js';
 import { type MountPart, pathIn, splitByMount } from './mounts.js';
 import { FOLDER_STATUS, NO_FOLDER_STATUS } from './stage-script.js';
-import { LostStage, type Stage, type Stages } from './stages.js';
+import { LostStage, type Stage, type StageResult, type Stages } from './stages.js';
 import type { Deletion } from './sync-plan.js';
 
 export type ScriptOutcome =
@@ -58,7 +60,7 @@ export async function commitByScript(request: CountedCommit, stages: Stages): Pr
 const knownState = ({ deployed, repeats }: Commit): string => (repeats === true ? '' : deployed.state);
 
 /** What a stage does besides its uploads. */
-interface StageOptions extends Omit<Stage, 'folder' | 'id' | 'copiedBytes' | 'onArrived'> {
+interface StageOptions extends Omit<Stage, 'folder' | 'id' | 'copiedBytes' | 'contentBytes' | 'onArrived'> {
   readonly deletions: readonly Deletion[];
 }
 
@@ -70,7 +72,6 @@ async function stage(
   { deletions, ...how }: StageOptions,
   packed: PackedFiles,
 ): Promise<ScriptOutcome | undefined> {
-  const { destination, signal, onArrived } = request;
   const id = randomBytes(4).toString('hex');
   const finish = {
     by: 'script',
@@ -83,32 +84,53 @@ async function stage(
     replaces: request.deployed.knowledge === 'none',
     patches: request.patches,
   } as const;
-  const tar = packCommit({ ...archiveOf(request, part), finish }, packed);
-  const folder = posix.join(destination, part.below);
+  const archive = { ...archiveOf(request, part), finish };
+  let partPacked = newPackedFiles();
+  let tar: Readable | undefined;
+  const pack = (): Readable => {
+    tar?.destroy();
+    partPacked = newPackedFiles();
+    return (tar = packCommit(archive, partPacked));
+  };
+  const asked: Stage = {
+    ...how,
+    folder: posix.join(request.destination, part.below),
+    id,
+    copiedBytes: patchedBytes(request, part),
+    contentBytes: contentBytes(request, part, request.patches),
+    onArrived: request.onArrived,
+  };
   try {
-    const copiedBytes = patchedBytes(request, part);
-    const result = await stages.run({ folder, id, copiedBytes, onArrived, ...how }, tar, signal);
-    switch (result.kind) {
-      case 'done':
-        return undefined;
-      case 'other-base':
-        return { kind: 'other-base' };
-      case 'no-shell':
-        return rebuild('files were deleted, and the container has no shell, tar or xargs to delete them');
-      case 'stale':
-        throw new ChangedMeanwhile(request.container);
-      case 'lost':
-        throw new LostStage(result.cause);
-      case 'failed':
-        if (result.status === NO_FOLDER_STATUS) await missingFolders({ ...request, destination: folder });
-        throw refused(
-          destination,
-          result.errors || `the script ended with exit code ${result.status}`,
-          how.mode === 'strict' || result.status === FOLDER_STATUS ? OBSTACLE : GO_ON,
-        );
-    }
+    const result = await stages.run(asked, pack, request.signal);
+    if (result.kind !== 'done') return await failureOf(request, asked, result);
+    addPacked(packed, partPacked);
+    return undefined;
   } finally {
-    tar.destroy();
+    tar?.destroy();
+  }
+}
+
+async function failureOf(
+  request: CountedCommit,
+  { folder, mode }: Stage,
+  result: Exclude<StageResult, { kind: 'done' }>,
+): Promise<ScriptOutcome> {
+  switch (result.kind) {
+    case 'other-base':
+      return { kind: 'other-base' };
+    case 'no-shell':
+      return rebuild('files were deleted, and the container has no shell, tar or xargs to delete them');
+    case 'stale':
+      throw new ChangedMeanwhile(request.container);
+    case 'lost':
+      throw new LostStage(result.cause);
+    case 'failed':
+      if (result.status === NO_FOLDER_STATUS) await missingFolders({ ...request, destination: folder });
+      throw refused(
+        request.destination,
+        result.errors || `the script ended with exit code ${result.status}`,
+        mode === 'strict' || result.status === FOLDER_STATUS ? OBSTACLE : GO_ON,
+      );
   }
 }
 

@@ -4,6 +4,7 @@ import type { Patch } from './patch.js';
 import { pathLine } from './path-line.js';
 import type { Deletion } from './sync-plan.js';
 import type { TarHeader, TarWriter } from './tar-writer.js';
+import { parentOf } from './tree.js';
 
 /** Symbolic link whose target is the id of the last whole sync, or `dirty` while one is under way. */
 export const STATE_LINK = '.rdt-state';
@@ -11,8 +12,10 @@ export const STATE_LINK = '.rdt-state';
 const STAGE = '.rdt-stage';
 export const DIRTY = 'dirty';
 
-/** A script renames so many entries into place, a program each; more are linked by tar itself, which takes the old file away a moment before. */
+/** A script renames so many entries into place, a program each; more wait under their own names, a program for all that go into one folder. */
 const MOST_MOVES = 16;
+/** What one program is given at the most: less than 128 KiB, of names of 255 bytes. */
+const MOST_NAMES = 200;
 const NS_PER_SECOND = 1_000_000_000n;
 
 /** Where a staged entry goes in the end; `name` is its path. */
@@ -91,7 +94,8 @@ export class ScriptStage implements CommitStage {
   readonly folder: string;
   readonly holdsLinks: boolean;
   private readonly parents: string[] = [];
-  private readonly placed: TarHeader[] = [];
+  private readonly folders: TarHeader[] = [];
+  private readonly links: TarHeader[] = [];
 
   constructor(
     private readonly tar: TarWriter,
@@ -99,7 +103,7 @@ export class ScriptStage implements CommitStage {
   ) {
     const { id, uploads } = options;
     this.folder = `${STAGE}/${id}`;
-    // Its list of moves has a line for each path.
+    // The list of moves has a line for each path.
     this.holdsLinks = uploads.length <= MOST_MOVES && !uploads.some((path) => path.includes('\n'));
   }
 
@@ -122,23 +126,33 @@ export class ScriptStage implements CommitStage {
   }
 
   place(header: TarHeader): Promise<void> {
-    this.placed.push(header);
+    (header.type === 'directory' ? this.folders : this.links).push(header);
     return Promise.resolve();
   }
 
   /** The list of moves comes last: without it the archive is not whole. */
   async close(placements: readonly Placement[]): Promise<void> {
     const isMoved = ({ patch }: Placement): boolean => this.holdsLinks || patch !== undefined;
-    const [moved, linked] = partition(placements, isMoved);
+    const [moved, others] = partition(placements, isMoved);
+    const grouped = [...this.links, ...others.map(linkOf)];
+    const groups = groupsOf(grouped);
     await this.list('parents', this.parents.map(pathLine));
-    const folders = this.placed
-      .flatMap(({ name, type }) => (type === 'directory' ? pathLine(name) : []))
-      .sort();
-    await this.list(this.options.replaces ? 'replacing' : 'folders', folders);
-    await this.list('targets', [...this.placed, ...linked].flatMap(targetLine));
-    await this.archive('places', [...this.placed, ...linked.map(linkOf)]);
+    await this.list(this.options.replaces ? 'replacing' : 'folders', this.folders.map(lineOf).sort());
+    await this.list('targets', grouped.map(lineOf));
+    await this.archive('places', [...this.folders, ...groups.flatMap((group, n) => this.waiting(group, n))]);
+    await this.list('groups', groups.map(groupLine));
     await this.list('patches', moved.flatMap(patchLines));
     await this.list('moves', moved.map(moveLine), 'always');
+  }
+
+  /** They get their names when all has arrived, just before they are moved: a watcher in the container may look here too. */
+  private waiting({ headers }: MoveGroup, number: number): TarHeader[] {
+    const folder = `${this.folder}/${nameOf(number)}`;
+    const entries = headers.map((header) => ({
+      ...header,
+      name: `${folder}/${posix.basename(header.name)}`,
+    }));
+    return [{ name: folder, type: 'directory', mode: 0o700 }, ...entries];
   }
 
   private async archive(name: string, headers: readonly TarHeader[]): Promise<void> {
@@ -179,8 +193,36 @@ function patchLines(placement: Placement): string[] {
   return [`${[...words, ...runs].join(' ')}\n`, `./${name}\n`];
 }
 
-/** Tar would take the old files away before it meets a folder in the place of one. */
-const targetLine = ({ name, type }: TarHeader): string[] => (type === 'directory' ? [] : [pathLine(name)]);
+const lineOf = ({ name }: TarHeader): string => pathLine(name);
+
+/** Entries that one program moves into their folder, all at once. */
+interface MoveGroup {
+  /** '' for the folder of the stage itself. */
+  readonly into: string;
+  readonly headers: TarHeader[];
+}
+
+function groupsOf(headers: readonly TarHeader[]): MoveGroup[] {
+  const groups: MoveGroup[] = [];
+  const open = new Map<string, MoveGroup>();
+  for (const header of headers) {
+    const into = parentOf(header.name);
+    let group = open.get(into);
+    if (group === undefined || group.headers.length === MOST_NAMES) {
+      group = { into, headers: [] };
+      open.set(into, group);
+      groups.push(group);
+    }
+    group.headers.push(header);
+  }
+  return groups;
+}
+
+/** No number: those are what else waits. */
+const nameOf = (number: number): string => `to${number}`;
+
+const groupLine = ({ into }: MoveGroup, number: number): string =>
+  `${nameOf(number)} ${into === '' ? '.\n' : pathLine(into)}`;
 
 function partition<T>(items: readonly T[], test: (item: T) => boolean): [T[], T[]] {
   return [items.filter(test), items.filter((item) => !test(item))];

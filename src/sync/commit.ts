@@ -99,7 +99,10 @@ async function commitByExec(request: CountedCommit): Promise<ScriptOutcome> {
   for (let attempt = 1; ; attempt++) {
     try {
       const repeats = request.repeats === true || attempt > 1;
-      return await commitByScript({ ...request, container, repeats }, new ExecStages(engine, container));
+      return await commitByScript(
+        { ...request, container, repeats },
+        new ExecStages({ ...request, container }),
+      );
     } catch (error) {
       if (!(error instanceof LostStage)) throw error;
       const now = await engine.inspectContainer(container.id, signal);

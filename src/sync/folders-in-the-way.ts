@@ -9,6 +9,10 @@ import { parentOf, parentsOf, type TreeEntry } from './tree.js';
 /** Questions on their way at the same moment. */
 const AT_ONCE = 8;
 
+/** How many questions `refuseFoldersInTheWay` asks at the least. */
+export const fewestQuestions = (request: Commit): number =>
+  request.deployed.knowledge === 'verified' ? 0 : doubtedPaths(request).first.length;
+
 /**
  * Asks the engine about what is sent: it would take away a folder, with all that is in it, for a file or a link of that name, also one that the app has
  * put in the place of a file of ours. Below a folder that is not there either nothing can be in the way. Answers whether `most` questions were enough to know.

@@ -5,7 +5,7 @@ import { gzip } from 'node:zlib';
 import { noAnswer } from '../transport/connection-error.js';
 import type { ExecSession } from '../transport/engine.js';
 import { SilenceWatch } from '../transport/silence-watch.js';
-import { gzipLevel } from './archive-body.js';
+import { gzipLevel } from './gzip-level.js';
 import type { Commit } from './commit-request.js';
 import { ARRIVED, STAGE_LOOP_SCRIPT, UNFIT_STATUS } from './stage-script.js';
 import { failureOf, type Stage, type StageResult, type Stages } from './stages.js';
@@ -82,8 +82,8 @@ export class StageLoop implements Stages {
     return !this.isOver;
   }
 
-  async run(stage: Stage, archive: Readable, signal: AbortSignal): Promise<StageResult> {
-    const bytes = await buffer(archive);
+  async run(stage: Stage, pack: () => Readable, signal: AbortSignal): Promise<StageResult> {
+    const bytes = await buffer(pack());
     signal.throwIfAborted();
     const level = bytes.length > PLAIN_BYTES ? this.gzipLevel : undefined;
     const body = level === undefined ? bytes : await compress(bytes, { level });

@@ -10,6 +10,8 @@ export const OTHER_BASE_STATUS = 65;
 export const FOLDER_STATUS = 67;
 /** The folder of the stage is not there, and cannot be made. */
 export const NO_FOLDER_STATUS = 68;
+/** A stage that came compressed. Nothing was done. */
+export const NO_GZIP_STATUS = 69;
 /** Of the loop, in a container that lacks a program. */
 export const UNFIT_STATUS = 66;
 
@@ -128,6 +130,12 @@ stage() (
     done <"$staged/replacing"
   fi
   if [ -f "$staged/places" ]; then tar -xf "$staged/places"; fi
+  if [ -f "$staged/groups" ]; then
+    while IFS= read -r path; do
+      rest_of_path
+      move_group "$staged/\${path%% *}" "\${path#* }"
+    done <"$staged/groups"
+  fi
   while IFS= read -r move; do
     path=\${move#* }
     # Not every mv has -T: through a link to a folder it would move into that folder.
@@ -144,6 +152,16 @@ stage() (
   rm -rf .rdt-stage
   if [ -n "$2" ]; then ln -sfn "$2" .rdt-state; fi
 )
+
+# A pattern without a match stays what it is.
+move_group() {
+  from=$1
+  into=$2
+  for names in '*' '.[!.]*' '..?*'; do
+    set -- "$from"/$names
+    if [ -e "$1" ] || [ -L "$1" ]; then mv -f -- "$@" "$into/"; fi
+  done
+}
 
 patch() {
   for tool in chmod cp dd stat touch; do
@@ -180,10 +198,15 @@ clean() {
 }
 `;
 
-/** One stage: its arguments are those of `stage`. */
+/** One stage: the arguments of `stage`, and then `gzip` when its archive comes so. */
 export const STAGE_SCRIPT = `${STAGE}
 arrived() { :; }
-stage "$@"
+if [ "$6" != gzip ]; then stage "$@"
+elif command -v gzip >/dev/null; then gzip -dc | stage "$@"
+else
+  echo "rdt:${NO_GZIP_STATUS}"
+  exit
+fi
 status=$?
 clean "$1" "$5" $status
 echo "rdt:$status"

@@ -1,10 +1,12 @@
-import type { Readable } from 'node:stream';
+import { pipeline, type Readable } from 'node:stream';
+import { createGzip } from 'node:zlib';
 import { RdtError } from '../errors.js';
 import type { Container, Engine } from '../transport/engine.js';
 import { isNotRunning } from '../transport/engine-error.js';
+import { gzipLevel } from './gzip-level.js';
 import { hasEnded, isEnding } from './container-end.js';
 import { runScript, type ScriptResult } from './container-script.js';
-import { OTHER_BASE_STATUS, STAGE_SCRIPT, STALE_STATUS } from './stage-script.js';
+import { NO_GZIP_STATUS, OTHER_BASE_STATUS, STAGE_SCRIPT, STALE_STATUS } from './stage-script.js';
 
 export type StageMode = 'strict' | 'lenient';
 
@@ -18,6 +20,8 @@ export interface Stage {
   readonly expected: string;
   /** What the container has to copy for it without a word. */
   readonly copiedBytes: number;
+  /** Of the files in its archive, more or less. */
+  readonly contentBytes: number;
   /** See `Commit`. */
   readonly onArrived?: (() => void) | undefined;
 }
@@ -34,34 +38,59 @@ export type StageResult =
 /** A way to carry out a commit archive by the script in a container, one after the other. */
 export interface Stages {
   readonly channel: 'script' | 'warm';
-  /** Engine errors as those of `Engine.exec`; an aborted signal rejects with its reason. */
-  run(stage: Stage, archive: Readable, signal: AbortSignal): Promise<StageResult>;
+  /** `pack` may be called twice, for the same archive. Engine errors as those of `Engine.exec`; an aborted signal rejects with its reason. */
+  run(stage: Stage, pack: () => Readable, signal: AbortSignal): Promise<StageResult>;
 }
 
 /** Exit codes above tell of a signal. */
 const SIGNALLED = 128;
 
+/** Smaller archives go plain: a program runs for one that is compressed. */
+const PLAIN_BYTES = 64 << 10;
+
+export interface ExecPlace {
+  readonly engine: Engine;
+  /** As it was looked at last. */
+  readonly container: Container;
+  /** Where the link is worth it. */
+  readonly compress: boolean;
+}
+
 /** A program for each stage. */
 export class ExecStages implements Stages {
   readonly channel = 'script';
 
-  constructor(
-    private readonly engine: Engine,
-    /** As it was looked at last. */
-    private readonly container: Container,
-  ) {}
+  constructor(private readonly place: ExecPlace) {}
 
-  async run(stage: Stage, archive: Readable, signal: AbortSignal): Promise<StageResult> {
+  async run(stage: Stage, pack: () => Readable, signal: AbortSignal): Promise<StageResult> {
+    const { engine, compress } = this.place;
+    const isLong = compress && stage.contentBytes > PLAIN_BYTES;
+    const level = isLong ? await gzipLevel(engine, signal) : undefined;
+    if (level !== undefined) {
+      // What goes wrong with one of them ends the other: the archive holds files open.
+      const packed = pipeline(pack(), createGzip({ level, chunkSize: 1 << 18 }), () => undefined);
+      const result = await this.runOnce(stage, 'gzip', packed, signal);
+      if (result.kind !== 'failed' || result.status !== NO_GZIP_STATUS) return result;
+    }
+    return this.runOnce(stage, 'plain', pack(), signal);
+  }
+
+  private async runOnce(
+    stage: Stage,
+    packing: 'plain' | 'gzip',
+    archive: Readable,
+    signal: AbortSignal,
+  ): Promise<StageResult> {
+    const { engine, container } = this.place;
     const { folder, token, mode, expected, id } = stage;
-    const args = [folder, token, mode, expected, id];
+    const args = [folder, token, mode, expected, id, packing];
     try {
-      const result = await runScript(this.engine, this.container.id, STAGE_SCRIPT, args, archive, signal);
+      const result = await runScript(engine, container.id, STAGE_SCRIPT, args, archive, signal);
       if (result.kind === 'done') return result;
       // A script that was killed with its container, and one that could not be started in it any more, look like others that failed.
       const wasKilled = result.kind === 'failed' && result.status > SIGNALLED;
-      if (wasKilled || (await hasEnded(this.engine, this.container, signal)))
-        return { kind: 'lost', cause: result };
-      if (result.kind === 'no-shell' && (await isEnding(this.engine, this.container, signal)))
+      if (wasKilled || (await hasEnded(engine, container, signal))) return { kind: 'lost', cause: result };
+      if (result.kind === 'no-shell' && (await isEnding(engine, container, signal)))
         return { kind: 'lost', cause: result };
       return result.kind === 'failed' ? failureOf(result.status, result.errors) : result;
     } catch (error) {

@@ -39,7 +39,7 @@ commitContract('the fake engine, as a push does it', () => rigOf({ hasShell: tru
 
 commitContract('the fake engine, by a script each time', () =>
   rigOf({ hasShell: true }, ({ engine, container }) =>
-    wayOf((request) => commit({ ...request, stages: new ExecStages(engine, container) })),
+    wayOf((request) => commit({ ...request, stages: new ExecStages({ ...request, engine, container }) })),
   ),
 );
 

@@ -44,8 +44,9 @@ class StageFailure extends Error {
 }
 
 async function playOne({ argv, files, stdin, stdout, stderr }: FakeProcess): Promise<number> {
-  const [folder = '', token = '', mode = '', expected = '', id = ''] = argv.slice(4);
-  const archive = Buffer.concat(await stdin.toArray());
+  const [folder = '', token = '', mode = '', expected = '', id = '', packing] = argv.slice(4);
+  const sent = Buffer.concat(await stdin.toArray());
+  const archive = packing === 'gzip' ? gunzipSync(sent) : sent;
   const { status, errors } = await statusOf(files, { folder, token, mode, expected, id, archive });
   stderr.write(errors);
   stdout.write(`rdt:${status}\n`);
@@ -158,6 +159,7 @@ async function carryOut(
   for (const path of folders(files, `${staged}/replacing`)) removeFile(files, `${folder}/${path}`);
   const places = files.find(`${staged}/places`);
   if (places?.kind === 'file') await unpackByTar(files, folder, places.bytes);
+  moveGroups(files, folder, staged);
   move(files, folder, staged, moves);
   const isOurs = (path: string): boolean => !isBehindLink(files, folder, path);
   for (const path of listed(files, `${staged}/remove`).filter(isOurs)) removeFile(files, `${folder}/${path}`);
@@ -218,6 +220,16 @@ function refuseOthers(files: FakeFileTree, folder: string, list: string): void {
       if (going.has(`${kind === 'directory' ? 'folder' : 'file'} ${path}/${name}`)) continue;
       throw new StageFailure(FOLDER_STATUS, `${path}/${name} is in the way`);
     }
+  }
+}
+
+function moveGroups(files: FakeFileTree, folder: string, staged: string): void {
+  for (const line of folders(files, `${staged}/groups`)) {
+    const [name = ''] = line.split(' ', 1);
+    const group = files.find(`${staged}/${name}`);
+    if (group?.kind !== 'directory') throw new StageFailure(1, `${name} is not there`);
+    for (const [entry, node] of group.children)
+      files.put(`${folder}/${line.slice(name.length + 1)}/${entry}`, node);
   }
 }
 

@@ -63,7 +63,7 @@ const wayOf = (way: CommitWay): Promise<OpenWay> =>
 const asPush: RigOptions['way'] = () => wayOf(commit);
 
 const byScripts: RigOptions['way'] = (container) =>
-  wayOf((request) => commit({ ...request, stages: new ExecStages(engine, container) }));
+  wayOf((request) => commit({ ...request, stages: new ExecStages({ ...request, engine, container }) }));
 
 const warm: RigOptions['way'] = async (container, destination) => {
   const channel = WarmChannel.open(
@@ -110,7 +110,7 @@ it.each([
   const sizeBytes = 200_000;
   folder.write('file', Buffer.alloc(sizeBytes, 'a'));
   await folder.sync();
-  const reader = new WatchfulReader(device, name, `${DESTINATIONS}/file`, sizeBytes);
+  const reader = WatchfulReader.ofContent(device, name, `${DESTINATIONS}/file`, sizeBytes);
   for (let n = 1; n <= 60; n++) {
     folder.write('file', Buffer.alloc(sizeBytes, n % 2 === 0 ? 'a' : 'b'));
     for (let beside = 0; beside < n % 12; beside++) folder.write(`beside/${beside}`, `${n}`);
@@ -120,6 +120,35 @@ it.each([
   expect(await reader.seen()).toMatch(/^(missing\n)*\d+ reads\n$/);
   await folder.expectInStep();
 });
+
+it.each([
+  ['a script each time', 'busybox', byScripts],
+  ['a script each time', 'gnu', byScripts],
+  ['the warm channel', 'busybox', warm],
+] as const)(
+  'a commit by %s, in %s, has none of 300 files missing at any moment',
+  async (_name, image, way) => {
+    await using app = await rig({ image, way });
+    const { commit: commitInto } = await app.open(DESTINATIONS);
+    using folder = new SyncedFolder(engine, app.container, DESTINATIONS, commitInto);
+    const write = (round: number): void => {
+      for (let n = 1; n <= 290; n++) folder.write(`many/${n}`, `${round}`);
+      for (let n = 291; n <= 300; n++) {
+        if (round > 0) folder.remove(`many/${n}`);
+        folder.link(`many/${n}`, `${round}`);
+      }
+    };
+    write(0);
+    await folder.sync();
+    const reader = WatchfulReader.ofNames(device, app.container.name, `${DESTINATIONS}/many`, 300);
+    for (let round = 1; round <= 10; round++) {
+      write(round);
+      expect(await folder.commit()).toMatchObject({ kind: 'committed' });
+    }
+    expect(await reader.seen()).toMatch(/^\d+ looks\n$/);
+    await folder.expectInStep();
+  },
+);
 
 it('a push whose container ends after a folder made way for a file is carried out once more', async () => {
   await using app = await rig({ image: 'busybox', way: asPush });

@@ -22,7 +22,7 @@ describe.each(['busybox', 'gnu'])('the warm channel into %s', (image) => {
     const sizeBytes = 200_000;
     rig.folder.write('file', Buffer.alloc(sizeBytes, 'a'));
     await rig.folder.sync();
-    const reader = new WatchfulReader(device, rig.name, '/usr/src/app/file', sizeBytes);
+    const reader = WatchfulReader.ofContent(device, rig.name, '/usr/src/app/file', sizeBytes);
     for (let n = 1; n <= 60; n++) {
       rig.folder.write('file', Buffer.alloc(sizeBytes, n % 2 === 0 ? 'a' : 'b'));
       for (let beside = 0; beside < n % 12; beside++) rig.folder.write(`beside/${beside}`, `${n}`);

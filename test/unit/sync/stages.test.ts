@@ -3,7 +3,15 @@ import { expect, it } from 'vitest';
 import { ExecStages, type Stage } from '../../../src/sync/stages.js';
 import type { Container, Engine } from '../../../src/transport/engine.js';
 
-const STAGE: Stage = { folder: '/app', id: '1', token: 't', mode: 'lenient', expected: '', copiedBytes: 0 };
+const STAGE: Stage = {
+  folder: '/app',
+  id: '1',
+  token: 't',
+  mode: 'lenient',
+  expected: '',
+  copiedBytes: 0,
+  contentBytes: 1,
+};
 const container = { id: 'app', state: { running: true, restarting: false, startedAt: 'first' } } as Container;
 
 /** Where no shell can be started. `end` settles when the app ends, which the engine knows from then on. */
@@ -28,10 +36,11 @@ function stagesWhere(end: () => Promise<number>): ExecStages {
       return exitCode;
     },
   };
-  return new ExecStages(engine as Engine, container);
+  return new ExecStages({ engine: engine as Engine, container, compress: true });
 }
 
-const run = (stages: ExecStages) => stages.run(STAGE, Readable.from(['x']), new AbortController().signal);
+const run = (stages: ExecStages) =>
+  stages.run(STAGE, () => Readable.from(['x']), new AbortController().signal);
 
 it('a stage that could not be started because the app was just ending is lost: the engine notes the end later', async () => {
   expect(await run(stagesWhere(() => Promise.resolve(7)))).toMatchObject({ kind: 'lost' });
