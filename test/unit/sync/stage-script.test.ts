@@ -13,10 +13,11 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
+import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type CommitArchive, newPackedFiles, packCommit } from '../../../src/sync/commit-archive.js';
 import { LIST_SCRIPT, SETTLE } from '../../../src/sync/container-script.js';
-import { STAGE_SCRIPT, STALE_STATUS } from '../../../src/sync/stage-script.js';
+import { NO_GZIP_STATUS, STAGE_SCRIPT, STALE_STATUS } from '../../../src/sync/stage-script.js';
 import type { Deletion } from '../../../src/sync/sync-plan.js';
 import { type LocalEntry, parentsOf } from '../../../src/sync/tree.js';
 import { directory, file, tree } from './trees.js';
@@ -244,3 +245,21 @@ it.runIf(process.platform === 'linux')(
     expect(existsSync(join(folder, 'file'))).toBe(false);
   },
 );
+
+it.runIf(process.platform === 'linux').each([
+  ['is carried out', process.env['PATH'], 'rdt:0\n', 'new'],
+  ['changes nothing where there is no gzip', '/nowhere', `rdt:${NO_GZIP_STATUS}\n`, 'old'],
+])('a stage whose archive is compressed %s', (_name, path, said, content) => {
+  const stage = join(folder, '.rdt-stage', 'abcd');
+  mkdirSync(stage, { recursive: true });
+  for (const list of ['remove', 'moves'])
+    writeFileSync(join(stage, list), list === 'moves' ? '0 ./file\n' : '');
+  writeFileSync(join(stage, '0'), 'new');
+  const tar = spawnSync('tar', ['-cf', '-', '-C', folder, '.rdt-stage']).stdout;
+  rmSync(join(folder, '.rdt-stage'), { recursive: true });
+  writeFileSync(join(folder, 'file'), 'old');
+  const args = ['-c', STAGE_SCRIPT, 'sh', folder, TOKEN, 'lenient', '', 'abcd', 'gzip'];
+  const env = { ...process.env, PATH: path };
+  expect(spawnSync('/bin/sh', args, { input: gzipSync(tar), encoding: 'utf8', env }).stdout).toBe(said);
+  expect(readFileSync(join(folder, 'file'), 'utf8')).toBe(content);
+});
