@@ -1,13 +1,13 @@
-import { pipeline, type Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import { createGzip } from 'node:zlib';
 import type { Commit } from './commit-request.js';
-import { gzipLevel } from './gzip-level.js';
+import { gzipLevel, gzipped } from './gzip-level.js';
 
 /** Smaller archives go plain: an engine that unpacks gzip runs a program for it (SYNC.md, section 8, rule 13). */
 const PLAIN_BYTES = 64 << 10;
 /** Plain archives up to this size go as one buffer with a known length. */
 const BUFFERED_BYTES = 4 << 20;
+
 /** The archive as it travels: plain or compressed, whichever arrives sooner over this link. `pack` begins to read files, which would hold up an answer. */
 export async function archiveBody(
   pack: () => Readable,
@@ -18,8 +18,5 @@ export async function archiveBody(
   const level = compress ? await gzipLevel(engine, signal) : undefined;
   const tar = pack();
   if (level === undefined) return contentBytes <= BUFFERED_BYTES ? buffer(tar) : tar;
-  const gzip = createGzip({ level, chunkSize: 1 << 18 });
-  // What goes wrong with one of them ends the other: the archive holds files open.
-  pipeline(tar, gzip, () => undefined);
-  return gzip;
+  return gzipped(tar, level);
 }

@@ -1,3 +1,5 @@
+import { pipeline, type Readable } from 'node:stream';
+import { createGzip } from 'node:zlib';
 import type { Engine } from '../transport/engine.js';
 
 /** Below this round trip the link is no bottleneck, and gzip would be one; above the other it is worth a better level. */
@@ -35,3 +37,7 @@ function isSure(answersMs: readonly number[]): boolean {
   if (bestMs > SLOW_LINK_MS && answersMs.length >= SURE_PINGS) return true;
   return answersMs.filter((ms) => ms <= bestMs * (1 + SAME_SHARE)).length > SURE_PINGS;
 }
+
+/** What goes wrong with one of the streams ends the other: an archive holds files open. */
+export const gzipped = (tar: Readable, level: number): Readable =>
+  pipeline(tar, createGzip({ level, chunkSize: 1 << 18 }), () => undefined);

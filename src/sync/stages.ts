@@ -1,9 +1,8 @@
-import { pipeline, type Readable } from 'node:stream';
-import { createGzip } from 'node:zlib';
+import type { Readable } from 'node:stream';
 import { RdtError } from '../errors.js';
 import type { Container, Engine } from '../transport/engine.js';
 import { isNotRunning } from '../transport/engine-error.js';
-import { gzipLevel } from './gzip-level.js';
+import { gzipLevel, gzipped } from './gzip-level.js';
 import { hasEnded, isEnding } from './container-end.js';
 import { runScript, type ScriptResult } from './container-script.js';
 import { NO_GZIP_STATUS, OTHER_BASE_STATUS, STAGE_SCRIPT, STALE_STATUS } from './stage-script.js';
@@ -67,9 +66,7 @@ export class ExecStages implements Stages {
     const isLong = compress && stage.contentBytes > PLAIN_BYTES;
     const level = isLong ? await gzipLevel(engine, signal) : undefined;
     if (level !== undefined) {
-      // What goes wrong with one of them ends the other: the archive holds files open.
-      const packed = pipeline(pack(), createGzip({ level, chunkSize: 1 << 18 }), () => undefined);
-      const result = await this.runOnce(stage, 'gzip', packed, signal);
+      const result = await this.runOnce(stage, 'gzip', gzipped(pack(), level), signal);
       if (result.kind !== 'failed' || result.status !== NO_GZIP_STATUS) return result;
     }
     return this.runOnce(stage, 'plain', pack(), signal);
