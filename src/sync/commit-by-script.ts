@@ -102,7 +102,7 @@ async function stage(
   };
   try {
     const result = await stages.run(asked, pack, request.signal);
-    if (result.kind !== 'done') return await failureOf(request, asked, result);
+    if (result.kind !== 'done') return await outcomeOf(request, asked, result);
     addPacked(packed, partPacked);
     return undefined;
   } finally {
@@ -110,7 +110,7 @@ async function stage(
   }
 }
 
-async function failureOf(
+async function outcomeOf(
   request: CountedCommit,
   { folder, mode }: Stage,
   result: Exclude<StageResult, { kind: 'done' }>,
