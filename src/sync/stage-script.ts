@@ -140,7 +140,7 @@ stage() (
     path=\${move#* }
     # Not every mv has -T: through a link to a folder it would move into that folder.
     if [ -d "$path" ]; then rm -f -- "$path"; fi
-    mv -f -- "$staged/\${move%% *}" "$path"
+    mv -f -- "$staged/\${move%% *}" "$path" 2>/dev/null || { unlink_stray "$path"; mv -f -- "$staged/\${move%% *}" "$path"; }
   done <"$staged/moves"
   if [ -s "$staged/remove" ]; then xargs -0 -n ${MOST_WORDS} sh -c '${REMOVE}' sh <"$staged/remove"; fi
   if [ -s "$staged/rmdir" ]; then
@@ -159,8 +159,17 @@ move_group() {
   into=$2
   for names in '*' '.[!.]*' '..?*'; do
     set -- "$from"/$names
-    if [ -e "$1" ] || [ -L "$1" ]; then mv -f -- "$@" "$into/"; fi
+    if [ ! -e "$1" ] && [ ! -L "$1" ]; then continue; fi
+    if mv -f -- "$@" "$into/" 2>/dev/null; then continue; fi
+    set -- "$from"/$names
+    for path do unlink_stray "$into/\${path##*/}"; done
+    mv -f -- "$@" "$into/"
   done
+}
+
+# busybox's mv does not replace a link that leads to itself, or through a file.
+unlink_stray() {
+  if [ -L "$1" ] && [ ! -e "$1" ]; then rm -f -- "$1"; fi
 }
 
 patch() {

@@ -109,6 +109,28 @@ export function commitContract(name: string, setUp: () => Promise<CommitRig>): v
       },
     );
 
+    it.skipIf(!canLink).each([1, 30])(
+      'puts files and links in the place of %i links that lead to themselves, and through a file',
+      async (count) => {
+        const names = Array.from({ length: count }, (_, n) => String(n));
+        folder.write('file', 'x');
+        for (const name of names) {
+          folder.link(`loop ${name}`, `loop ${name}`);
+          folder.link(`through ${name}`, 'file/below');
+          folder.link(`turned ${name}`, `turned ${name}`);
+        }
+        await folder.sync();
+        for (const name of names) {
+          for (const kind of ['loop', 'through', 'turned']) folder.remove(`${kind} ${name}`);
+          folder.link(`new ${name}`, 'nowhere');
+          folder.write(`loop ${name}`, 'now a file');
+          folder.write(`through ${name}`, 'now a file');
+          folder.link(`turned ${name}`, 'file');
+        }
+        await folder.sync();
+      },
+    );
+
     it('changes nothing when a sync that was cut off has come to its end since the container was compared', async () => {
       folder.write('a', 'one');
       await folder.sync();
