@@ -89,6 +89,13 @@ export class AppMonitor {
     return container;
   }
 
+  /** Asks the engine; when it is paused, that is told, and then that it goes on. */
+  async isAppPaused(): Promise<boolean> {
+    const { engine, app, signal } = this.deps;
+    const container = await containerNamed(engine, app, signal);
+    return container?.state.paused === true && (await this.look())?.state.paused === true;
+  }
+
   private async beats(): Promise<void> {
     let pauseMs = BEAT_MS;
     for (;;) {

@@ -128,9 +128,17 @@ class Attempting {
       const { verdict } = await lookAtTriggers(session, this.triggers);
       this.edition = await session.folder.edition(session.held.signal);
       const isChanged = this.edition !== broken || session.context.isDue;
-      if (verdict !== 'nothing' || isChanged || messages.some(isOfOthers)) return verdict;
+      if (verdict === 'project-changed') return verdict;
+      const isNew = verdict === 'build' || isChanged || messages.some(isOfOthers);
+      if (isNew && !(await this.isAppPaused())) return verdict;
       await changeOf(session, undefined);
     }
+  }
+
+  /** It waits for whoever has paused it; a push would wake it up, or build a new one in its place. */
+  private async isAppPaused(): Promise<boolean> {
+    const { memory, monitor } = this.session;
+    return memory.hasPushed && monitor.isAppPaused();
   }
 
   /** To whoever works with the outcome; a further attempt looks at everything anyway. */

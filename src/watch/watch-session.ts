@@ -3,6 +3,7 @@ import { lastLines } from '../push/watch-start.js';
 import { ChangedMeanwhile } from '../sync/commit-request.js';
 import type { Deployment } from '../sync/deployment.js';
 import { seenFrom } from '../sync/mounts.js';
+import { LostStage } from '../sync/stages.js';
 import { WarmChannel } from '../sync/warm-channel.js';
 import { EngineError } from '../transport/engine-error.js';
 import type { AppNews } from './app-news.js';
@@ -105,7 +106,8 @@ export class WatchSession {
       if (!(error instanceof RdtError) || isAbsence(error)) throw error;
       // Of a container that has ended or gone meanwhile, or was changed by others, the push knows more.
       const isOfOthers = error instanceof EngineError || error instanceof ChangedMeanwhile;
-      if (!isOfOthers) tellFailure(memory, emit, error);
+      const isPause = error instanceof LostStage && (await monitor.isAppPaused());
+      if (!isOfOthers && !isPause) tellFailure(memory, emit, error);
       return 'doubtful';
     }
   }

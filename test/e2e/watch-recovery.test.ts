@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -169,6 +170,24 @@ it('waits while the container is paused', async () => {
   const resumed = await app.andThen('app-changed', () => app.docker('unpause', app.name));
   expect(resumed).toMatchObject({ what: 'resumed' });
   await app.untilInStep();
+});
+
+it('waits as well, and keeps the container, when it is paused just before a file goes and a large one comes', async () => {
+  await using app = new WatchedApp(device, 'paused-before', { ...FILES, 'goes.txt': 'soon' });
+  await app.watch('--restart', 'none');
+  for (let version = 2, channel = ''; !channel.includes('"warm"'); version++)
+    channel = JSON.stringify(await app.andThen('batch', () => app.write('version', `${version}\n`)));
+  const id = await app.docker('inspect', '--format', '{{.Id}}', app.name);
+  await app.docker('pause', app.name);
+  const paused = await app.andThen('app-changed', () => {
+    app.write('large.bin', randomBytes(3 << 20));
+    app.remove('goes.txt');
+  });
+  expect(paused).toMatchObject({ what: 'paused' });
+  expect(app.events.map(({ type }) => type)).not.toContain('batch-failed');
+  await app.andThen('app-changed', () => app.docker('unpause', app.name));
+  await app.untilInStep();
+  expect(await app.docker('inspect', '--format', '{{.Id}}', app.name)).toBe(id);
 });
 
 it.each([
