@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events';
-import { closeSync } from 'node:fs';
+import { closeSync, writeSync } from 'node:fs';
 import type { Wiring } from './commands/command-deps.js';
 import { ExitCode } from './errors.js';
 import { run } from './run.js';
@@ -63,8 +63,31 @@ function leaveTerminalToPager({ stdin, stderr }: NodeJS.Process): void {
   process.on('exit', () => {
     // A session of ours has the terminal, or there is something to say yet.
     if (stdin.isRaw || isCrash) return;
-    for (const { isTTY, fd } of [stdin, stderr]) if (isTTY) closeSync(fd);
+    closeTerminal([stdin, stderr]);
   });
+}
+
+interface TerminalStream {
+  readonly isTTY: boolean;
+  readonly fd: number;
+}
+
+function closeTerminal(streams: readonly TerminalStream[]): void {
+  for (const { isTTY, fd } of streams) if (isTTY) closeSync(fd);
+}
+
+/** A terminal whose window was closed takes no settings, and Node aborts (SIGABRT, a core dump) when it cannot give them back. */
+function leaveGoneTerminal({ stdin, stdout, stderr }: NodeJS.Process): void {
+  process.on('exit', () => closeTerminal([stdin, stdout, stderr].filter(hasHungUp)));
+}
+
+function hasHungUp({ isTTY, fd }: TerminalStream): boolean {
+  try {
+    if (isTTY) writeSync(fd, '');
+    return false;
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EIO';
+  }
 }
 
 /** A shell may stand in a folder that was deleted: that matters to those alone who look into it, and they say that it is gone. */
@@ -102,6 +125,7 @@ const wiring: Wiring = {
   ssh: async (options) => (await import('./wiring/ssh.js')).wireSsh(runtime, options),
 };
 
+leaveGoneTerminal(process);
 if (!process.stdout.isTTY && process.platform !== 'win32') leaveTerminalToPager(process);
 endWithOutput(process.stdout, interrupts);
 endWithOutput(process.stderr, interrupts);

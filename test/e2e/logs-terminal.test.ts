@@ -1,4 +1,6 @@
 import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { eventually } from '../testbed/eventually.js';
 import { VirtualDevice } from '../testbed/virtual-device.js';
@@ -20,7 +22,7 @@ let before: string;
 const rdt = new Rdt();
 
 beforeAll(async () => {
-  device = await VirtualDevice.up({ name: 'logs-term', images: ['busybox'], announce: false });
+  device = await VirtualDevice.up({ name: 'logs-term', images: ['busybox'] });
   const run = (name: string, script: string) =>
     device.docker('run', '-d', '--name', name, 'busybox', 'sh', '-c', script);
   await run('harmful', HARMFUL);
@@ -56,6 +58,18 @@ const rdtPid = (): number =>
       .split('\n')
       .find((pid) => pid !== ''),
   );
+
+it('a command that is still at work when its terminal has gone does not crash', async () => {
+  const status = join(rdt.home, 'status');
+  const scan = [process.execPath, BIN, 'scan', '--timeout', '2'].join(' ');
+  terminal.enter(`clear; (trap : HUP; ${scan}; echo $? >${status})`);
+  await terminal.shows(new RegExp(`${device.address} +development`));
+  terminal.vanish();
+  const ended = () => Promise.resolve(existsSync(status) && readFileSync(status, 'utf8') !== '');
+  await eventually(ended, { what: 'the end of rdt scan', withinMs: 15_000 });
+  // 134 is SIGABRT.
+  expect(Number(readFileSync(status, 'utf8'))).toBeLessThan(128);
+});
 
 it('what an app prints does nothing to the terminal', async () => {
   terminal.start(logs('-a', 'harmful'));

@@ -13,6 +13,7 @@ export class PseudoTerminal implements Disposable {
   private readonly folder = mkdtempSync(join(tmpdir(), 'rdt-terminal-'));
   private readonly socket = join(this.folder, 'tmux');
   private started = 0;
+  private hasVanished = false;
 
   constructor(env: Readonly<Record<string, string>>) {
     const size = ['-x', String(COLUMNS), '-y', String(ROWS)];
@@ -94,8 +95,14 @@ export class PseudoTerminal implements Disposable {
     expect(this.screen()).toMatch(new RegExp(`^(\\^C)?end-${this.started}-${exitCode}$`, 'm'));
   }
 
+  /** It is gone when those who use it hear of that. */
+  vanish(): void {
+    process.kill(Number(this.tmux('display-message', '-p', '#{pid}')), 'SIGKILL');
+    this.hasVanished = true;
+  }
+
   [Symbol.dispose](): void {
-    this.tmux('kill-server');
+    if (!this.hasVanished) this.tmux('kill-server');
     rmSync(this.folder, { recursive: true, force: true });
   }
 
