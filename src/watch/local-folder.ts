@@ -1,25 +1,19 @@
+import { posix } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '../runtime.js';
 import type { IgnoreRules } from '../sync/ignore-rules.js';
 import { ignoredNow, type LocalState } from '../sync/local-state.js';
-import type { LocalTree } from '../sync/tree.js';
+import { type LocalTree, parentOf } from '../sync/tree.js';
 import { Turns } from '../sync/turns.js';
 import { DirtyFolders } from './dirty-folders.js';
+import { IdleLook } from './idle-look.js';
 import { LocalTreeKeeper } from './local-tree-keeper.js';
 import { type Batch, Settling } from './settling.js';
 import { SourcePlace } from './source-place.js';
 import { TreeIndex } from './tree-index.js';
 import type { Hint, OpenWatcher, Watcher } from './watcher.js';
+import { YoungFiles } from './young-files.js';
 
-/**
- * Events can be lost without a sign of it: by network file systems, containers, a bug. So all of the folder is looked at this often.
- */
-const IDLE_LOOK_MS = 60_000;
-/** When nothing was heard for so long. */
-const QUIET_MS = 2_000;
-/** A large one more rarely: no more of the time than 1 of this goes into it. */
-const IDLE_SHARE = 400;
-const IDLE_LOOK_AT_LEAST_MS = 600_000;
 /** A file that was emptied has its content after this time, or is meant to be empty. */
 const FILLED_MS = 25;
 /** However many are emptied one after the other. */
@@ -45,8 +39,8 @@ export class LocalFolder implements AsyncDisposable {
   private readonly settling: Settling;
   private readonly keeper: LocalTreeKeeper;
   private readonly place: SourcePlace;
-  private idleLookMs = IDLE_LOOK_MS;
-  private allLookedAtMs = 0;
+  private readonly young: YoungFiles;
+  private readonly idleLook = new IdleLook();
   private wake: () => void = () => undefined;
   /** Ends with the look that goes on: there is never more than one at a time. */
   private turn: Promise<void> | undefined;
@@ -59,6 +53,7 @@ export class LocalFolder implements AsyncDisposable {
   ) {
     this.keeper = new LocalTreeKeeper(options.source, index, warn);
     this.place = new SourcePlace(options.source);
+    this.young = new YoungFiles(options.source);
     this.settling = new Settling({ ...options, warn }, index, watcher);
   }
 
@@ -110,7 +105,9 @@ export class LocalFolder implements AsyncDisposable {
       // Timers come before events in Node's loop: what has happened by now is heard first.
       await nextTurn();
       const batch = this.settling.settle(this.dirty);
-      if (batch !== undefined) return batch;
+      if (batch === undefined) continue;
+      this.young.take(batch.settledAtMs);
+      return batch;
     }
   }
 
@@ -206,9 +203,7 @@ export class LocalFolder implements AsyncDisposable {
       this.dirty.merge(dirty);
       throw error;
     }
-    if (!dirty.all) return;
-    this.allLookedAtMs = this.now();
-    this.idleLookMs = idleLookMs(this.allLookedAtMs - startMs);
+    if (dirty.all) this.idleLook.done(startMs, this.now());
   }
 
   /** Nothing that is known is of the folder that the source leads to now, nor is it watched. */
@@ -238,6 +233,7 @@ export class LocalFolder implements AsyncDisposable {
       const path = below(hint.path, hint.name);
       if (this.index.isIgnored(hint.path, path)) return;
       this.settling.hear(path);
+      this.young.hear(path);
     } else {
       this.settling.hear(undefined);
     }
@@ -253,16 +249,28 @@ export class LocalFolder implements AsyncDisposable {
     signal.addEventListener('abort', end);
     this.wake = end;
     try {
-      const dueInMs = this.allLookedAtMs + this.idleLookMs - this.now();
-      await this.options.clock.sleep(Math.max(dueInMs, QUIET_MS), over.signal);
-      this.allLookedAtMs = this.now();
-      this.hear({ kind: 'all', reason: 'nothing was heard for long' });
+      const nowMs = this.now();
+      const lookInMs = this.idleLook.dueInMs(nowMs);
+      const { dueAtMs = Infinity } = this.young;
+      await this.options.clock.sleep(Math.max(0, Math.min(lookInMs, dueAtMs - nowMs)), over.signal);
+      if (dueAtMs - nowMs < lookInMs) this.lookAtYoung();
+      else this.lookAfterLong();
     } catch (error) {
       if (!over.signal.aborted) throw error;
     } finally {
       signal.removeEventListener('abort', end);
       this.wake = () => undefined;
     }
+  }
+
+  private lookAtYoung(): void {
+    for (const path of this.young.changed(this.now()))
+      this.hear({ kind: 'folder', path: parentOf(path), name: posix.basename(path) });
+  }
+
+  private lookAfterLong(): void {
+    this.idleLook.begin(this.now());
+    this.hear({ kind: 'all', reason: 'nothing was heard for long' });
   }
 
   private now(): number {
@@ -280,9 +288,6 @@ function once(warn: (message: string) => void): (message: string) => void {
     warn(message);
   };
 }
-
-const idleLookMs = (lookMs: number): number =>
-  Math.min(Math.max(IDLE_LOOK_MS, lookMs * IDLE_SHARE), IDLE_LOOK_AT_LEAST_MS);
 
 /** Most batches delete nothing, and then nobody asks. */
 function lazily(make: () => LocalState['isIgnored']): LocalState['isIgnored'] {
