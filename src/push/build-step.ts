@@ -81,7 +81,7 @@ async function buildAndReplace(
 ): Promise<Container> {
   const { appName, destination } = job.settings;
   const container = remote.container && seenFrom(remote.container, destination, remote.place);
-  const old: OldApp = { container, wasStopped: false, created: new Set(), changedVolumes: new Set() };
+  const old: OldApp = { container, stoppedRun: undefined, created: new Set(), changedVolumes: new Set() };
   try {
     await holdImage(deps, appName, await oldImage(deps.engine, remote, deps.signal));
     const context = await buildAppImage(job, deps);
@@ -156,7 +156,7 @@ async function replace(
     emit,
     signal,
     lost,
-    stopping: () => void (old.wasStopped = true),
+    stopping: ({ state }) => void (old.stoppedRun = { startedAt: state.startedAt, graceMs: stopGraceMs }),
     prepare: async (next) => {
       // Looks into it first: of mounts that cannot be made no supervisor is to blame.
       owed = await fillBlindContainer(job, deps, { container: next, context, old }, remote);

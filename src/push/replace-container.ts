@@ -4,7 +4,13 @@ import type { Container, ContainerSpec, Engine } from '../transport/engine.js';
 import { EngineError, isMissing } from '../transport/engine-error.js';
 import { discardedName, isNameOfOld, nextName, previousName } from './labels.js';
 import type { EmitPushEvent } from './push-event.js';
-import { isAlwaysRestarted, replacedRestartLabel, restartNoMore } from './restart-aside.js';
+import {
+  couldChange,
+  isAlwaysRestarted,
+  replacedRestartLabel,
+  restartNoMore,
+  wantedRestart,
+} from './restart-aside.js';
 import { restartContainer, stopContainer } from './stop-container.js';
 import { nameApp, refuseTakenApp, refuseTakenNames } from './taken-names.js';
 import { takenPortHint } from './taken-port.js';
@@ -30,7 +36,7 @@ export interface Replacement {
   /** See `HeldDeps`. */
   readonly lost: AbortSignal;
   /** Called just before the old one is asked to end: from then on it has to be started again when there is no new one. */
-  stopping(): void;
+  stopping(old: Container): void;
   /** Called with each new container before it is started. */
   prepare(container: Container): Promise<void>;
   /** Called with the new container while it proves itself; true when the app must be restarted to see what was done. */
@@ -74,6 +80,12 @@ async function answered(question: () => Promise<boolean>): Promise<boolean> {
   }
 }
 
+function renamedMeanwhile(app: string, name: string): RdtError {
+  return new RdtError(`somebody gave the new container of ${app} the name ${name} while it started`, {
+    hint: `It is left as it is. Push again for another one that is ${app}.`,
+  });
+}
+
 function takenEachTime(app: string, cause: unknown): RdtError {
   const message = `the new container of ${app} was removed by somebody else ${ATTEMPTS} times before it had proved itself`;
   return new RdtError(message, {
@@ -90,6 +102,7 @@ async function replaceBy(id: string, replacement: Replacement): Promise<Containe
   const running = await inspect(engine, id, signal);
   const start = await settle(replacement, running);
   const proved = await inspect(engine, id, signal);
+  if (proved.name !== app) throw renamedMeanwhile(app, proved.name);
   // From here on there is no way back.
   if (aside !== undefined) await discard(aside, replacement);
   if (start === 'ended' && isAlwaysRestarted(spec.HostConfig.RestartPolicy?.Name)) {
@@ -99,8 +112,17 @@ async function replaceBy(id: string, replacement: Replacement): Promise<Containe
   return proved;
 }
 
-/** An answer that is lost says nothing of the request, and a push that is done has not failed. */
-async function discard({ id }: Container, { engine, app, lost }: Replacement): Promise<void> {
+/**
+ * An answer that is lost says nothing of the request, and a push that is done has not failed. What has another name by now is kept by whoever
+ * gave it that.
+ */
+async function discard(old: Container, { engine, app, lost }: Replacement): Promise<void> {
+  const { id } = old;
+  const now = await engine.inspectContainer(id, lost);
+  if (now !== undefined && now.name !== previousName(app)) {
+    await unlessGone(couldChange(engine, now, wantedRestart(old), lost));
+    return;
+  }
   try {
     await unlessGone(engine.renameContainer(id, discardedName(app, id), lost));
   } catch (error) {
@@ -186,8 +208,16 @@ async function putAside(id: string, replacement: Replacement): Promise<Container
   const old = await engine.inspectContainer(id, lost);
   if (old === undefined || !isNameOfOld(old.name, app)) return undefined;
   if (old.state.running) {
-    replacement.stopping();
+    replacement.stopping(old);
     await stopContainer(engine, old, { graceMs, clock, signal: lost });
+    // That may have taken the whole grace.
+    const ended = await engine.inspectContainer(id, lost);
+    if (ended === undefined) return undefined;
+    if (!isNameOfOld(ended.name, app)) {
+      const message = `the old container of ${app} was named ${ended.name} while it was stopped: it is kept, and does not run`;
+      replacement.emit({ type: 'warning', message });
+      return undefined;
+    }
   }
   if (old.name !== previousName(app)) await engine.renameContainer(id, previousName(app), lost);
   return old;

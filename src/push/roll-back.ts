@@ -11,10 +11,19 @@ import { couldStepAside, removeOrWarn, type TakeAway } from './take-away.js';
 /** What ran for so long is not on trial any more. */
 const PROVED_MS = 10 * SETTLE_MS;
 
+const MS_PER_SECOND = 1_000;
+
+/** What was asked to end, and may still be ending: the engine starts nothing that runs, nor what has ended as it was asked. */
+export interface StoppedRun {
+  readonly startedAt: string;
+  readonly graceMs: number;
+}
+
 interface PreviousContainer {
   readonly id: string;
   /** The push that is taken back has stopped it, or may have. */
   readonly wasStopped: boolean;
+  readonly stoppedRun?: StoppedRun | undefined;
   /** As it was before it was put aside. */
   readonly restartPolicy: ContainerRestart;
 }
@@ -163,7 +172,12 @@ async function putBack(
 ): Promise<void> {
   try {
     // One that is paused runs, and the engine refuses to start it.
-    if (previous?.wasStopped === true && !state.paused) await engine.startContainer(id, signal);
+    if (previous?.wasStopped === true && !state.paused) {
+      const { stoppedRun } = previous;
+      if (state.running && state.startedAt === stoppedRun?.startedAt)
+        await engine.restartContainer(id, Math.ceil(stoppedRun.graceMs / MS_PER_SECOND), signal);
+      else await engine.startContainer(id, signal);
+    }
   } finally {
     if (name !== app) await giveName(engine, id, app, signal);
   }

@@ -7,7 +7,7 @@ import { imageNamed } from './container-named.js';
 import { markReplacing, releaseImage } from './held-image.js';
 import type { HeldDeps } from './push-job.js';
 import type { RemoteState } from './push-state.js';
-import { rollBack } from './roll-back.js';
+import { rollBack, type StoppedRun } from './roll-back.js';
 import { wantedRestart } from './restart-aside.js';
 import { removeSuperseded } from './superseded-image.js';
 
@@ -22,7 +22,8 @@ const ONCE = [0];
 export interface OldApp {
   /** `seenFrom` the destination. */
   readonly container: Container | undefined;
-  wasStopped: boolean;
+  /** Undefined when none was. */
+  stoppedRun: StoppedRun | undefined;
   readonly created: Set<string>;
   /** Names, or places on the device, of mounts that the new container has as well, and what the new version has is sent to. */
   readonly changedVolumes: Set<string>;
@@ -43,11 +44,13 @@ export async function undoBuild(
   app: string,
   { engine, lost, lapsedAtMs, clock, emit }: HeldDeps,
   remote: RemoteState,
-  { container, wasStopped, created, changedVolumes }: OldApp,
+  { container, stoppedRun, created, changedVolumes }: OldApp,
 ): Promise<void> {
   using limit = new TimeLimit(lost, UNDO_MS, noEnd(engine));
   const { signal } = limit;
-  const previous = container && { id: container.id, wasStopped, restartPolicy: wantedRestart(container) };
+  const wasStopped = stoppedRun !== undefined;
+  const restartPolicy = container && wantedRestart(container);
+  const previous = container && restartPolicy && { id: container.id, wasStopped, stoppedRun, restartPolicy };
   const tries = { hadNew: false };
   const takingAway = (): void => void (tries.hadNew = true);
   const outcome = await persistently(wasStopped ? PAUSES_MS : ONCE, clock, signal, async () => {

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { ImageBuilder } from '../../../src/build/image-builder.js';
 import { defaultSettings, resolveSettings } from '../../../src/project/settings.js';
 import { containerSpec } from '../../../src/push/container-spec.js';
@@ -63,5 +63,56 @@ describe('a container that somebody renames during a build, to keep it,', () => 
   ])('keeps its new name when %s', async (_, command) => {
     await expect(push(command)).rejects.toThrow();
     await expectKept();
+  });
+});
+
+describe('a container that somebody renames while it is replaced', () => {
+  const whenCalled = (method: 'killContainer' | 'startContainer', act: () => Promise<void>): void => {
+    const real = engine[method].bind(engine) as (...args: unknown[]) => Promise<never>;
+    let acts = true;
+    vi.spyOn(engine, method).mockImplementation(async (...args: unknown[]) => {
+      const done = await real(...args);
+      if (acts) {
+        acts = false;
+        await act();
+      }
+      return done;
+    });
+  };
+  const pushBeside = (): Promise<unknown> => {
+    const builder: ImageBuilder = {
+      build: () => {
+        const { id: imageId } = engine.addImage(APP, { labels: labelsOf(APP), cmd: ['main'] });
+        return Promise.resolve({ type: 'built', imageId, builder: 'buildkit' } as const);
+      },
+    };
+    return onePush({
+      settings: settings(),
+      engine,
+      store: new MemoryDeployments(),
+      builder,
+      forceBuild: true,
+    });
+  };
+
+  it('is kept when that is while it ends', async () => {
+    whenCalled('killContainer', () => engine.renameContainer(id, 'backup'));
+    await pushBeside();
+    expect(await engine.inspectContainer('backup')).toMatchObject({ id, restartPolicy: { name: 'always' } });
+    expect(await engine.inspectContainer(APP)).toMatchObject({ state: { running: true } });
+  });
+
+  it('is kept, with its restart policy, when that is while the new one starts', async () => {
+    whenCalled('startContainer', () => engine.renameContainer(id, 'backup'));
+    await pushBeside();
+    expect(await engine.inspectContainer('backup')).toMatchObject({ id, restartPolicy: { name: 'always' } });
+    expect(await engine.inspectContainer(APP)).toMatchObject({ state: { running: true } });
+  });
+
+  it('and is the new one is told of, and the old one is the app again', async () => {
+    whenCalled('startContainer', () => engine.renameContainer(APP, 'kept'));
+    await expect(pushBeside()).rejects.toThrow(/gave the new container of app the name kept/);
+    expect(await engine.inspectContainer(APP)).toMatchObject({ id, state: { running: true } });
+    expect(await engine.inspectContainer('kept')).toMatchObject({ state: { running: true } });
   });
 });

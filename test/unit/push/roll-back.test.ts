@@ -65,6 +65,24 @@ describe('taking back, after a new container failed,', () => {
     });
   });
 
+  it('has the old app run that was asked to end, and does so a little later', async () => {
+    await engine.startContainer(previous.id);
+    const old = await engine.inspectContainer(previous.id);
+    previous = { ...previous, stoppedRun: { startedAt: old?.state.startedAt ?? '', graceMs: 4_500 } };
+    const restart = vi.spyOn(engine, 'restartContainer');
+    expect(await undo()).toBe('undone');
+    expect(restart.mock.calls.map(([id, seconds]) => [id, seconds])).toEqual([[previous.id, 5]]);
+    expect(await engine.inspectContainer(APP)).toMatchObject({ id: previous.id, state: { running: true } });
+  });
+
+  it('leaves the old app alone that somebody has started again since it was asked to end', async () => {
+    await engine.startContainer(previous.id);
+    previous = { ...previous, stoppedRun: { startedAt: '2020-01-01T00:00:00Z', graceMs: 4_500 } };
+    const restart = vi.spyOn(engine, 'restartContainer');
+    expect(await undo()).toBe('undone');
+    expect(restart).not.toHaveBeenCalled();
+  });
+
   it('has the old app run before the new container is removed, which may take minutes', async () => {
     await engine.startContainer(newId);
     const remove = engine.removeContainer.bind(engine);
