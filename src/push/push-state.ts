@@ -3,6 +3,7 @@ import { compareTriggers, readTriggers, type TriggerHashes } from '../sync/build
 import { DIRTY } from '../sync/commit-stage.js';
 import type { Deployed, Deployment, Marks } from '../sync/deployment.js';
 import { ignoredNow, type LocalState, rulesOfSource } from '../sync/local-state.js';
+import { ownFolders } from '../sync/own-folders.js';
 import { hashTree, listTree, type ScanOptions } from '../sync/scan.js';
 import { onRoot, pathsOnSharedMounts, seenFrom } from '../sync/mounts.js';
 import { withPlace } from '../sync/place.js';
@@ -113,10 +114,11 @@ export function startScan(job: PushJob, deps: PushDeps): Scan {
   };
 }
 
-function scanOptions({ settings }: PushJob, { emit, platform, signal }: PushDeps): ScanOptions {
+function scanOptions({ settings }: PushJob, { emit, env, platform, signal }: PushDeps): ScanOptions {
+  const ignore = [...settings.ignore, ...ownFolders(settings.source, { env, platform })];
   return {
     source: settings.source,
-    rules: rulesOfSource({ ...settings, platform }),
+    rules: rulesOfSource({ ...settings, ignore, platform }),
     platform,
     signal,
     warn: (message) => emit({ type: 'warning', message }),
