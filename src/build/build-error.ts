@@ -1,4 +1,5 @@
 import { ExitCode, RdtError } from '../errors.js';
+import { fullDiskHint } from '../full-disk.js';
 import { type Dockerfile, fullReference, type Instruction, onOneLine } from './dockerfile.js';
 import type { BuildFailure } from './image-builder.js';
 import { locateFailure, missingBaseImage } from './locate-failure.js';
@@ -49,7 +50,11 @@ function describe(failure: BuildFailure, what: string | undefined, image: string
       hint: failure.output.length > 0 ? 'Its output is above.' : 'It printed nothing.',
     };
   }
-  return { message: what === undefined ? 'the build failed' : `${what} failed`, hint: said };
+  const full = fullDiskHint(failure.message);
+  return {
+    message: what === undefined ? 'the build failed' : `${what} failed`,
+    hint: full === undefined ? said : `${said}\n${full}`,
+  };
 }
 
 function loginCommand(image: string): string {

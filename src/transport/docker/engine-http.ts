@@ -1,5 +1,6 @@
 import { type ClientRequest, type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
 import type { Duplex, Readable } from 'node:stream';
+import { fullDiskHint } from '../../full-disk.js';
 import { connectionCut, noAnswer, unreachable } from '../connection-error.js';
 import type { Dialer } from '../dialer.js';
 import { EngineError } from '../engine-error.js';
@@ -221,14 +222,8 @@ const engineError = async (asked: EngineRequest, answer: EngineAnswer): Promise<
   const text = await readText(answer.body);
   const fallback = `The engine answered ${asked.method} ${asked.path} with status ${answer.status}.`;
   const message = messageIn(text) ?? (text.trim().slice(0, 1_000) || fallback);
-  return new EngineError(answer.status, message, saysDiskIsFull(message) ? { hint: MAKE_ROOM } : {});
+  return new EngineError(answer.status, message, { hint: fullDiskHint(message) });
 };
-
-/** The kernel's words for ENOSPC, which each engine passes on. Old engines that have leaked control groups say so of them as well. */
-const saysDiskIsFull = (message: string): boolean =>
-  /no space left on device/i.test(message) && !message.includes('/sys/fs/cgroup');
-const MAKE_ROOM =
-  'The disk of the device is probably full. Make room on it ("docker system df" there tells what takes it), then try again.';
 
 /** Engines answer errors with `{"message": "..."}`; those before 1.24 (Docker 1.12) with the bare text. */
 const messageIn = (text: string): string | undefined => {

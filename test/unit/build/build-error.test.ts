@@ -84,6 +84,14 @@ describe('a build error', () => {
     expect(error.hint).toContain(message);
   });
 
+  it('says what to do about a full disk', async () => {
+    const message = 'write /var/lib/docker/overlay2/x/diff/blob: no space left on device';
+    const { hint } = await errorOf('buildkit', '[internal] load build context', { message });
+    expect(hint).toMatch(
+      /^The device says: .*no space left on device\nThe disk of the device is probably full\./,
+    );
+  });
+
   it('says plainly that a base image can not be had', async () => {
     const message = 'dial tcp: network is unreachable\u001b[2J';
     const error = await errorOf('buildkit', '[internal] load metadata for docker.io/library/busybox:1', {

@@ -141,6 +141,7 @@ async function engine(
 const REQUEST_0 = '0801';
 const request = (id: number): string => `080118${id.toString(16).padStart(2, '0')}`;
 const FINISHED = '0803';
+const ERROR = '0804';
 
 /** Paths of the stats, and the data by id. */
 function received(answers: readonly Buffer[]) {
@@ -249,6 +250,13 @@ describe('a session with an engine', () => {
     const { status } = await asking.diffCopy('context', ...asked, FINISHED);
     expect(status).toBe('2');
     expect(asking.session.failure).toBeInstanceOf(Error);
+  });
+
+  it('leaves it to the build to say why the engine cannot take more, such as on a full disk', async () => {
+    const asking = await AskingEngine.open();
+    const { status } = await asking.diffCopy('context', REQUEST_0, ERROR);
+    expect(status).toBe('2');
+    expect(asking.session.failure).toBeUndefined();
   });
 
   it.each(['', '..', '/etc', 'home'])('has no folder named "%s"', async (name) => {

@@ -152,8 +152,8 @@ export class BuildSession implements Disposable {
     // The Dockerfile, which is a part of the context too, is not worth a word.
     const emit = name === 'context' ? this.emit : () => undefined;
     const level = call.takesGzip ? this.offer.level : undefined;
-    await new DiffCopy(call, files, entries, level, emit).serve();
-    return GrpcStatus.ok;
+    const hasAll = await new DiffCopy(call, files, entries, level, emit).serve();
+    return hasAll ? GrpcStatus.ok : GrpcStatus.unknown;
   }
 
   /** The names are those of BuildKit's Dockerfile frontend. */

@@ -42,26 +42,28 @@ export class DiffCopy {
     this.open = new Map(entries.map((entry, index) => [index, entry]));
   }
 
-  /** Resolves when the engine has all it wants. @throws CallClosed, WrongRequest, or what `ContextFiles.read` throws. */
-  async serve(): Promise<void> {
+  /** True when the engine has all it wants, false when it could not take it: why is what the build fails with. @throws CallClosed, WrongRequest, or what `ContextFiles.read` throws. */
+  async serve(): Promise<boolean> {
     for (let start = 0; start < this.entries.length; start += STATS_PER_WRITE) {
       await this.call.send(...this.entries.slice(start, start + STATS_PER_WRITE).map(statPacket));
     }
     await this.call.send(statPacket());
-    while (!(await this.answer((await this.call.nextMessages()).map(decodePacket))));
+    let end: 'finished' | 'error' | undefined;
+    while (end === undefined) end = await this.answer((await this.call.nextMessages()).map(decodePacket));
+    if (end === 'error') return false;
     if (this.askedBytes > 0) this.tell();
     await this.call.send(finishedPacket());
+    return true;
   }
 
-  /** True when the engine has said that it is done. */
-  private async answer(packets: readonly Packet[]): Promise<boolean> {
+  /** What the engine has ended it with. */
+  private async answer(packets: readonly Packet[]): Promise<'finished' | 'error' | undefined> {
     for (const { type, id } of packets) if (type === 'request') this.askedBytes += this.sizeOf(id);
     for (const { type, id } of packets) {
-      if (type === 'finished') return true;
-      if (type === 'error') throw new WrongRequest('the engine could not take the context');
+      if (type === 'finished' || type === 'error') return type;
       if (type === 'request') await this.sendFile(id);
     }
-    return false;
+    return undefined;
   }
 
   private sizeOf(id: number): number {
