@@ -2,8 +2,8 @@ import { RdtError } from '../errors.js';
 import { compareTriggers, readTriggers, type TriggerHashes } from '../sync/build-triggers.js';
 import { DIRTY } from '../sync/commit-stage.js';
 import type { Deployed, Deployment, Marks } from '../sync/deployment.js';
-import { ignoredNow, type LocalState, rulesOfSource } from '../sync/local-state.js';
-import { ownFolders } from '../sync/own-folders.js';
+import { ignoredNow, type LocalState } from '../sync/local-state.js';
+import { rulesOfProject } from '../sync/own-folders.js';
 import { hashTree, listTree, type ScanOptions } from '../sync/scan.js';
 import { onRoot, pathsOnSharedMounts, seenFrom } from '../sync/mounts.js';
 import { withPlace } from '../sync/place.js';
@@ -115,10 +115,9 @@ export function startScan(job: PushJob, deps: PushDeps): Scan {
 }
 
 function scanOptions({ settings }: PushJob, { emit, env, platform, signal }: PushDeps): ScanOptions {
-  const ignore = [...settings.ignore, ...ownFolders(settings.source, { env, platform })];
   return {
     source: settings.source,
-    rules: rulesOfSource({ ...settings, ignore, platform }),
+    rules: rulesOfProject(settings, { env, platform }),
     platform,
     signal,
     warn: (message) => emit({ type: 'warning', message }),

@@ -1,7 +1,6 @@
 import type { PushRequest } from '../push/push-project.js';
 import type { Runtime } from '../runtime.js';
-import { rulesOfSource } from '../sync/local-state.js';
-import { ownFolders } from '../sync/own-folders.js';
+import { rulesOfProject } from '../sync/own-folders.js';
 import { takesConnection } from '../transport/tcp/takes-connection.js';
 import { createBuildView } from '../ui/build-view.js';
 import { createLogView } from '../ui/log-view.js';
@@ -28,20 +27,18 @@ export function wireWatch(runtime: Runtime, options: WatchOptions): (request: Pu
     emit: (event) => view.emit(event),
     reach: takesConnection,
     showOutput: (lines) => view.showOutput(lines),
-    openFolder: (settings, signal) => {
-      const ignore = [...settings.ignore, ...ownFolders(settings.source, runtime)];
-      return LocalFolder.open(
+    openFolder: (settings, signal) =>
+      LocalFolder.open(
         {
           source: settings.source,
           platform,
           clock,
           openWatcher: watcherFor(runtime, options.poll),
-          rules: () => withoutEditorFiles(rulesOfSource({ ...settings, ignore, platform })),
+          rules: () => withoutEditorFiles(rulesOfProject(settings, runtime)),
           warn: (message) => view.emit({ type: 'warning', message }),
         },
         signal,
-      );
-    },
+      ),
   };
   return (request) => watchProject(request, deps);
 }
