@@ -12,9 +12,14 @@ const IDLE_LOOK_AT_LEAST_MS = 600_000;
 export class IdleLook {
   private everyMs = IDLE_LOOK_MS;
   private lastMs = 0;
+  private heardMs = 0;
 
-  dueInMs(nowMs: number): number {
-    return Math.max(this.lastMs + this.everyMs - nowMs, QUIET_MS);
+  get dueAtMs(): number {
+    return Math.max(this.lastMs + this.everyMs, this.heardMs + QUIET_MS);
+  }
+
+  hear(nowMs: number): void {
+    this.heardMs = nowMs;
   }
 
   /** It is about to be done. */

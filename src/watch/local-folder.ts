@@ -237,6 +237,7 @@ export class LocalFolder implements AsyncDisposable {
     } else {
       this.settling.hear(undefined);
     }
+    this.idleLook.hear(this.now());
     this.dirty.add(hint);
     this.wake();
   }
@@ -249,12 +250,10 @@ export class LocalFolder implements AsyncDisposable {
     signal.addEventListener('abort', end);
     this.wake = end;
     try {
-      const nowMs = this.now();
-      const lookInMs = this.idleLook.dueInMs(nowMs);
-      const { dueAtMs = Infinity } = this.young;
-      await this.options.clock.sleep(Math.max(0, Math.min(lookInMs, dueAtMs - nowMs)), over.signal);
-      if (dueAtMs - nowMs < lookInMs) this.lookAtYoung();
-      else this.lookAfterLong();
+      const dueAtMs = Math.min(this.idleLook.dueAtMs, this.young.dueAtMs ?? Infinity);
+      await this.options.clock.sleep(Math.max(0, dueAtMs - this.now()), over.signal);
+      this.lookAtYoung();
+      if (this.idleLook.dueAtMs <= this.now()) this.lookAfterLong();
     } catch (error) {
       if (!over.signal.aborted) throw error;
     } finally {
