@@ -26,7 +26,12 @@ function runProject(name, ...flags) {
   const report = join(folder, `${name}.json`);
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
   const succeeded = run('npx', ['vitest', 'run', '--project', name, ...flags, ...reporters]);
-  const { numPassedTests = 0, numFailedTests = 0, numPendingTests = 0, testResults = [] } = readReport(report);
+  const {
+    numPassedTests = 0,
+    numFailedTests = 0,
+    numPendingTests = 0,
+    testResults = [],
+  } = readReport(report);
   total.passed += numPassedTests;
   total.failed += numFailedTests;
   total.skipped += numPendingTests;
