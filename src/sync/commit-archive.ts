@@ -45,6 +45,7 @@ export interface CommitArchive {
         readonly marksState: boolean;
         readonly deletions: readonly Deletion[];
         readonly makingWay: readonly string[];
+        readonly onRoot: readonly string[];
         readonly replaces: boolean;
         /** Large files of which only what is new has to go, by their path below `source`. */
         readonly patches: ReadonlyMap<string, Patch>;

@@ -10,6 +10,7 @@ import {
   contentBytes,
   type CountedCommit,
   GO_ON,
+  MOUNTED,
   OBSTACLE,
   rebuild,
   refused,
@@ -17,10 +18,11 @@ import {
 import { DIRTY } from './commit-stage.js';
 import { missingFolders } from './destination.js';
 import { makingWayLines } from './making-way.js';
-import { type MountPart, pathIn, splitByMount } from './mounts.js';
-import { FOLDER_STATUS, NO_FOLDER_STATUS } from './stage-script.js';
+import { isOnRoot, type MountPart, pathIn, splitByMount } from './mounts.js';
+import { FOLDER_STATUS, MOUNTED_STATUS, NO_FOLDER_STATUS } from './stage-script.js';
 import { LostStage, type Stage, type StageResult, type Stages } from './stages.js';
 import type { Deletion } from './sync-plan.js';
+import { parentsOf } from './tree.js';
 
 export type ScriptOutcome =
   | CommitOutcome
@@ -81,6 +83,7 @@ async function stage(
     deletions,
     // Where nothing makes way, what is not ours may stay in a folder that goes.
     makingWay: how.mode === 'strict' ? makingWayLines(deletions, targetsOf(request)) : [],
+    onRoot: foldersOnRoot(request, part, deletions),
     replaces: request.deployed.knowledge === 'none',
     patches: request.patches,
   } as const;
@@ -125,6 +128,7 @@ async function outcomeOf(
     case 'lost':
       throw new LostStage(result.cause);
     case 'failed':
+      if (result.status === MOUNTED_STATUS) throw refused(request.destination, result.errors, MOUNTED);
       if (result.status === NO_FOLDER_STATUS) await missingFolders({ ...request, destination: folder });
       throw refused(
         request.destination,
@@ -138,6 +142,19 @@ async function outcomeOf(
 function targetsOf({ plan, local }: Commit): string[] {
   const swapped = new Set(plan.obstacles.map(({ path }) => path));
   return plan.uploads.filter((path) => local.get(path)?.kind !== 'directory' && !swapped.has(path));
+}
+
+/** What the app has mounted there would hide the files of the container's own file system, and be gone with all that is in it when the app ends. */
+function foldersOnRoot(
+  { container, destination }: Commit,
+  { below, uploads }: MountPart,
+  deletions: readonly Deletion[],
+): string[] {
+  const isRoot = (path: string): boolean => isOnRoot(container, posix.join(destination, below, path));
+  if (!isRoot('')) return [];
+  const paths = [...uploads, ...deletions.map(({ path }) => path)].filter(isRoot);
+  const folders = new Set(paths.flatMap((path) => [...parentsOf(path)]));
+  return [...folders].sort((a, b) => (`${a}/` < `${b}/` ? -1 : 1));
 }
 
 function patchedBytes({ patches }: CountedCommit, { below, uploads }: MountPart): number {

@@ -97,6 +97,9 @@ export const GO_ON =
 export const OBSTACLE =
   'A folder that a file or a link is to replace holds what rdt has not sent, and so does not remove. Ignore that path (`ignore` in .resin-sync.yml), give it another name, or take the folder away: in the Dockerfile if the image has it, else in the container, or push with --force-build for a new container that does not have it.';
 
+export const MOUNTED =
+  'What is put there is gone when the app ends, and hides what it covers. Let the device mount it (`volumes` in .resin-sync.yml), or ignore that path (`ignore`).';
+
 export const refused = (destination: string, why: string, hint: string, cause?: unknown): RdtError =>
   new RdtError(`the container refused the sync to ${destination}: ${why}`, { hint, cause });
 

@@ -83,6 +83,8 @@ export interface ScriptStageOptions {
   /** Lines about what must not be in the way (making-way.ts). */
   readonly makingWay: readonly string[];
   readonly uploads: readonly string[];
+  /** Paths of folders that the container's own file system should hold; what leads through a folder comes after it. */
+  readonly onRoot: readonly string[];
   /** What is in the place of a folder makes way for it; else nothing is put in place. */
   readonly replaces: boolean;
   /** For an archive in the archive. */
@@ -137,6 +139,7 @@ export class ScriptStage implements CommitStage {
     const grouped = [...this.links, ...others.map(linkOf)];
     const groups = groupsOf(grouped);
     await this.list('parents', this.parents.map(pathLine));
+    await this.list('on-root', this.options.onRoot.map(pathLine));
     await this.list(this.options.replaces ? 'replacing' : 'folders', this.folders.map(lineOf).sort());
     await this.list('targets', grouped.map(lineOf));
     await this.archive('places', [...this.folders, ...groups.flatMap((group, n) => this.waiting(group, n))]);

@@ -129,6 +129,12 @@ export async function untilSettled(
   }
 }
 
+/**
+ * The app may take its own working directory away; a shell in there would not start. Nor does an engine start a program that a relative
+ * entry of PATH leads to, and in `/` one such as `./bin` leads to `sh`.
+ */
+export const AS_ROOT = { user: '0:0', workingDir: '/proc' } as const;
+
 export type ScriptResult =
   | { readonly kind: 'done'; readonly output: string }
   /** The container has no shell, or the shell lacks a program that the script needs. */
@@ -145,8 +151,7 @@ export async function runScript(
   signal: AbortSignal,
 ): Promise<ScriptResult> {
   const argv = ['sh', '-c', script, 'sh', ...args];
-  // The app may take its own working directory away; a shell in there would not start.
-  const session = await engine.exec(container, { argv, user: '0:0', workingDir: '/' }, signal);
+  const session = await engine.exec(container, { argv, ...AS_ROOT }, signal);
   const [output, errors, sent] = await Promise.all([
     text(session.stdout),
     text(session.stderr),

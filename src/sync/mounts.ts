@@ -120,7 +120,7 @@ export function readOnlyBy(container: Container, path: string): 'mount' | 'root'
   return container.readonlyRootfs && isOnRoot(container, path) ? 'root' : undefined;
 }
 
-const isOnRoot = (container: Container, path: string): boolean =>
+export const isOnRoot = (container: Container, path: string): boolean =>
   holderOf(container, path) === undefined && !container.tmpfs.some((point) => isWithin(path, point));
 
 export const isWithin = (path: string, folder: string): boolean =>

@@ -5,6 +5,7 @@ import { gzip } from 'node:zlib';
 import { noAnswer } from '../transport/connection-error.js';
 import type { ExecSession } from '../transport/engine.js';
 import { SilenceWatch } from '../transport/silence-watch.js';
+import { AS_ROOT } from './container-script.js';
 import { gzipLevel } from './gzip-level.js';
 import type { Commit } from './commit-request.js';
 import { ARRIVED, STAGE_LOOP_SCRIPT, UNFIT_STATUS } from './stage-script.js';
@@ -70,7 +71,7 @@ export class StageLoop implements Stages {
     const level = compress ? await gzipLevel(engine, signal) : undefined;
     const where = engine.description;
     // The app may take its own working directory away; a shell in there would not start.
-    const session = await engine.exec(container.id, { argv, user: '0:0', workingDir: '/' }, ending);
+    const session = await engine.exec(container.id, { argv, ...AS_ROOT }, ending);
     const loop = new StageLoop(session, closing, { where, folders });
     const ready = await loop.said(READY, signal, SILENCE_MS);
     if (ready === undefined) return { kind: endOf(await session.exitCode.catch(() => undefined)) };

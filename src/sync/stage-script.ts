@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import { PART_BYTES } from './blocks.js';
 import { SETTLE, STATE } from './container-script.js';
 import { REFUSE_OTHERS } from './making-way.js';
@@ -12,11 +13,16 @@ export const FOLDER_STATUS = 67;
 export const NO_FOLDER_STATUS = 68;
 /** A stage that came compressed. Nothing was done. */
 export const NO_GZIP_STATUS = 69;
+/** What a folder keeps is gone when the container starts again: the app has mounted a file system there. Nothing was put in place. */
+export const MOUNTED_STATUS = 70;
 /** Of the loop, in a container that lacks a program. */
 export const UNFIT_STATUS = 66;
 
 /** Said in the place of a status when a stage has unpacked its archive. */
 export const ARRIVED = 'arrived';
+
+/** `rdt`, by gzip, as `printf` writes it. */
+const PACKED_WORD = Array.from(gzipSync('rdt'), (byte) => `\\${byte.toString(8).padStart(3, '0')}`).join('');
 
 /** What one program is given at the most. */
 const MOST_WORDS = 200;
@@ -64,6 +70,8 @@ const RMDIR = `${OURS}
  * place, or a link, which leads to what is not ours: the files that the folder had are not there any more. Whoever syncs is sent back to ask what is
  * there. Who could not ask sends all files, and what is in the place of a folder is replaced: a busybox tar would leave it there without a word.
  *
+ * Nor is it when a folder that is on the container's own file system for all that the engine knows is on another one.
+ *
  * A file is patched in a copy. An app that wrote into it since our last sync has left another size, or another time; a `stat` without
  * fractions of a second tells only what another second has left.
  */
@@ -106,6 +114,7 @@ stage() (
       exit ${STALE_STATUS}
     done <"$staged/$list"
   done
+  if [ -s "$staged/on-root" ]; then refuse_mounted <"$staged/on-root"; fi
   while IFS= read -r move; do
     path=\${move#* }
     if [ -d "$path" ] && [ ! -L "$path" ]; then echo "$path is a folder" >&2; exit ${FOLDER_STATUS}; fi
@@ -153,6 +162,33 @@ stage() (
   if [ -n "$2" ]; then ln -sfn "$2" .rdt-state; fi
 )
 
+# What is behind a link is not ours, and not looked at.
+refuse_mounted() {
+  link=//
+  set -- .
+  while IFS= read -r path; do
+    rest_of_path
+    case $path in "$link"/*) continue ;; esac
+    if [ -L "$path" ]; then link=$path; continue; fi
+    if [ ! -d "$path" ]; then continue; fi
+    set -- "$@" "$path"
+    if [ $# -gt ${MOST_WORDS} ]; then
+      one_device "$@"
+      set -- .
+    fi
+  done
+  if [ $# -gt 1 ]; then one_device "$@"; fi
+}
+
+one_device() {
+  here=
+  for device in $(stat -c %d -- "$@" 2>/dev/null); do
+    here=\${here:-$device}
+    if [ "$device" != "$here" ]; then echo "$1 is on a file system that the app has mounted" >&2; exit ${MOUNTED_STATUS}; fi
+    shift
+  done
+}
+
 # A pattern without a match stays what it is.
 move_group() {
   from=$1
@@ -199,6 +235,11 @@ patch() {
   touch -r "\${file}n" "$file"
 }
 
+# Of a word that is packed.
+unpacks() {
+  command -v gzip >/dev/null && [ "$(printf '${PACKED_WORD}' | gzip -dc 2>/dev/null)" = rdt ]
+}
+
 clean() {
   if [ "$3" != 0 ] && [ "$3" != ${STALE_STATUS} ]; then
     rm -rf "$1/.rdt-stage/$2"
@@ -211,7 +252,7 @@ clean() {
 export const STAGE_SCRIPT = `${STAGE}
 arrived() { :; }
 if [ "$6" != gzip ]; then stage "$@"
-elif command -v gzip >/dev/null; then gzip -dc | stage "$@"
+elif unpacks; then gzip -dc | stage "$@"
 else
   echo "rdt:${NO_GZIP_STATUS}"
   exit
@@ -234,7 +275,7 @@ for tool in dd ln mkdir mv readlink rm rmdir tar xargs; do
   command -v "$tool" >/dev/null || exit ${UNFIT_STATUS}
 done
 [ "$(printf 'a\\nb' | dd bs=3 count=1 iflag=fullblock 2>/dev/null)" = "$(printf 'a\\nb')" ] || exit ${UNFIT_STATUS}
-if command -v gzip >/dev/null; then echo rdt:ready gzip; else echo rdt:ready plain; fi
+if unpacks; then echo rdt:ready gzip; else echo rdt:ready plain; fi
 while read -r id number token mode expected bytes packing; do
   eval "folder=\\\${$number}"
   if [ "$token" = - ]; then token=; fi

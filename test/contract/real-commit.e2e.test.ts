@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { commit } from '../../src/sync/commit.js';
 import type { Owner } from '../../src/sync/deployment.js';
 import { ExecStages } from '../../src/sync/stages.js';
@@ -149,6 +149,56 @@ it.each([
     await folder.expectInStep();
   },
 );
+
+const SCRIPT_WAYS = [
+  ['a script each time', byScripts],
+  ['the warm channel', warm],
+] as const;
+
+/** By a shell of the container, as root. */
+const inside = ({ name }: Container, script: string): Promise<string> =>
+  mustRun(['docker', '-H', `unix://${device.engineDoor}`, 'exec', name, 'sh', '-c', script]);
+
+describe.each(SCRIPT_WAYS)('a commit by %s', (_name, way) => {
+  it.each([
+    ['puts nothing on', (folder: SyncedFolder, path: string) => folder.write(path, '22')],
+    ['takes nothing from', (folder: SyncedFolder, path: string) => folder.remove(path)],
+  ])('%s a file system that the app has mounted', async (_does, change) => {
+    await using app = await rig({ image: 'busybox', flags: ['--privileged'], way });
+    await using opened = await app.open(DESTINATIONS);
+    using folder = new SyncedFolder(engine, app.container, DESTINATIONS, opened.commit);
+    folder.write('deep/mounted/here/file', '1');
+    folder.write('elsewhere/file', '1');
+    await folder.sync();
+    const there = `${DESTINATIONS}/deep/mounted`;
+    await inside(
+      app.container,
+      `mount -t tmpfs none ${there} && mkdir ${there}/here && echo app >${there}/here/file`,
+    );
+    folder.write('elsewhere/file', '2');
+    expect(await folder.commit()).toMatchObject({ kind: 'committed' });
+    change(folder, 'deep/mounted/here/file');
+    folder.write('elsewhere/file', '3');
+    await expect(folder.commit()).rejects.toThrow(
+      './deep/mounted is on a file system that the app has mounted',
+    );
+    expect(await inside(app.container, `cat ${there}/here/file ${DESTINATIONS}/elsewhere/file`)).toBe(
+      'app\n2',
+    );
+  });
+
+  it('finds the shell of a container whose programs are looked for in the folder at hand', async () => {
+    const flags = ['--env', 'PATH=./bin:.:/bin', '--workdir', '/tmp'];
+    await using app = await rig({ image: 'busybox', flags, way });
+    await using opened = await app.open(DESTINATIONS);
+    using folder = new SyncedFolder(engine, app.container, DESTINATIONS, opened.commit);
+    folder.write('a', '1');
+    await folder.sync();
+    folder.remove('a');
+    expect(await folder.commit()).toMatchObject({ kind: 'committed' });
+    await folder.expectInStep();
+  });
+});
 
 it('a push whose container ends after a folder made way for a file is carried out once more', async () => {
   await using app = await rig({ image: 'busybox', way: asPush });

@@ -151,6 +151,7 @@ describe('a commit archive', () => {
         marksState: true,
         deletions,
         makingWay: [],
+        onRoot: [],
         replaces: false,
         patches: new Map(),
       },

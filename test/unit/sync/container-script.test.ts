@@ -61,7 +61,7 @@ it("is run outside of the app's working directory, which may be gone", async () 
     return Promise.resolve(session('rdt:0\n', 0));
   };
   await run(exec);
-  expect(workingDir).toBe('/');
+  expect(workingDir).toBe('/proc');
 });
 
 /** Its tools are those of a container: macOS has others. */

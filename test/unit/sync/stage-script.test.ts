@@ -52,6 +52,7 @@ async function staging(
         marksState: true,
         deletions,
         makingWay: [],
+        onRoot: [],
         replaces: false,
         patches: new Map(),
       },
@@ -249,6 +250,7 @@ it.runIf(process.platform === 'linux')(
 it.runIf(process.platform === 'linux').each([
   ['is carried out', process.env['PATH'], 'rdt:0\n', 'new'],
   ['changes nothing where there is no gzip', '/nowhere', `rdt:${NO_GZIP_STATUS}\n`, 'old'],
+  ['changes nothing where gzip cannot unpack', 'broken', `rdt:${NO_GZIP_STATUS}\n`, 'old'],
 ])('a stage whose archive is compressed %s', (_name, path, said, content) => {
   const stage = join(folder, '.rdt-stage', 'abcd');
   mkdirSync(stage, { recursive: true });
@@ -259,7 +261,9 @@ it.runIf(process.platform === 'linux').each([
   rmSync(join(folder, '.rdt-stage'), { recursive: true });
   writeFileSync(join(folder, 'file'), 'old');
   const args = ['-c', STAGE_SCRIPT, 'sh', folder, TOKEN, 'lenient', '', 'abcd', 'gzip'];
-  const env = { ...process.env, PATH: path };
+  mkdirSync(join(folder, 'broken'));
+  writeFileSync(join(folder, 'broken', 'gzip'), '#!/bin/sh\nexit 1\n', { mode: 0o755 });
+  const env = { ...process.env, PATH: path === 'broken' ? join(folder, path) : path };
   expect(spawnSync('/bin/sh', args, { input: gzipSync(tar), encoding: 'utf8', env }).stdout).toBe(said);
   expect(readFileSync(join(folder, 'file'), 'utf8')).toBe(content);
 });
