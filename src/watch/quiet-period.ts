@@ -4,6 +4,8 @@ const ONE_SAVE_MS = 4;
 const FULL_MS = 25;
 /** However long events keep coming, what is there by then is sent. */
 const MOST_MS = 250;
+/** One that is written again so soon after it was taken was taken too soon. */
+const AGAIN_MS = 100;
 /** An atomic save touches the file, and the temporary files that it is written to and kept in. */
 const FEW_PATHS = 4;
 
@@ -15,10 +17,15 @@ export class QuietPeriod {
   private boundMs = 0;
   private mayBeOneSave = true;
   private readonly paths = new Set<string>();
+  /** Of the last single save. */
+  private taken: ReadonlySet<string> = new Set();
 
   /** `path` is undefined when it is unknown what was touched, or when it is many. */
   touch(path: string | undefined, atMs: number): void {
-    if (this.firstMs === undefined) this.firstMs = this.boundMs = atMs;
+    if (this.firstMs === undefined) {
+      this.firstMs = this.boundMs = atMs;
+      if (path !== undefined && this.taken.has(path) && atMs - this.lastMs < AGAIN_MS) this.doubt();
+    }
     this.lastMs = atMs;
     if (!this.mayBeOneSave) return;
     if (path !== undefined) this.paths.add(path);
@@ -55,6 +62,7 @@ export class QuietPeriod {
   /** Begins anew. */
   clear(): void {
     this.firstMs = undefined;
+    if (this.mayBeOneSave) this.taken = new Set(this.paths);
     this.mayBeOneSave = true;
     this.paths.clear();
   }

@@ -60,6 +60,22 @@ describe('QuietPeriod', () => {
     expect(quiet.firstEventAtMs).toBe(100);
   });
 
+  it('waits 25 ms for a file that a program goes on to write after it was taken', () => {
+    const quiet = new QuietPeriod();
+    quiet.touch('a', 100);
+    for (const pieceMs of [110, 150]) {
+      quiet.clear();
+      quiet.touch('a', pieceMs);
+      expect(quiet.dueAtMs).toBe(pieceMs + 25);
+    }
+    quiet.clear();
+    quiet.touch('b', 160);
+    expect(quiet.dueAtMs).toBe(164);
+    quiet.clear();
+    quiet.touch('b', 260);
+    expect(quiet.dueAtMs).toBe(264);
+  });
+
   it('begins anew', () => {
     const quiet = new QuietPeriod();
     quiet.touch(undefined, 100);
