@@ -10,6 +10,7 @@ import {
   contentBytes,
   type CountedCommit,
   GO_ON,
+  IN_PLACE,
   MOUNTED,
   OBSTACLE,
   rebuild,
@@ -19,7 +20,7 @@ import { DIRTY } from './commit-stage.js';
 import { missingFolders } from './destination.js';
 import { makingWayLines } from './making-way.js';
 import { isOnRoot, type MountPart, pathIn, splitByMount } from './mounts.js';
-import { FOLDER_STATUS, MOUNTED_STATUS, NO_FOLDER_STATUS } from './stage-script.js';
+import { FOLDER_STATUS, IN_PLACE_STATUS, MOUNTED_STATUS, NO_FOLDER_STATUS } from './stage-script.js';
 import { LostStage, type Stage, type StageResult, type Stages } from './stages.js';
 import type { Deletion } from './sync-plan.js';
 import { parentsOf } from './tree.js';
@@ -128,15 +129,20 @@ async function outcomeOf(
     case 'lost':
       throw new LostStage(result.cause);
     case 'failed':
-      if (result.status === MOUNTED_STATUS) throw refused(request.destination, result.errors, MOUNTED);
       if (result.status === NO_FOLDER_STATUS) await missingFolders({ ...request, destination: folder });
       throw refused(
         request.destination,
         result.errors || `the script ended with exit code ${result.status}`,
-        mode === 'strict' || result.status === FOLDER_STATUS ? OBSTACLE : GO_ON,
+        HINTS.get(result.status) ?? (mode === 'strict' ? OBSTACLE : GO_ON),
       );
   }
 }
+
+const HINTS: ReadonlyMap<number, string> = new Map([
+  [FOLDER_STATUS, OBSTACLE],
+  [MOUNTED_STATUS, MOUNTED],
+  [IN_PLACE_STATUS, IN_PLACE],
+]);
 
 /** What is swapped itself has its folder on the list of what goes. */
 function targetsOf({ plan, local }: Commit): string[] {

@@ -97,6 +97,8 @@ export const GO_ON =
 export const OBSTACLE =
   'A folder that a file or a link is to replace holds what rdt has not sent, and so does not remove. Ignore that path (`ignore` in .resin-sync.yml), give it another name, or take the folder away: in the Dockerfile if the image has it, else in the container, or push with --force-build for a new container that does not have it.';
 
+export const IN_PLACE =
+  'Something in the container, or on the device, holds that file in its place: it is mounted there, or protected. No file is half-written, and the next push goes on from there. Release it, or ignore that path (`ignore` in .resin-sync.yml).';
 export const MOUNTED =
   'What is put there is gone when the app ends, and hides what it covers. Let the device mount it (`volumes` in .resin-sync.yml), or ignore that path (`ignore`).';
 

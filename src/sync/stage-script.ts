@@ -15,6 +15,8 @@ export const NO_FOLDER_STATUS = 68;
 export const NO_GZIP_STATUS = 69;
 /** What a folder keeps is gone when the container starts again: the app has mounted a file system there. Nothing was put in place. */
 export const MOUNTED_STATUS = 70;
+/** Something is not let go from its place. A part of what is new may be in place. */
+export const IN_PLACE_STATUS = 71;
 /** Of the loop, in a container that lacks a program. */
 export const UNFIT_STATUS = 66;
 
@@ -149,7 +151,7 @@ stage() (
     path=\${move#* }
     # Not every mv has -T: through a link to a folder it would move into that folder.
     if [ -d "$path" ]; then rm -f -- "$path"; fi
-    mv -f -- "$staged/\${move%% *}" "$path" 2>/dev/null || { unlink_stray "$path"; mv -f -- "$staged/\${move%% *}" "$path"; }
+    mv -f -- "$staged/\${move%% *}" "$path" 2>/dev/null || move_one "$staged/\${move%% *}" "$path"
   done <"$staged/moves"
   if [ -s "$staged/remove" ]; then xargs -0 -n ${MOST_WORDS} sh -c '${REMOVE}' sh <"$staged/remove"; fi
   if [ -s "$staged/rmdir" ]; then
@@ -197,15 +199,15 @@ move_group() {
     set -- "$from"/$names
     if [ ! -e "$1" ] && [ ! -L "$1" ]; then continue; fi
     if mv -f -- "$@" "$into/" 2>/dev/null; then continue; fi
-    set -- "$from"/$names
-    for path do unlink_stray "$into/\${path##*/}"; done
-    mv -f -- "$@" "$into/"
+    for path do move_one "$path" "$into/\${path##*/}"; done
   done
 }
 
-# busybox's mv does not replace a link that leads to itself, or through a file.
-unlink_stray() {
-  if [ -L "$1" ] && [ ! -e "$1" ]; then rm -f -- "$1"; fi
+# What may have been moved already. busybox's mv does not replace a link that leads to itself, or through a file.
+move_one() {
+  if [ ! -e "$1" ] && [ ! -L "$1" ]; then return; fi
+  if [ -L "$2" ] && { [ -d "$2" ] || [ ! -e "$2" ]; }; then rm -f -- "$2"; fi
+  why=$(mv -f -- "$1" "$2" 2>&1) || { echo "$2 cannot be replaced: \${why##*: }" >&2; exit ${IN_PLACE_STATUS}; }
 }
 
 patch() {

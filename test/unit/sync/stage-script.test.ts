@@ -17,7 +17,12 @@ import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type CommitArchive, newPackedFiles, packCommit } from '../../../src/sync/commit-archive.js';
 import { LIST_SCRIPT, SETTLE } from '../../../src/sync/container-script.js';
-import { NO_GZIP_STATUS, STAGE_SCRIPT, STALE_STATUS } from '../../../src/sync/stage-script.js';
+import {
+  IN_PLACE_STATUS,
+  NO_GZIP_STATUS,
+  STAGE_SCRIPT,
+  STALE_STATUS,
+} from '../../../src/sync/stage-script.js';
 import type { Deletion } from '../../../src/sync/sync-plan.js';
 import { type LocalEntry, parentsOf } from '../../../src/sync/tree.js';
 import { directory, file, tree } from './trees.js';
@@ -266,4 +271,25 @@ it.runIf(process.platform === 'linux').each([
   const env = { ...process.env, PATH: path === 'broken' ? join(folder, path) : path };
   expect(spawnSync('/bin/sh', args, { input: gzipSync(tar), encoding: 'utf8', env }).stdout).toBe(said);
   expect(readFileSync(join(folder, 'file'), 'utf8')).toBe(content);
+});
+
+it.runIf(process.platform === 'linux').each([
+  ['alone', 'moves', '0 ./file\n'],
+  ['with others of its folder', 'groups', 'to0 .\n'],
+])('a file that is not let go from its place is named by itself, when it is moved %s', (_how, list, line) => {
+  const stage = join(folder, '.rdt-stage', 'abcd');
+  mkdirSync(join(stage, 'to0'), { recursive: true });
+  for (const empty of ['remove', 'moves']) writeFileSync(join(stage, empty), '');
+  writeFileSync(join(stage, list), line);
+  for (const staged of ['0', 'to0/file']) writeFileSync(join(stage, staged), 'new');
+  const tar = spawnSync('tar', ['-cf', '-', '-C', folder, '.rdt-stage']).stdout;
+  rmSync(join(folder, '.rdt-stage'), { recursive: true });
+  mkdirSync(join(folder, 'bin'));
+  const mv = `#!/bin/sh\necho "mv: can't rename '$3': Operation not permitted" >&2\nexit 1\n`;
+  writeFileSync(join(folder, 'bin', 'mv'), mv, { mode: 0o755 });
+  const args = ['-c', STAGE_SCRIPT, 'sh', folder, TOKEN, 'lenient', '', 'abcd'];
+  const env = { ...process.env, PATH: [join(folder, 'bin'), process.env['PATH']].join(':') };
+  const { stdout, stderr } = spawnSync('/bin/sh', args, { input: tar, encoding: 'utf8', env });
+  expect(stdout).toBe(`rdt:${IN_PLACE_STATUS}\n`);
+  expect(stderr).toBe('./file cannot be replaced: Operation not permitted\n');
 });
