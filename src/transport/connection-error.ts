@@ -68,6 +68,13 @@ export const noAnswer = (where: string, silenceMs: number): RdtError =>
     hint: CHECK_THE_DEVICE,
   });
 
+/** The way to the engine is open, and nothing came over it for `silenceMs`: exit code 4. */
+export const silentEngine = (where: string, silenceMs: number): RdtError =>
+  new RdtError(`The container engine at ${where} gave no answer within ${silenceMs / 1000} s.`, {
+    exitCode: ExitCode.unreachable,
+    hint: 'If `rdt ssh --host` still opens a shell on the device, its engine hangs, or has too much to do: restart the engine, or the device. Else the device has left the network; `rdt scan` lists the ones that answer.',
+  });
+
 /** An established stream ended before it was complete: exit code 4. */
 export const connectionCut = (where: string, cause?: unknown): RdtError =>
   new RdtError(`Lost ${where}: ${CONNECTION_CUT.reason}.`, {

@@ -1,7 +1,7 @@
 import { type ClientRequest, type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
 import type { Duplex, Readable } from 'node:stream';
 import { fullDiskHint } from '../../full-disk.js';
-import { connectionCut, noAnswer, unreachable } from '../connection-error.js';
+import { connectionCut, silentEngine, unreachable } from '../connection-error.js';
 import type { Dialer } from '../dialer.js';
 import { EngineError } from '../engine-error.js';
 import { AnswerBody } from './answer-body.js';
@@ -151,7 +151,7 @@ class Exchange {
     private readonly where: string,
   ) {
     const { signal, silenceMs } = asked;
-    this.watch = new SilenceWatch(silenceMs, () => this.fail(noAnswer(where, silenceMs ?? 0)));
+    this.watch = new SilenceWatch(silenceMs, () => this.fail(silentEngine(where, silenceMs ?? 0)));
     signal?.addEventListener('abort', this.aborted, { once: true });
   }
 

@@ -160,14 +160,18 @@ describe('a host that is no good', () => {
   });
 
   it.each([
-    ['is silent', '', /no answer within 0\.2 s/],
+    ['is silent', '', /The container engine at tcp:.* gave no answer within 0\.2 s/],
     ['speaks something else', 'SSH-2.0-OpenSSH_9.2\r\n', /not a container engine/],
     ['never ends its header', `HTTP/1.1 200 OK\r\n${'X-A: b\r\n'.repeat(20_000)}`, /not a container engine/],
-    ['stops in the middle of its header', 'HTTP/1.1 200 OK\r\nContent-', /no answer within 0\.2 s/],
+    [
+      'stops in the middle of its header',
+      'HTTP/1.1 200 OK\r\nContent-',
+      /The container engine at tcp:.* gave no answer within 0\.2 s/,
+    ],
     [
       'promises a body and is silent',
       'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc',
-      /no answer within 0\.2 s/,
+      /The container engine at tcp:.* gave no answer within 0\.2 s/,
     ],
   ])('that %s is unreachable', async (_what, words, message) => {
     await using host = await ScriptedHost.answering(words);
