@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { ExitCode, RdtError } from '../errors.js';
 import type { Clock } from '../runtime.js';
-import { noAnswer } from '../transport/connection-error.js';
+import { silentEngine } from '../transport/connection-error.js';
 import type { Volume } from '../transport/engine.js';
 import { EngineError } from '../transport/engine-error.js';
 import { withPatience } from '../transport/patience.js';
@@ -165,7 +165,7 @@ export class DeviceLock implements AsyncDisposable {
         const taken = error instanceof RdtError && error.exitCode === ExitCode.locked;
         if (taken || clock.monotonicMs() > leaseEndsMs) {
           this.loss.abort(
-            error instanceof RdtError ? error : noAnswer(this.request.engine.description, LEASE_MS),
+            error instanceof RdtError ? error : silentEngine(this.request.engine.description, LEASE_MS),
           );
           return;
         }

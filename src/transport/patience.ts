@@ -1,5 +1,5 @@
 import type { Clock } from '../runtime.js';
-import { noAnswer } from './connection-error.js';
+import { silentEngine } from './connection-error.js';
 
 export interface Patience {
   readonly clock: Clock;
@@ -22,7 +22,7 @@ export async function withPatience<T>(
   const stop = (): void => limit.abort(signal?.reason);
   signal?.addEventListener('abort', stop, { once: true });
   clock.sleep(ms, over.signal).then(
-    () => limit.abort(noAnswer(where, ms)),
+    () => limit.abort(silentEngine(where, ms)),
     () => undefined,
   );
   try {

@@ -2,7 +2,7 @@ import { ExitCode, RdtError } from '../errors.js';
 import { AFTERMATH_MS, containerNamed } from '../push/container-named.js';
 import type { Clock } from '../runtime.js';
 import type { Container, Engine } from '../transport/engine.js';
-import { noAnswer } from '../transport/connection-error.js';
+import { silentEngine } from '../transport/connection-error.js';
 import { type AppNews, newsBetween } from './app-news.js';
 import { CutWatch } from './cut-watch.js';
 import { isEngineTrouble } from './failures.js';
@@ -124,7 +124,7 @@ export class AppMonitor {
     const ping = (asked: AbortSignal): Promise<void> => engine.ping(asked);
     const reach = (ms: number, asked: AbortSignal): Promise<boolean> => deps.reach(ms, asked);
     await new CutWatch({ clock, signal, ping, reach, work }).cut();
-    deps.lost(noAnswer(engine.description, PATIENCE_MS.ping));
+    deps.lost(silentEngine(engine.description, PATIENCE_MS.ping));
   }
 
   private async beat(): Promise<void> {

@@ -257,7 +257,7 @@ describe('the lock on the device', () => {
     await clock.advance(10_000);
     expect(await failure).toMatchObject({
       exitCode: ExitCode.unreachable,
-      message: `Cannot reach ${engine.description}: no answer within 10 s.`,
+      message: `The container engine at ${engine.description} gave no answer within 10 s.`,
     });
   });
 
