@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { access, constants, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RdtError } from '../../errors.js';
 import { makeFolder } from '../../make-folder.js';
@@ -15,7 +15,9 @@ import type { ContextKeys } from '../context/context-keys.js';
 export class FileContextKeys implements ContextKeys {
   constructor(private readonly folder: string) {}
 
+  /** A build takes long, and is not begun where its key could not be kept. */
   async take(target: string): Promise<string> {
+    await this.makeWritable();
     const taken = `${this.fileOf(target)}.${randomBytes(4).toString('hex')}`;
     if (!(await this.rename(this.fileOf(target), taken))) return newKey();
     try {
@@ -40,9 +42,18 @@ export class FileContextKeys implements ContextKeys {
   }
 
   async keep(target: string, key: string): Promise<void> {
+    await this.makeWritable();
+    try {
+      await writeFile(this.fileOf(target), key, { mode: 0o600 });
+    } catch (error) {
+      throw this.unusable('write', error);
+    }
+  }
+
+  private async makeWritable(): Promise<void> {
     try {
       await makeFolder(this.folder, 0o700);
-      await writeFile(this.fileOf(target), key, { mode: 0o600 });
+      await access(this.folder, constants.W_OK);
     } catch (error) {
       throw this.unusable('write', error);
     }

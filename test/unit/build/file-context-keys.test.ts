@@ -46,6 +46,15 @@ describe('the key under which a device keeps a context', () => {
     });
   });
 
+  it.runIf(process.platform === 'linux').each(['/proc/none', '/sys/kernel'])(
+    'cannot be taken where it could not be kept: %s',
+    async (folder) => {
+      await expect(keysIn(folder).take('t')).rejects.toMatchObject({
+        message: expect.stringContaining(`Cannot write ${folder}`) as string,
+      });
+    },
+  );
+
   it('is a new one when what was noted is cut short', async () => {
     const folder = temporaryFolder();
     const keys = keysIn(folder);
