@@ -9,6 +9,9 @@ const NOTES = `
 Without any setting it asks. Options that are not given leave what is there; a list that is given replaces the list that is there.
 Wi-Fi goes into the NetworkManager profile "resin-wifi"; other profiles are left alone unless --connection names them.
 
+A file of settings (--from) has the long options as keys: "hostname: kitchen", "wifi-ssid: home". In the place of the wifi-... keys it may have
+"networks", a list with "ssid", "key-file" and so on for each, the preferred one first; "ethernet" has "static-ip", "gateway" and "dns".
+
 Examples:
   $ rdt configure card.img --hostname kitchen --wifi-ssid home --wifi-key-file key.txt
   $ rdt configure /dev/sdc --from fleet.yml --hostname kitchen-2 --dry-run

@@ -59,7 +59,10 @@ export async function runConfigure(
   signal: AbortSignal,
 ): Promise<ConfigureResult> {
   const { target, action } = request;
-  if (action === 'show') return show(target, ports, signal);
+  if (action === 'show') {
+    if (Object.keys(request.given).length > 0 || request.from !== undefined) throw givenToShow();
+    return show(target, ports, signal);
+  }
   const fromFile = request.from === undefined ? {} : await ports.readSettingsFile(request.from);
   const given = mergeGiven(fromFile, request.given);
   const settings = await resolveSettings(given, ports.sources);
@@ -91,6 +94,12 @@ async function ask(files: BootFiles, { dialog, sources }: ConfigurePorts, signal
   const answers = await dialog.ask(current, signal);
   return resolveSettings(givenAnswers(answers, current), sources);
 }
+
+const givenToShow = (): RdtError =>
+  new RdtError('--show prints what is set, and takes no setting', {
+    hint: 'Leave --show out to make the change, or take --dry-run to see what it would change.',
+    exitCode: ExitCode.usage,
+  });
 
 const nothingGiven = (): RdtError =>
   new RdtError('nothing to configure, and no terminal to ask on', {

@@ -156,11 +156,8 @@ class Reading {
 
   #unknown(path: YamlPath, known: readonly string[]): void {
     const guess = nearestKey(String(path.at(-1)), known);
-    this.reader.refuse(
-      path,
-      `is not a setting${guess === undefined ? '' : `; did you mean ${guess}?`}`,
-      'key',
-    );
+    const help = guess === undefined ? `there are ${known.join(', ')}` : `did you mean ${guess}?`;
+    this.reader.refuse(path, `is not a setting; ${help}`, 'key');
   }
 }
 

@@ -80,7 +80,7 @@ const connectSsh = async (
       identity,
       home: env['HOME'] ?? env['USERPROFILE'],
       agentSocket: env['SSH_AUTH_SOCK'] ?? (platform === 'win32' ? WINDOWS_AGENT : undefined),
-      askPassphrase: isInteractive(runtime) ? (file: string) => askPassphrase(runtime, file) : undefined,
+      askPassphrase: isInteractive(runtime) ? askPassphrase(runtime) : undefined,
     },
     knownHosts: await knownHostsFile(runtime),
     onHostKey: (event: Parameters<typeof describeHostKeyEvent>[0]) =>
@@ -90,7 +90,9 @@ const connectSsh = async (
   return openSsh(host, options, signal);
 };
 
-const askPassphrase = async (runtime: Runtime, file: string): Promise<string | undefined> => {
-  const { askForPassphrase } = await import('../ui/ask-passphrase.js');
-  return askForPassphrase(runtime, file);
-};
+const askPassphrase =
+  (runtime: Runtime) =>
+  async (file: string, isAgain: boolean): Promise<string> => {
+    const { askForPassphrase } = await import('../ui/ask-passphrase.js');
+    return askForPassphrase(runtime, file, isAgain);
+  };

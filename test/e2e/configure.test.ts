@@ -152,6 +152,14 @@ describe('the samples that images ship', () => {
 });
 
 describe('--show and --dry-run', () => {
+  it('are not the same: what is shown takes no setting', async () => {
+    rig.write('card.img', card());
+    const { exitCode, stdout, stderr } = await rig.configure(['card.img', '--show', '--hostname', 'kitchen']);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
+    expect(stderr).toContain('--show prints what is set, and takes no setting');
+    expect(stderr).toContain('--dry-run');
+  });
+
   it('print without secrets, and write nothing', async () => {
     rig.write('card.img', card());
     const planned = await rig.configure(['card.img', ...SETTINGS, '--dry-run'], {

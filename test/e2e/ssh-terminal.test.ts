@@ -230,12 +230,30 @@ describe('a terminal for a command', () => {
   });
 });
 
+const lockedKey = (name: string): string => {
+  const locked = join(rdt.home, name);
+  copyFileSync(production.testerKeyFile, locked);
+  chmodSync(locked, 0o600);
+  execFileSync('ssh-keygen', ['-q', '-p', '-P', '', '-N', 'open sesame', '-f', locked]);
+  return locked;
+};
+
+describe('a key that needs a passphrase', () => {
+  it('is asked for again after a wrong one, until the person ends it', async () => {
+    const args = [BIN, 'ssh', production.address, '--identity', lockedKey('ended'), '--host', '--', 'true'];
+    terminal.start([process.execPath, ...args].join(' '));
+    await terminal.shows(/Passphrase of \S+ended/);
+    terminal.enter('nonsense');
+    await terminal.shows(/Wrong; the passphrase of \S+ended/);
+    terminal.press('C-c');
+    await terminal.ended(130);
+    await expectSameTerminal();
+  });
+});
+
 describe('--verbose', () => {
   it('shows neither a passphrase that was typed nor the key that it opened', async () => {
-    const locked = join(rdt.home, 'locked');
-    copyFileSync(production.testerKeyFile, locked);
-    chmodSync(locked, 0o600);
-    execFileSync('ssh-keygen', ['-q', '-p', '-P', '', '-N', 'open sesame', '-f', locked]);
+    const locked = lockedKey('locked');
     const args = [BIN, 'ssh', production.address, '--identity', locked, '--host', '--verbose', '--', 'true'];
     terminal.start([process.execPath, ...args].join(' '));
     await terminal.shows(/[Pp]assphrase/);

@@ -14,8 +14,8 @@ export interface KeySources {
   readonly home: string | undefined;
   /** `SSH_AUTH_SOCK`. */
   readonly agentSocket: string | undefined;
-  /** Asks a person; undefined when nobody is there. Resolves with undefined when they do not want to answer. */
-  readonly askPassphrase: ((keyFile: string) => Promise<string | undefined>) | undefined;
+  /** Asks a person, `isAgain` when the last answer was wrong; undefined when nobody is there. The key is not used after an empty answer. */
+  readonly askPassphrase: ((keyFile: string, isAgain: boolean) => Promise<string>) | undefined;
 }
 
 /** `label` is for messages; the agent's keys are noted when it lists them. */
@@ -98,8 +98,8 @@ export class Credentials {
   private async decrypted(path: string, text: string): Promise<ParsedKey | undefined> {
     const ask = this.sources.askPassphrase;
     for (let tries = 0; ask !== undefined && tries < PASSPHRASE_TRIES; tries += 1) {
-      const passphrase = await ask(path);
-      if (passphrase === undefined) break;
+      const passphrase = await ask(path, tries > 0);
+      if (passphrase === '') break;
       const key = decryptKey(text, passphrase);
       if (key !== undefined) return key;
     }

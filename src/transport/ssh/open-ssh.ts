@@ -88,7 +88,8 @@ class Login {
   ) {
     this.watch = new SilenceWatch(SILENCE_MS, () => this.fail(noAnswer(description, SILENCE_MS)));
     const { askPassphrase: ask } = options.keys;
-    const askPassphrase = ask && ((file: string) => this.whileAPersonThinks(() => ask(file)));
+    const askPassphrase =
+      ask && ((file: string, isAgain: boolean) => this.whileAPersonThinks(() => ask(file, isAgain)));
     this.authentication = new Authentication(
       options.user,
       new Credentials(

@@ -172,7 +172,7 @@ ethernet: { static-ip: auto }
     ['networks: [{ key: x }]', 'item 1 of networks has no ssid'],
     ['networks: [{ ssid: x, wifi-key: y }]', 'wifi-key is not a setting'],
     ['networks: []\nwifi-ssid: x', 'networks cannot stand beside wifi-... keys'],
-    ['constructor: x', 'constructor is not a setting'],
+    ['constructor: x', 'constructor is not a setting; there are hostname, country'],
     ['ntp: [a b]', 'item 1 of ntp must be a host name or an IP address'],
     ['set: [a]', 'set must be a map of keys of config.json'],
     ['set: { a: .nan }', 'a is too large, or holds a number that JSON does not know'],
