@@ -102,7 +102,7 @@ async function persistently<T>(
 const mayPass = (error: unknown): boolean =>
   error instanceof EngineError || (error instanceof RdtError && error.exitCode === ExitCode.unreachable);
 
-/** The name goes back to the image that the old container was made from; the new one goes, when nothing else holds it. */
+/** The name goes back to the image that the old container was made from; the new one goes, when nothing else holds it, and one that had the name before. */
 async function giveTagBack(
   deps: Pick<HeldDeps, 'engine' | 'emit'>,
   app: string,
@@ -118,5 +118,7 @@ async function giveTagBack(
   // Without a name it would not be found again.
   await markReplacing({ engine, lost: signal }, app);
   await engine.tagImage(old.id, app, 'latest', signal);
-  await removeSuperseded(deps, app, named.id, signal);
+  const nameless = new Set([named.id, remote.image?.id]);
+  nameless.delete(old.id);
+  for (const id of nameless) if (id !== undefined) await removeSuperseded(deps, app, id, signal);
 }

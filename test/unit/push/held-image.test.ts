@@ -71,6 +71,14 @@ describe('the image that an app runs from', () => {
     expect(await engine.inspectContainer(APP)).toMatchObject({ imageId: oldId, state: { running: true } });
   });
 
+  it('has its name again, and what a push that was cut off had built goes, when the new app fails', async () => {
+    engine.forgetsNameless = false;
+    const { id: leftId } = engine.addImage(APP, OURS);
+    await expect(built(building('broken'))).rejects.toMatchObject({ exitCode: ExitCode.appFailed });
+    expect(await imageId(APP)).toBe(oldId);
+    expect(await engine.inspectImage(leftId)).toBeUndefined();
+  });
+
   it('has its name again when the build fails', async () => {
     const failing: ImageBuilder = { build: () => Promise.reject(new Error('no luck')) };
     await expect(built(failing)).rejects.toThrow('no luck');
