@@ -7,7 +7,7 @@ import { addConfigureOptions } from './configure-options.js';
 import { tellingFailure } from './failure-event.js';
 
 interface FlashFlags {
-  readonly drive: readonly string[];
+  readonly drive?: readonly string[];
   readonly yes?: true;
   readonly force?: true;
   readonly verify: boolean;
@@ -32,7 +32,7 @@ export function flashCommand(deps: CommandDeps): Command {
       '<image>',
       'a file (raw, gz, zip, xz, bz2, zst), an http(s):// address, or - for standard input',
     )
-    .option('-d, --drive <drive>', 'the drive, or an image file; can be given several times', collect, [])
+    .option('-d, --drive <drive>', 'the drive, or an image file; can be given several times', collect)
     .option('-y, --yes', 'do not ask')
     .option('--force', 'with --yes: drives too that are large or not removable')
     .option('--no-verify', 'do not read back what was written')
@@ -63,7 +63,7 @@ async function runFlash(image: string, flags: FlashFlags & ConfigureFlags, deps:
   const verdicts = await flash(
     {
       image: { image, bmap: flags.bmap, sha256: flags.sha256 },
-      drives: flags.drive,
+      drives: flags.drive ?? [],
       yes: flags.yes === true,
       force,
       verify: flags.verify,
@@ -76,7 +76,7 @@ async function runFlash(image: string, flags: FlashFlags & ConfigureFlags, deps:
   if (verdicts.some((verdict) => verdict.kind === 'failed')) deps.setExitCode(ExitCode.failure);
 }
 
-const collect = (value: string, before: readonly string[]): string[] => [...before, value];
+const collect = (value: string, before: readonly string[] = []): string[] => [...before, value];
 
 function parseSha256(text: string): string {
   if (!/^[0-9a-fA-F]{64}$/.test(text)) throw new InvalidArgumentError('It must be 64 hexadecimal digits.');

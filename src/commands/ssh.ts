@@ -46,6 +46,7 @@ export function sshCommand(deps: CommandDeps): Command {
     .option('--identity <file>', 'private key for ssh; may be repeated', repeated)
     .option('-v, --verbose', 'show what is tried')
     .addHelpText('after', NOTES)
+    .showHelpAfterError('A command goes after two dashes: rdt ssh kitchen.local -c web -- ls -la')
     .action((target: string | undefined, words: readonly string[], flags: SshFlags) =>
       runSsh([...(target === undefined ? [] : [target]), ...words], flags, deps),
     );
