@@ -1,4 +1,5 @@
-import { basename, resolve } from 'node:path';
+import { existsSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
 import type { ImageBuilder } from '../build/image-builder.js';
 import type { Device } from '../discovery/device.js';
 import type { LogView } from '../logs/log-view.js';
@@ -128,8 +129,13 @@ export async function settleProject(
   const settings = await settle(request, project, source, deps);
   const { appName: app, destination, verbose, progress } = settings;
   deps.emit({ type: 'project', app, source, destination, verbose, progress });
+  for (const path of request.flags.buildTriggers ?? [])
+    if (!existsSync(join(source, path))) deps.emit({ type: 'warning', message: missingTrigger(path) });
   return { project, settings };
 }
+
+const missingTrigger = (path: string): string =>
+  `the build trigger ${path} is not there: a build starts when it appears`;
 
 async function settle(
   { flags, dryRun }: PushRequest,

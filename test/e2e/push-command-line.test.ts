@@ -185,6 +185,14 @@ describe('--dry-run', () => {
   });
 });
 
+it('a build trigger that is not there is told of', async () => {
+  using app = new PushedApp(device, 'trigger', { Dockerfile: 'FROM busybox\n', there: '' });
+  const { stderr, exitCode } = await app.tryPush('--dry-run', '--build-triggers', 'there,thre');
+  expect(exitCode).toBe(0);
+  expect(stderr).toContain('the build trigger thre is not there: a build starts when it appears');
+  expect(stderr).not.toContain('trigger there');
+});
+
 describe('a project file', () => {
   it.each([
     ['local_resinos:\n  app-name: Words\n', '2:13', /app-name must be lower-case/],

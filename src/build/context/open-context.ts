@@ -1,5 +1,5 @@
 import { readlinkSync } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { ExitCode, RdtError } from '../../errors.js';
@@ -118,8 +118,10 @@ async function readDockerfile(source: string, dockerfile: string): Promise<strin
   const text = readText(source, dockerfile);
   if (text !== undefined) return text;
   if (await isFolder(source)) {
+    const namesake = (await readdir(source)).find((name) => name.toLowerCase() === dockerfile.toLowerCase());
+    const rename = namesake === undefined ? '' : ` Is ${namesake} meant? Its name has to be ${dockerfile}.`;
     throw new ContextError(`There is no ${dockerfile} in ${source}.`, {
-      hint: 'rdt builds the folder on the device with its Dockerfile; name another folder with --source.',
+      hint: `rdt builds the folder on the device with its Dockerfile; name another folder with --source.${rename}`,
     });
   }
   throw new RdtError(`There is no folder ${source}.`, { exitCode: ExitCode.usage });

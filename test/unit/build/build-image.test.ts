@@ -103,6 +103,10 @@ describe('building an image', () => {
   it('sends nothing when there is no Dockerfile, no folder, or a wrong rule', async () => {
     const none = project({ a: '' });
     await expect(none.build()).rejects.toThrow('There is no Dockerfile in');
+    const small = project({ dockerfile: '' });
+    await expect(small.build()).rejects.toMatchObject({
+      hint: expect.stringContaining('Is dockerfile meant?') as string,
+    });
     const nowhere = project({}, { source: '/no/such/folder' });
     await expect(nowhere.build()).rejects.toThrow('There is no folder');
     const outside = project({ Dockerfile: '' }, { dockerfile: '../Dockerfile' });
