@@ -28,7 +28,7 @@ import {
   type RemoteState,
   startScan,
 } from './push-state.js';
-import { ChangedMeanwhile } from '../sync/commit-request.js';
+import { needsAnotherLook } from '../sync/commit-request.js';
 import { isRestartLost, restoreRestart } from './restart-aside.js';
 import { isSettled, syncStep, type SyncStepOutcome } from './sync-step.js';
 import { takeBackUnfinished } from './unfinished-push.js';
@@ -187,7 +187,7 @@ async function syncUnlessTaken(
     return await syncStep(job, deps, container, planned);
   } catch (error) {
     deps.signal.throwIfAborted();
-    if (error instanceof ChangedMeanwhile) return { kind: 'taken', error };
+    if (needsAnotherLook(error)) return { kind: 'taken', error };
     await deps.clock.sleep(AFTERMATH_MS, deps.signal);
     if (await isThere(container, deps)) throw error;
     return { kind: 'taken', error };

@@ -9,6 +9,7 @@ import {
   type CommitOutcome,
   contentBytes,
   type CountedCommit,
+  FolderInTheWay,
   GO_ON,
   IN_PLACE,
   MOUNTED,
@@ -129,6 +130,7 @@ async function outcomeOf(
     case 'lost':
       throw new LostStage(result.cause);
     case 'failed':
+      if (result.status === FOLDER_STATUS) throw new FolderInTheWay(request.destination, result.errors);
       if (result.status === NO_FOLDER_STATUS) await missingFolders({ ...request, destination: folder });
       throw refused(
         request.destination,
@@ -139,7 +141,6 @@ async function outcomeOf(
 }
 
 const HINTS: ReadonlyMap<number, string> = new Map([
-  [FOLDER_STATUS, OBSTACLE],
   [MOUNTED_STATUS, MOUNTED],
   [IN_PLACE_STATUS, IN_PLACE],
 ]);

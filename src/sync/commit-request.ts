@@ -95,7 +95,7 @@ export const rebuild = (reason: string): CommitOutcome => ({ kind: 'needs-rebuil
 export const GO_ON =
   'No file is half-written, and the next push goes on from there. If the disk of the device is full, make room on it first.';
 export const OBSTACLE =
-  'A folder that a file or a link is to replace holds what rdt has not sent, and so does not remove. Ignore that path (`ignore` in .resin-sync.yml), give it another name, or take the folder away: in the Dockerfile if the image has it, else in the container, or push with --force-build for a new container that does not have it.';
+  'A folder that a file or a link is to replace holds what rdt has not sent, or has been told to ignore since, and so does not remove. Ignore that path (`ignore` in .resin-sync.yml), give it another name, or take the folder away: in the Dockerfile if the image has it, else in the container, or push with --force-build for a new container that does not have it.';
 
 export const IN_PLACE =
   'Something in the container, or on the device, holds that file in its place: it is mounted there, or protected. No file is half-written, and the next push goes on from there. Release it, or ignore that path (`ignore` in .resin-sync.yml).';
@@ -103,7 +103,19 @@ export const MOUNTED =
   'What is put there is gone when the app ends, and hides what it covers. Let the device mount it (`volumes` in .resin-sync.yml), or ignore that path (`ignore`).';
 
 export const refused = (destination: string, why: string, hint: string, cause?: unknown): RdtError =>
-  new RdtError(`the container refused the sync to ${destination}: ${why}`, { hint, cause });
+  new RdtError(refusal(destination, why), { hint, cause });
+
+const refusal = (destination: string, why: string): string =>
+  `the container refused the sync to ${destination}: ${why}`;
+
+/** A folder is in the place of a file or a link. What it holds is known to whoever asks: it may be empty, or hold what is ours. */
+export class FolderInTheWay extends RdtError {
+  override readonly name = 'FolderInTheWay';
+
+  constructor(destination: string, why: string) {
+    super(refusal(destination, why), { hint: OBSTACLE });
+  }
+}
 
 /** The container has another state than when it was compared: another push has ended since, or one of ours that was cut off. */
 export class ChangedMeanwhile extends RdtError {
@@ -115,3 +127,7 @@ export class ChangedMeanwhile extends RdtError {
     });
   }
 }
+
+/** A plan that was made without a look into the container does not fit what is there. */
+export const needsAnotherLook = (error: unknown): boolean =>
+  error instanceof ChangedMeanwhile || error instanceof FolderInTheWay;

@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 import type { PathStat } from '../transport/engine.js';
-import { ChangedMeanwhile, type Commit, OBSTACLE, refused } from './commit-request.js';
+import { ChangedMeanwhile, type Commit, FolderInTheWay } from './commit-request.js';
 import { GO_MODE_DIRECTORY } from './destination.js';
 import { holderOf } from './mounts.js';
 import { unlessRefused } from './state-token.js';
@@ -27,7 +27,7 @@ export async function refuseFoldersInTheWay(request: Commit, most: number): Prom
     if (left < 0) return false;
     const folders = await those(paths, request, isFolder);
     const inTheWay = folders.find((path) => request.local.get(path)?.kind !== 'directory');
-    if (inTheWay !== undefined) throw refused(request.destination, `./${inTheWay} is a folder`, OBSTACLE);
+    if (inTheWay !== undefined) throw new FolderInTheWay(request.destination, `./${inTheWay} is a folder`);
     paths = folders.flatMap((path) => below.get(path) ?? []);
   }
   return true;

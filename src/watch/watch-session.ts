@@ -1,6 +1,6 @@
 import { RdtError } from '../errors.js';
 import { lastLines } from '../push/watch-start.js';
-import { ChangedMeanwhile } from '../sync/commit-request.js';
+import { needsAnotherLook } from '../sync/commit-request.js';
 import type { Deployment } from '../sync/deployment.js';
 import { seenFrom } from '../sync/mounts.js';
 import { LostStage } from '../sync/stages.js';
@@ -105,7 +105,7 @@ export class WatchSession {
       held.signal.throwIfAborted();
       if (!(error instanceof RdtError) || isAbsence(error)) throw error;
       // Of a container that has ended or gone meanwhile, or was changed by others, the push knows more.
-      const isOfOthers = error instanceof EngineError || error instanceof ChangedMeanwhile;
+      const isOfOthers = error instanceof EngineError || needsAnotherLook(error);
       const isPause = error instanceof LostStage && (await monitor.isAppPaused());
       if (!isOfOthers && !isPause) tellFailure(memory, emit, error);
       return 'doubtful';
