@@ -156,7 +156,7 @@ function heldBy(
       ]
     : [
         `${app} is being pushed by ${holder}`,
-        'Try again when that push has ended. The lock of a push that was killed goes away by itself within 30 s.',
+        `Try again when that push has ended. The lock of a push that was killed goes away by itself within ${LEASE_MS / 1_000} s.`,
       ];
   return new RdtError(message, { exitCode: ExitCode.locked, hint });
 }
