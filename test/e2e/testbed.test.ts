@@ -345,6 +345,9 @@ describe('a slow link', () => {
     await expect(ping(device.linkAddress, 2375, 500)).rejects.toThrow(/timeout/);
     await device.plug();
     expect(await ping(device.linkAddress)).toBe('OK');
+
+    await device.reboot();
+    expect(await ping(device.linkAddress)).toBe('OK');
   });
 });
 

@@ -31,6 +31,7 @@
 
 enum { MAX_PACKET_BYTES = 65536, PACKETS_PER_TURN = 64 };
 
+static const char OWN_NAMESPACE[] = "/proc/self/ns/net";
 static const uint64_t NANOSECONDS_PER_SECOND = 1000000000;
 
 struct shape {
@@ -172,8 +173,12 @@ int main(int argc, char **argv) {
   int timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
   if (timer < 0) fail("timerfd_create");
   int local = open_tun(argv[1]);
+  int home = open(OWN_NAMESPACE, O_RDONLY | O_CLOEXEC);
+  if (home < 0) fail(OWN_NAMESPACE);
   enter_namespace(argv[2]);
   int remote = open_tun(argv[3]);
+  /* Whoever switches the device off ends all that is in its namespace. The link's devices stay where they are. */
+  if (setns(home, CLONE_NEWNET) < 0) fail(OWN_NAMESPACE);
   puts("ready");
   fflush(stdout);
 
