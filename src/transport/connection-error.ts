@@ -75,6 +75,14 @@ export const silentEngine = (where: string, silenceMs: number): RdtError =>
     hint: 'If `rdt ssh --host` still opens a shell on the device, its engine hangs, or has too much to do: restart the engine, or the device. Else the device has left the network; `rdt scan` lists the ones that answer.',
   });
 
+/** What answers there says something else than an engine would: exit code 4. */
+export const notAnEngine = (where: string, asked: string, cause?: unknown): RdtError =>
+  new RdtError(`${where} did not answer ${asked} as a container engine does.`, {
+    exitCode: ExitCode.unreachable,
+    hint: NOT_AN_ENGINE.hint,
+    cause,
+  });
+
 /** An established stream ended before it was complete: exit code 4. */
 export const connectionCut = (where: string, cause?: unknown): RdtError =>
   new RdtError(`Lost ${where}: ${CONNECTION_CUT.reason}.`, {

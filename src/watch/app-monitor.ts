@@ -3,9 +3,9 @@ import { AFTERMATH_MS, containerNamed } from '../push/container-named.js';
 import type { Clock } from '../runtime.js';
 import type { Container, Engine } from '../transport/engine.js';
 import { silentEngine } from '../transport/connection-error.js';
+import { EngineError } from '../transport/engine-error.js';
 import { type AppNews, newsBetween } from './app-news.js';
 import { CutWatch } from './cut-watch.js';
-import { isEngineTrouble } from './failures.js';
 import { withPatience } from '../transport/patience.js';
 
 /** What ends, or cuts the connection, is heard at once; only what pauses, replaces or goes silent waits for this. */
@@ -198,6 +198,6 @@ export class AppMonitor {
 const hasEnded = (before: Container, now: Container | undefined): boolean =>
   before.state.running && now?.state.running !== true;
 
-/** The connection is gone, or the engine is about to go. */
+/** The connection is gone, the engine is about to go, or something else answers at its address. */
 const isUnanswered = (error: unknown): error is RdtError =>
-  isEngineTrouble(error) || (error instanceof RdtError && error.exitCode === ExitCode.unreachable);
+  error instanceof EngineError || (error instanceof RdtError && error.exitCode === ExitCode.unreachable);

@@ -5,7 +5,7 @@ import type { HeldDeps } from '../push/push-job.js';
 import type { EngineConnection } from '../push/push-project.js';
 import { unreachable } from '../transport/connection-error.js';
 import type { Engine } from '../transport/engine.js';
-import type { EngineError } from '../transport/engine-error.js';
+import { EngineError } from '../transport/engine-error.js';
 import type { AppLog } from './app-log.js';
 import { AppMonitor } from './app-monitor.js';
 import type { ContextLook } from './context-look.js';
@@ -85,15 +85,15 @@ export class WatchConnection {
     if (this.lostAtMs === undefined) return deps.connect(device.now);
     const where = device.next;
     const connection = await deps.connect(where);
+    const { engine } = connection;
     try {
-      const { engine } = connection;
       const patience = { ...deps, where: engine.description, ms: PATIENCE_MS };
       await withPatience(patience, (signal) => engine.ping(signal));
       if (await withPatience(patience, (signal) => device.isAt(where, engine, signal))) return connection;
       throw unreachable(engine.description, new Error('another device answers there'));
     } catch (error) {
       await connection[Symbol.asyncDispose]();
-      throw error;
+      throw error instanceof EngineError ? notToBeWorkedWith(engine, error) : error;
     }
   }
 
@@ -129,7 +129,7 @@ export class WatchConnection {
     try {
       return await lockApp({ engine, app, holder, clock, nonce }, signal);
     } catch (error) {
-      if (!memory.hasWorked || !isEngineTrouble(error)) throw error;
+      if (!memory.hasWorked || !(error instanceof EngineError)) throw error;
       throw notToBeWorkedWith(engine, error);
     }
   }
@@ -149,7 +149,7 @@ export class WatchConnection {
       signal,
       tell: (news) => inbox.put({ kind: 'app', news }),
       reach: (timeoutMs, asked) => deps.reach(device.now, timeoutMs, asked),
-      lost: (error) => end.abort(error),
+      lost: (error) => end.abort(error instanceof EngineError ? notToBeWorkedWith(engine, error) : error),
     });
     const held: HeldDeps = {
       ...deps,

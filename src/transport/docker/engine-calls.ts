@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
-import { RdtError } from '../../errors.js';
 import { EngineError, isMissing } from '../engine-error.js';
+import { notAnEngine } from '../connection-error.js';
 import { AnswerFields, listOf } from './answer-fields.js';
 import { type EngineAnswer, type EngineHttp, type EngineRequest, readText } from './engine-http.js';
 
@@ -63,13 +63,7 @@ export class EngineCalls {
     try {
       return JSON.parse(text) as unknown;
     } catch (error) {
-      throw new RdtError(
-        `${this.http.description} did not answer ${asked.method} ${asked.path} as a container engine does.`,
-        {
-          hint: 'Check the port: the engine of a development image listens on 2375, ssh on 22222.',
-          cause: error,
-        },
-      );
+      throw notAnEngine(this.http.description, `${asked.method} ${asked.path}`, error);
     }
   }
 }

@@ -7,6 +7,7 @@ import { ExitCode, RdtError } from '../../../src/errors.js';
 import type { Clock } from '../../../src/runtime.js';
 import { systemClock } from '../../../src/system-clock.js';
 import { EngineError } from '../../../src/transport/engine-error.js';
+import { notAnEngine } from '../../../src/transport/connection-error.js';
 import { eventually } from '../../testbed/eventually.js';
 import { deaf } from './watched-folder.js';
 import { type AnyEvent, WatchedLoop } from './watched-loop.js';
@@ -190,15 +191,45 @@ describe('a watched app', () => {
     expect(loop.engine.container('app').startedAt).toBe(startedAt);
   });
 
-  it('is in step again when the engine was about to end as the lock was taken', async () => {
+  it.each([
+    [
+      'the engine was about to end as the lock was taken',
+      'createVolume',
+      new EngineError(500, 'database not open'),
+    ],
+    ['something else answered at its address', 'ping', new EngineError(403, 'denied destination')],
+    ['something else answered with pages', 'listVolumes', notAnEngine('tcp://10.0.0.5:2375', 'GET /volumes')],
+    ['something else answered where the lock is', 'listVolumes', new EngineError(404, 'page not found')],
+  ] as const)('is in step again when %s', async (_, call, error) => {
     await using loop = new WatchedLoop();
     await loop.begin();
     await loop.andThen('device-lost', () => loop.engine.disconnect());
-    loop.engine.failNext('createVolume', new EngineError(500, 'get rdt-lock.app.2: database not open'));
+    loop.engine.failNext(call, error);
     await loop.andThen('device-back', () => loop.engine.reconnect());
     await loop.andThen('batch', () => loop.write('a.txt', 'b'));
     expect(loop.deployed('a.txt')).toBe('b');
   });
+
+  it.each([403, 500])(
+    'is in step again when the engine has answered every question with %i for a while',
+    async (status) => {
+      await using loop = new WatchedLoop();
+      loop.clock = quick(20);
+      await loop.begin();
+      const { engine } = loop;
+      const answers = {
+        inspectContainer: engine.inspectContainer.bind(engine),
+        ping: engine.ping.bind(engine),
+      };
+      const refuse = () => Promise.reject(new EngineError(status, 'not now'));
+      await loop.andThen('device-lost', () =>
+        Object.assign(engine, { inspectContainer: refuse, ping: refuse }),
+      );
+      loop.write('a.txt', 'b');
+      await loop.andThen('device-back', () => Object.assign(engine, answers));
+      await expect.poll(() => loop.deployed('a.txt')).toBe('b');
+    },
+  );
 
   it('is told of when it ends, and started by the next change', async () => {
     await using loop = new WatchedLoop();
