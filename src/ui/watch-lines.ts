@@ -71,7 +71,7 @@ function ownLines(event: WatchEvent, scene: WatchScene): Lines {
     case 'app-changed':
       return dim(`${printable(event.app)} ${CHANGES[event.what]}`);
     case 'device-lost':
-      return warning(`${clause(event.reason)}. Trying again (Ctrl-C ends).`, undefined);
+      return warning(`${clause(event.reason)}. Trying again (Ctrl-C ends).`, event.hint);
     case 'device-back':
       return dim(`in step again after ${formatDuration(event.afterMs)}`);
   }

@@ -24,6 +24,8 @@ import { WatchSession } from './watch-session.js';
 const FIRST_PAUSE_MS = 250;
 /** A device that is back is found so much later at most, with the patience for one try. */
 const LONGEST_PAUSE_MS = 500;
+/** Where a host has refused us, which nobody mends at once: it may count our tries. */
+const REFUSED_PAUSE_MS = 5_000;
 const PATIENCE_MS = 1_000;
 const GLANCE_MS = 1_000;
 
@@ -44,6 +46,7 @@ export interface WatchConnectionParts {
 /** The way to the device, which may be gone for a while: each time it is back there is a new session, with a complete push first. */
 export class WatchConnection {
   private lostAtMs: number | undefined;
+  private isRefusalTold = false;
   private isWatchTold = false;
 
   constructor(private readonly parts: WatchConnectionParts) {}
@@ -58,8 +61,12 @@ export class WatchConnection {
         return;
       } catch (error) {
         deps.signal.throwIfAborted();
-        if (!(error instanceof RdtError) || !isAbsence(error) || !memory.hasWorked) throw error;
-        this.lost(error);
+        if (!(error instanceof RdtError) || !memory.hasWorked) throw error;
+        if (isAbsence(error)) this.lost(error);
+        else if (this.isRefused(error)) {
+          this.refused(error);
+          pauseMs = REFUSED_PAUSE_MS;
+        } else throw error;
       }
       await deps.clock.sleep(pauseMs, deps.signal);
       pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
@@ -77,6 +84,17 @@ export class WatchConnection {
     if (this.lostAtMs === undefined) deps.emit({ type: 'device-lost', reason: message });
     this.lostAtMs ??= nowMs;
     device.search(nowMs - this.lostAtMs);
+  }
+
+  /** By what answers over ssh in the place of a device that is away: another host has its address in this network, or it was flashed anew. */
+  private isRefused({ exitCode }: RdtError): boolean {
+    return this.lostAtMs !== undefined && exitCode === ExitCode.auth;
+  }
+
+  private refused({ message, hint }: RdtError): void {
+    if (this.isRefusalTold) return;
+    this.isRefusalTold = true;
+    this.parts.deps.emit({ type: 'device-lost', reason: message, hint });
   }
 
   /** The first connection is not asked anything: the push has more patience. */
@@ -221,6 +239,7 @@ export class WatchConnection {
     if (this.lostAtMs !== undefined)
       deps.emit({ type: 'device-back', afterMs: deps.clock.monotonicMs() - this.lostAtMs });
     this.lostAtMs = undefined;
+    this.isRefusalTold = false;
     if (!this.isWatchTold)
       deps.emit({ type: 'watching', app: project.settings.appName, how: folder.watching });
     this.isWatchTold = true;

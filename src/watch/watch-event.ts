@@ -35,7 +35,7 @@ export type WatchEvent =
     }
   | { readonly type: 'app-changed'; readonly app: string; readonly what: AppChange }
   /** Told once, however long it lasts. */
-  | { readonly type: 'device-lost'; readonly reason: string }
+  | { readonly type: 'device-lost'; readonly reason: string; readonly hint?: string | undefined }
   | { readonly type: 'device-back'; readonly afterMs: number };
 
 /** What somebody else has done to the app's container. */

@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { ExitCode, RdtError } from '../../../src/errors.js';
 import type { Clock } from '../../../src/runtime.js';
 import { systemClock } from '../../../src/system-clock.js';
+import { readTriggers } from '../../../src/sync/build-triggers.js';
 import { EngineError } from '../../../src/transport/engine-error.js';
 import { notAnEngine } from '../../../src/transport/connection-error.js';
 import { eventually } from '../../testbed/eventually.js';
@@ -208,6 +209,34 @@ describe('a watched app', () => {
     await loop.andThen('device-back', () => loop.engine.reconnect());
     await loop.andThen('batch', () => loop.write('a.txt', 'b'));
     expect(loop.deployed('a.txt')).toBe('b');
+  });
+
+  it('is in step again when another host had its address for a while, which is told once with what to do', async () => {
+    await using loop = new WatchedLoop();
+    loop.clock = quick(20);
+    const refusal = new RdtError('the host key has changed', { exitCode: ExitCode.auth, hint: 'Forget it.' });
+    let isOther = false;
+    loop.triggers = await readTriggers(loop.source, []);
+    await loop.startOldApp();
+    loop.watch('10.0.0.5', (deps) => ({
+      connect: (device) => (isOther ? Promise.reject(refusal) : deps.connect(device)),
+    }));
+    await loop.untilEvent('watching');
+    const after = loop.events.length;
+    isOther = true;
+    await loop.andThen('device-lost', () => loop.engine.disconnect());
+    const reasons = () =>
+      loop.events
+        .slice(after)
+        .flatMap((event) => (event.type === 'device-lost' ? [[event.reason, event.hint]] : []));
+    await expect.poll(() => reasons().length).toBe(2);
+    loop.engine.reconnect();
+    await loop.clock.sleep(20_000);
+    expect(reasons()).toEqual([
+      [expect.any(String), undefined],
+      ['the host key has changed', 'Forget it.'],
+    ]);
+    await loop.andThen('device-back', () => (isOther = false));
   });
 
   it.each([403, 500])(
