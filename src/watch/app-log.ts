@@ -23,6 +23,8 @@ export class AppLog implements AsyncDisposable {
   private readonly clock: HurriedClock;
   private readonly over = new AbortController();
   private following: Promise<void> | undefined;
+  /** The newest line that was shown: `LogLine.time`. */
+  private shownTo = '';
   private readonly hearers = new Set<(lines: readonly LogLine[]) => void>();
 
   constructor(private readonly deps: AppLogDeps) {
@@ -53,12 +55,13 @@ export class AppLog implements AsyncDisposable {
   private async follow(since: string | undefined): Promise<void> {
     const { app, signal } = this.deps;
     const connect = (): Promise<Engine> => this.deps.connect();
-    const range = { tail: undefined, since, until: undefined };
     const ended = AbortSignal.any([signal, this.over.signal]);
     for (;;) {
       try {
+        const from = this.shownTo;
+        const range = { tail: undefined, since: from === '' ? since : from, until: undefined };
         const followed = { engine: await connect(), connect, range, grep: undefined };
-        await followLogs([app], followed, { view: this.view(), clock: this.clock, signal: ended });
+        await followLogs([app], followed, { view: this.viewFrom(from), clock: this.clock, signal: ended });
       } catch (error) {
         // The sync tells of the device; an output that cannot be read now is read later.
         if (!ended.aborted && !(error instanceof RdtError)) throw error;
@@ -68,13 +71,15 @@ export class AppLog implements AsyncDisposable {
     }
   }
 
-  /** What happens to container and device is told by the sync. */
-  private view(): LogView {
+  /** Of what is newer. What happens to container and device is told by the sync. */
+  private viewFrom(time: string): LogView {
     return {
       needsTimes: false,
       begin: () => undefined,
       note: () => undefined,
-      show: async (lines) => {
+      show: async (all) => {
+        const lines = all.filter((line) => line.time === '' || line.time > time);
+        for (const line of lines) if (line.time > this.shownTo) this.shownTo = line.time;
         for (const hear of this.hearers) hear(lines);
         await this.deps.show(lines);
       },
