@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import { filled } from './option-values.js';
 
 /** Every setting of `rdt configure`, for commands that set up what they write. */
 export function addConfigureOptions(command: Command): Command {
@@ -9,7 +10,11 @@ export function addConfigureOptions(command: Command): Command {
   const addList = (flags: string, description: string): void => {
     command.addOption(new Option(flags, description).argParser(collect).helpGroup(group));
   };
-  add('--from <file>', 'read settings from a YAML file; options win over it');
+  command.addOption(
+    new Option('--from <file>', 'read settings from a YAML file; options win over it')
+      .argParser(filled)
+      .helpGroup(group),
+  );
   add('--hostname <name>', 'host name');
   add('--persistent-logging', 'keep the journal over reboots');
   add('--no-persistent-logging', 'keep the journal in memory');

@@ -4,6 +4,7 @@ import type { ConfigureRequest, ConfigureTarget } from '../image/configure-sessi
 import type { CommandDeps } from './command-deps.js';
 import type { ConfigureFlags } from './configure-flags.js';
 import { addConfigureOptions } from './configure-options.js';
+import { filled, repeated } from './option-values.js';
 
 const NOTES = `
 Without any setting it asks. Options that are not given leave what is there; a list that is given replaces the list that is there.
@@ -31,7 +32,7 @@ interface OwnFlags {
 export function configureCommand(deps: CommandDeps): Command {
   const command = new Command('configure')
     .description('Set up the host name, Wi-Fi and more of a resinOS image, a card, or a running device.')
-    .argument('[target]', 'image file or drive')
+    .argument('[target]', 'image file or drive', filled)
     .option('--device <device>', 'a running device instead: address, host name or name from rdt scan')
     .option('--identity <file>', 'private key for ssh; may be repeated', repeated)
     .option('--show', 'print what is set, without secrets')
@@ -79,5 +80,3 @@ export function warnOfVisibleKey({ wifiKey }: OwnFlags, stderr: NodeJS.WritableS
     'rdt: the key on the command line can be seen by others on this machine, and stays in the history of the shell\n',
   );
 }
-
-const repeated = (text: string, earlier: readonly string[] = []): readonly string[] => [...earlier, text];

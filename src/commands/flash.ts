@@ -5,6 +5,7 @@ import { warnOfVisibleKey } from './configure.js';
 import type { ConfigureFlags } from './configure-flags.js';
 import { addConfigureOptions } from './configure-options.js';
 import { tellingFailure } from './failure-event.js';
+import { filled, repeated } from './option-values.js';
 
 interface FlashFlags {
   readonly drive?: readonly string[];
@@ -31,12 +32,17 @@ export function flashCommand(deps: CommandDeps): Command {
     .argument(
       '<image>',
       'a file (raw, gz, zip, xz, bz2, zst), an http(s):// address, or - for standard input',
+      filled,
     )
-    .option('-d, --drive <drive>', 'the drive, or an image file; can be given several times', collect)
+    .option('-d, --drive <drive>', 'the drive, or an image file; can be given several times', repeated)
     .option('-y, --yes', 'do not ask')
     .option('--force', 'with --yes: drives too that are large or not removable')
     .option('--no-verify', 'do not read back what was written')
-    .option('--bmap <file>', 'write only what this file lists (default: <image>.bmap when it is there)')
+    .option(
+      '--bmap <file>',
+      'write only what this file lists (default: <image>.bmap when it is there)',
+      filled,
+    )
     .option(
       '--sha256 <hex>',
       'what the image must be (default: <image>.sha256 when it is there)',
@@ -75,8 +81,6 @@ async function runFlash(image: string, flags: FlashFlags & ConfigureFlags, deps:
   );
   if (verdicts.some((verdict) => verdict.kind === 'failed')) deps.setExitCode(ExitCode.failure);
 }
-
-const collect = (value: string, before: readonly string[] = []): string[] => [...before, value];
 
 function parseSha256(text: string): string {
   if (!/^[0-9a-fA-F]{64}$/.test(text)) throw new InvalidArgumentError('It must be 64 hexadecimal digits.');

@@ -4,7 +4,7 @@ import type { WantedApps } from '../logs/choose-apps.js';
 import { type LogTime, parseLogTime } from '../logs/log-time.js';
 import type { CommandDeps } from './command-deps.js';
 import { DEVICE_HELP } from './device-help.js';
-import { repeated } from './push-flags.js';
+import { repeated } from './option-values.js';
 
 const NOTES = `
 Without --app-name: the app of this folder's project file, else the only container that runs, else you choose.

@@ -77,17 +77,6 @@ export function environment(
   return [...earlier.filter(({ name }) => name !== variable.name), variable];
 }
 
-export const repeated = (text: string, earlier: readonly string[] = []): readonly string[] => [
-  ...earlier,
-  text,
-];
-
-/** The working directory is what an unset variable of a shell would name. */
-export function sourceFolder(text: string): string {
-  if (text === '') throw new InvalidArgumentError('It must not be empty.');
-  return text;
-}
-
 const listOf = (text: string): string[] =>
   text
     .split(',')

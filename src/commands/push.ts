@@ -2,6 +2,7 @@ import { Command, Option } from 'commander';
 import type { CommandDeps } from './command-deps.js';
 import { DEVICE_HELP } from './device-help.js';
 import { tellingFailure } from './failure-event.js';
+import { filled, repeated } from './option-values.js';
 import {
   afterSync,
   appName,
@@ -9,9 +10,7 @@ import {
   environment,
   ignorePatterns,
   type PushFlags,
-  repeated,
   settingsOf,
-  sourceFolder,
   triggerPaths,
   watchOf,
 } from './push-flags.js';
@@ -31,7 +30,7 @@ export function pushCommand(deps: CommandDeps): Command {
   return new Command('push')
     .description('Build the project on a device, or bring the changed files into its running container.')
     .argument('[device]', DEVICE_HELP)
-    .option('-s, --source <path>', 'root of the project', sourceFolder, '.')
+    .option('-s, --source <path>', 'root of the project', filled, '.')
     .option('-d, --destination <path>', 'folder in the container (default: /usr/src/app)', destination)
     .option(
       '-i, --ignore <paths>',

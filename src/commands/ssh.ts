@@ -4,7 +4,7 @@ import { type Forward, parseForward } from '../shell/forward-spec.js';
 import type { Place, ShellAction, ShellRequest } from '../shell/shell-request.js';
 import type { CommandDeps } from './command-deps.js';
 import { DEVICE_HELP } from './device-help.js';
-import { repeated } from './push-flags.js';
+import { repeated } from './option-values.js';
 
 const NOTES = `
 Without --container or --host you choose from the containers that run; the app of this folder's project file is the first.

@@ -98,9 +98,28 @@ describe('a command that prints its events', () => {
   });
 });
 
-it('an empty --source, as an unset variable leaves it, is wrong usage', async () => {
-  const wiring = { push: () => Promise.reject(new Error('it was run')) } as unknown as Wiring;
-  expect(await run(['push', '--source', ''], runtimeOf({}, new PassThrough()), wiring)).toBe(ExitCode.usage);
+it.each([
+  [['push', '--source', '']],
+  [['push', '--identity', '']],
+  [['ssh', '--identity', '']],
+  [['logs', '--app-name', '']],
+  [['flash', '']],
+  [['flash', 'os.img', '--drive', '']],
+  [['flash', 'os.img', '--bmap', '']],
+  [['configure', '']],
+  [['configure', 'card.img', '--from', '']],
+])('an empty word, as an unset variable leaves it, is wrong usage: %j', async (args) => {
+  const stderr = new PassThrough();
+  const refused = () => Promise.reject(new Error('it was run'));
+  const wiring = {
+    push: refused,
+    ssh: refused,
+    logs: refused,
+    flash: refused,
+    configure: refused,
+  } as unknown as Wiring;
+  expect(await run(args, runtimeOf({}, stderr), wiring)).toBe(ExitCode.usage);
+  expect(String(stderr.read())).toContain('It must not be empty.');
 });
 
 it('what fails after Ctrl-C is an interruption, unless it has a code of its own', () => {
