@@ -15,8 +15,10 @@ export function buildProgram(deps: CommandDeps): Command {
     .description('Flash, configure, push to, and look into container devices on your own network.')
     .version(packageVersion(), '-V, --version')
     .showHelpAfterError('(rdt --help and rdt <command> --help list what there is)')
-    .enablePositionalOptions();
+    .enablePositionalOptions()
+    .helpCommand(false);
   for (const command of commands(deps)) program.addCommand(command);
+  program.addCommand(helpCommand(program));
   return quietExits(program, deps);
 }
 
@@ -30,6 +32,24 @@ function commands(deps: CommandDeps): Command[] {
     scanCommand(deps),
     sshCommand(deps),
   ];
+}
+
+/** commander's own shows the general help for a command that is not there. */
+function helpCommand(program: Command): Command {
+  return new Command('help')
+    .description('display help for command')
+    .argument('[command]')
+    .allowExcessArguments()
+    .action(async (name: string | undefined) => {
+      if (name === undefined) program.help();
+      const command = program.commands.find((candidate) => candidate.name() === name);
+      if (command !== undefined) command.help();
+      const { nearestKey } = await import('./project/nearest-key.js');
+      const known = program.commands.map((candidate) => candidate.name());
+      const guess = nearestKey(name, known);
+      const hint = guess === undefined ? '' : `\n(Did you mean ${guess}?)`;
+      program.error(`error: unknown command '${name}'${hint}`, { code: 'commander.unknownCommand' });
+    });
 }
 
 /** commander ends the process by itself unless told otherwise, for each command anew. */

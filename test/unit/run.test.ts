@@ -98,6 +98,28 @@ describe('a command that prints its events', () => {
   });
 });
 
+describe('rdt help', () => {
+  const said = async (...args: string[]): Promise<{ exitCode: number; out: string; err: string }> => {
+    const [stdout, stderr] = [new PassThrough(), new PassThrough()];
+    const exitCode = await run(args, { ...runtimeOf({}, stderr), stdout }, {} as Wiring);
+    return { exitCode, out: String(stdout.read() ?? ''), err: String(stderr.read() ?? '') };
+  };
+
+  it('shows what --help shows', async () => {
+    expect(await said('help')).toEqual(await said('--help'));
+    const push = await said('help', 'push');
+    expect(push).toEqual(await said('push', '--help'));
+    expect(push).toMatchObject({ exitCode: 0, out: expect.stringContaining('Usage: rdt push') as string });
+  });
+
+  it('of a command that is not there is wrong usage, and says which is meant', async () => {
+    const { exitCode, out, err } = await said('help', 'pus');
+    expect({ exitCode, out }).toEqual({ exitCode: ExitCode.usage, out: '' });
+    expect(err).toContain("unknown command 'pus'\n(Did you mean push?)\n");
+    expect((await said('help', 'nonsense')).err).not.toContain('Did you mean');
+  });
+});
+
 it.each([
   [['push', '--source', '']],
   [['push', '--identity', '']],
