@@ -1,4 +1,4 @@
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import type { CommandDeps } from './command-deps.js';
 import { DEVICE_HELP } from './device-help.js';
 import { tellingFailure } from './failure-event.js';
@@ -65,8 +65,8 @@ export function pushCommand(deps: CommandDeps): Command {
     .option('--skip-logs', 'end after the push instead of following the output of the app')
     .option('-p, --progress', 'show progress')
     .option('-v, --verbose', 'say more')
-    .addOption(new Option('--no-progress').hideHelp())
-    .addOption(new Option('--no-verbose').hideHelp())
+    .option('--no-progress', 'take back a -p that is remembered')
+    .option('--no-verbose', 'take back a -v that is remembered')
     .option('--dry-run', 'print what would be done, and do nothing')
     .option('--timing', 'print how long each part took')
     .option('--json', 'print events as JSON, one object a line')

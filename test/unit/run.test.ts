@@ -112,6 +112,12 @@ describe('rdt help', () => {
     expect(push).toMatchObject({ exitCode: 0, out: expect.stringContaining('Usage: rdt push') as string });
   });
 
+  it('tells how a switch that a project file remembers is taken back', async () => {
+    const { out } = await said('help', 'push');
+    expect(out).toMatch(/--no-progress +take back/);
+    expect(out).toMatch(/--no-verbose +take back/);
+  });
+
   it('of a command that is not there is wrong usage, and says which is meant', async () => {
     const { exitCode, out, err } = await said('help', 'pus');
     expect({ exitCode, out }).toEqual({ exitCode: ExitCode.usage, out: '' });
