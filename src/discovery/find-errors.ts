@@ -15,7 +15,7 @@ export function noDeviceFound(
   const failed = interfaces.filter((entry) => entry.failure !== undefined);
   const lines = [
     'Check that the device is on and in the same network (guest and company networks often block mDNS).',
-    'If you know its address, name it: rdt push 10.0.0.5. `rdt scan --all` lists every host with ssh.',
+    'push, ssh and logs take its address, if you know it: rdt ssh 10.0.0.5, for example. `rdt scan --all` lists every host with ssh.',
   ];
   if (failed.length > 0) lines.unshift(`Could not ask on ${describeFailures(failed)}.`);
   const message =

@@ -117,6 +117,7 @@ describe('without a name', () => {
     expect(error).toMatchObject({
       exitCode: ExitCode.noDevice,
       message: 'Found no device: nobody answered within 5 s on eth0 (10.0.0.2).',
+      hint: expect.stringContaining('push, ssh and logs take its address') as string,
     });
   });
 
