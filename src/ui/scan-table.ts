@@ -12,8 +12,8 @@ const COLUMNS: readonly Column[] = [
   { title: 'NAME', columns: 16, cell: (row) => row.name },
   { title: 'ADDRESS', columns: 15, cell: (row) => row.address },
   { title: 'KIND', columns: 11, cell: (row) => row.kind },
-  { title: 'ENGINE', columns: 10, cell: (row) => row.info?.version ?? '-' },
-  { title: 'ARCH', columns: 8, cell: (row) => row.info?.architecture ?? '-' },
+  { title: 'ENGINE', columns: 14, cell: (row) => row.info?.version ?? '-' },
+  { title: 'ARCH', columns: 7, cell: (row) => row.info?.architecture ?? '-' },
   { title: 'RUNNING', columns: 7, cell: (row) => row.info?.runningContainers.toString() ?? '-' },
 ];
 

@@ -37,8 +37,8 @@ async function rendered(asJson: boolean, ...rows: ScanRow[]): Promise<string> {
 describe('the table of a scan', () => {
   it('has a title line and a line for each device', async () => {
     expect((await rendered(false, row({}))).split('\n')).toEqual([
-      'NAME              ADDRESS          KIND         ENGINE      ARCH      RUNNING',
-      'kitchen           10.0.0.5         development  20.10.24    armv7l    2',
+      'NAME              ADDRESS          KIND         ENGINE          ARCH     RUNNING',
+      'kitchen           10.0.0.5         development  20.10.24        armv7l   2',
       '',
     ]);
   });
@@ -56,6 +56,21 @@ describe('the table of a scan', () => {
     expect(lines[1]?.indexOf('10.0.0.5')).toBe(30);
     // Two wide characters take four columns.
     expect(lines[2]?.indexOf('10.0.0.5')).toBe(28);
+  });
+
+  it('has room for the versions of a distribution in a terminal of 80 columns', async () => {
+    const info = {
+      id: 'A',
+      architecture: 'aarch64',
+      hostname: '',
+      operatingSystem: '',
+      runningContainers: 2,
+    };
+    const lines = (
+      await rendered(false, row({}), row({ info: { ...info, version: '20.10.24+dfsg1' } }))
+    ).split('\n');
+    expect(lines[2]?.indexOf('aarch64')).toBe(lines[0]?.indexOf('ARCH'));
+    expect(lines[0]).toHaveLength(80);
   });
 
   it('prints a row before the next one is there', async () => {
