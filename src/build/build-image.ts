@@ -1,3 +1,4 @@
+import { RdtError } from '../errors.js';
 import type { Clock } from '../runtime.js';
 import { BuildError } from './build-error.js';
 import type { BuilderKind, EmitBuildEvent } from './build-event.js';
@@ -70,7 +71,7 @@ async function build(
   const { tag, labels, buildArgs = {} } = request;
   const context = await openContext(request, emit, signal);
   request.listed?.(context.entries);
-  const credentials = await credentialsFor(context, request, signal);
+  const credentials = await credentialsFor(context, request, emit, signal);
   const { dockerfile } = context;
   const open = () => context.open(request, emit);
   const asked = {
@@ -118,12 +119,25 @@ async function withFiles(
 async function credentialsFor(
   { dockerfileText }: BuildContext,
   { login, buildArgs = {} }: BuildImageRequest,
+  emit: EmitBuildEvent,
   signal: AbortSignal | undefined,
 ): Promise<RegistryCredentials> {
-  if (login === undefined || !(await login.hasAny())) return {};
+  if (login === undefined || !(await hasAny(login, emit))) return {};
   const images = externalImages(await parseDockerfile(dockerfileText, buildArgs)).map(fullReference);
   // Official images are public: whoever is logged in to Docker Hub need not give up BuildKit for them.
   const closed = images.filter((image) => !image.startsWith('docker.io/library/'));
   const registries = closed.map((image) => image.slice(0, image.indexOf('/')));
   return login.credentialsFor([...new Set(registries)], signal);
+}
+
+/** Most images need no login, so that a build is tried without: the docker client does the same. */
+async function hasAny(login: RegistryLogin, emit: EmitBuildEvent): Promise<boolean> {
+  try {
+    return await login.hasAny();
+  } catch (error) {
+    if (!(error instanceof RdtError)) throw error;
+    const reason = [error.message, error.hint].filter((part) => part !== undefined).join(' ');
+    emit({ type: 'warning', message: `built without registry logins: ${reason}` });
+    return false;
+  }
 }

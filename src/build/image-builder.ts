@@ -40,7 +40,7 @@ export type RegistryCredential =
 
 /** Who the user is at which registry. */
 export interface RegistryLogin {
-  /** False when nothing is known of any registry, so that nobody needs to ask. */
+  /** False when nothing is known of any registry, so that nobody needs to ask. @throws RdtError when that cannot be read. */
   hasAny(): Promise<boolean>;
   /** Those of the given registries (`docker.io` is Docker Hub) that the user has logged in to. */
   credentialsFor(registries: readonly string[], signal?: AbortSignal): Promise<RegistryCredentials>;

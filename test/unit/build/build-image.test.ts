@@ -3,7 +3,7 @@ import { BuildError } from '../../../src/build/build-error.js';
 import type { BuildEvent } from '../../../src/build/build-event.js';
 import { buildImage, type BuildImageRequest } from '../../../src/build/build-image.js';
 import type { RegistryLogin } from '../../../src/build/image-builder.js';
-import { ExitCode } from '../../../src/errors.js';
+import { ExitCode, RdtError } from '../../../src/errors.js';
 import { FakeImageBuilder } from '../../contract/fake-image-builder.js';
 import { temporaryFolder } from './temporary-folder.js';
 
@@ -124,10 +124,12 @@ describe('building an image', () => {
 
 class KnownRegistries implements RegistryLogin {
   asked: string[] = [];
+  trouble: Error | undefined;
 
   constructor(private readonly known: readonly string[]) {}
 
   hasAny(): Promise<boolean> {
+    if (this.trouble !== undefined) return Promise.reject(this.trouble);
     return Promise.resolve(this.known.length > 0);
   }
 
@@ -158,5 +160,25 @@ describe('registry credentials', () => {
     const { build, builder } = project({ Dockerfile: 'FROM busybox\n' }, { login });
     await build();
     expect(builder.requests[0]?.credentials).toEqual({});
+  });
+
+  it('are none, with a warning, where the logins cannot be read: most images need none', async () => {
+    const login = new KnownRegistries(['host:5000']);
+    login.trouble = new RdtError('Cannot read the logins.', { hint: 'Mend the file.' });
+    const { build, builder, events } = project({ Dockerfile: dockerfile }, { login });
+    await build();
+    expect(builder.requests[0]?.credentials).toEqual({});
+    expect(events).toContainEqual({
+      type: 'warning',
+      message: 'built without registry logins: Cannot read the logins. Mend the file.',
+    });
+  });
+
+  it('stop the build when the login fails in a way that nobody foresaw', async () => {
+    const login = new KnownRegistries(['host:5000']);
+    login.trouble = new TypeError('a bug');
+    const { build, builder } = project({ Dockerfile: dockerfile }, { login });
+    await expect(build()).rejects.toThrow('a bug');
+    expect(builder.requests).toEqual([]);
   });
 });
