@@ -5,7 +5,7 @@ import { formatBytes } from './amounts.js';
 /** `/dev/sdb  31.9 GB  Generic SD/MMC  usb`. */
 export const driveTitle = (drive: Drive): string =>
   [
-    drive.path,
+    printable(drive.path),
     drive.kind === 'file' && drive.sizeBytes === 0 ? 'new file' : formatBytes(drive.sizeBytes),
     drive.kind === 'file' ? 'image file' : drive.model && printable(drive.model),
     drive.bus,
@@ -25,7 +25,12 @@ export function driveContents(drive: Drive): string[] {
 function describeVolume(volume: Volume): string {
   const label = volume.label === undefined ? '' : ` "${printable(volume.label)}"`;
   const places = isMounted(volume) ? `mounted at ${volume.mountPoints.map(printable).join(', ')}` : '';
-  return [volume.path, formatBytes(volume.sizeBytes), `${volume.fsType ?? volume.type}${label}`, places]
+  return [
+    printable(volume.path),
+    formatBytes(volume.sizeBytes),
+    `${volume.fsType ?? volume.type}${label}`,
+    places,
+  ]
     .filter((part) => part !== '')
     .join('  ');
 }

@@ -10,6 +10,7 @@ import {
   usePagination,
   useState,
 } from '@inquirer/core';
+import { printable } from '../discovery/printable.js';
 import { ExitCode, RdtError } from '../errors.js';
 import type { FlashDialog } from '../image/flash-consent.js';
 import type { Drive } from '../image/flash-drive.js';
@@ -39,9 +40,9 @@ export class FlashTerminalDialog implements FlashDialog {
 
   async confirm(plan: FlashPlan, signal: AbortSignal): Promise<boolean> {
     for (const drive of plan.drives) this.show(drive);
-    const names = plan.drives.map((drive) => drive.path).join(' and ');
+    const names = plan.drives.map((drive) => printable(drive.path)).join(' and ');
     const target = plan.drives.length === 1 ? 'it' : 'them';
-    this.say(`All that is on ${names} will be erased, and ${plan.image} written to ${target}.`);
+    this.say(`All that is on ${names} will be erased, and ${printable(plan.image)} written to ${target}.`);
     const question = 'Go on? (y/N)';
     const answer = await this.ask(signal, (context, onClosed) =>
       askLine({ question, style: this.style, onClosed }, context),
@@ -51,7 +52,7 @@ export class FlashTerminalDialog implements FlashDialog {
 
   async typeName(drive: Drive, why: string, signal: AbortSignal): Promise<string> {
     this.show(drive);
-    this.say(`${drive.path} is not like a card: ${why}.`);
+    this.say(`${printable(drive.path)} is not like a card: ${why}.`);
     const question = 'To erase it all the same, type its name:';
     return this.ask(signal, (context, onClosed) =>
       askLine({ question, style: this.style, onClosed }, context),

@@ -115,10 +115,13 @@ function writeLines(
       break;
     }
     case 'unmounted':
-      stderr.write(style.dim(`${event.drive}: unmounted ${event.mountPoints.map(printable).join(', ')}\n`));
+      stderr.write(
+        style.dim(`${printable(event.drive)}: unmounted ${event.mountPoints.map(printable).join(', ')}\n`),
+      );
       break;
     case 'interrupted':
-      for (const drive of event.drives) stderr.write(`${style.red('interrupted')} ${drive}: ${INCOMPLETE}\n`);
+      for (const drive of event.drives)
+        stderr.write(`${style.red('interrupted')} ${printable(drive)}: ${INCOMPLETE}\n`);
       break;
     case 'verdict':
       if (event.verdict.kind === 'written') stdout.write(`${verdictLine(event.verdict)}\n`);
@@ -127,8 +130,8 @@ function writeLines(
 }
 
 function planLines(plan: FlashPlan, dryRun: boolean): string[] {
-  const notes = plan.notes.map((note) => `note: ${note}`);
-  const summary = `${plan.image} (${plan.formats.join(' > ')}, ${sizeText(plan)})`;
+  const notes = plan.notes.map((note) => `note: ${printable(note)}`);
+  const summary = `${printable(plan.image)} (${plan.formats.join(' > ')}, ${sizeText(plan)})`;
   if (!dryRun) return [...notes, summary];
   const drives = plan.drives.flatMap((drive) => [
     `would erase ${driveTitle(drive)}`,
@@ -158,7 +161,7 @@ function progressLine(progress: FlashProgress, pace: FlashPace, withBar: boolean
   const { fraction, bytesPerSecond, secondsLeft } = pace;
   const total = progress.totalBytes === undefined ? '' : ` of ${formatBytes(progress.totalBytes)}`;
   const parts = [
-    progress.drive,
+    printable(progress.drive),
     progress.phase.padEnd(withBar ? 'configuring'.length : 0),
     withBar && fraction !== undefined ? bar(fraction) : '',
     fraction === undefined ? '' : `${Math.floor(fraction * 100)} %`.padStart(5),
@@ -181,7 +184,7 @@ function verdictLine(verdict: Extract<DriveVerdict, { kind: 'written' }>): strin
     skipped > 0
       ? ` of ${formatBytes(verdict.imageBytes)} (${count(verdict.rangeCount, 'mapped range')})`
       : '';
-  return `${verdict.drive}: ${done}: ${formatBytes(verdict.writtenBytes)}${of} in ${formatDuration(verdict.seconds * 1000)}`;
+  return `${printable(verdict.drive)}: ${done}: ${formatBytes(verdict.writtenBytes)}${of} in ${formatDuration(verdict.seconds * 1000)}`;
 }
 
 const INCOMPLETE = 'it is incomplete; its first MiB was left empty, so that it does not half-boot.';
@@ -192,8 +195,8 @@ function failureLines(verdict: Extract<DriveVerdict, { kind: 'failed' }>, style:
   const state = phase === 'opening' ? 'Nothing was written to it.' : capitalised(INCOMPLETE);
   const hint = error.hint === undefined ? [] : error.hint.split('\n');
   const lines = [
-    `${style.red('failed')} ${drive}: ${error.message}`,
-    ...hint.map((line) => `  ${line}`),
+    `${style.red('failed')} ${printable(drive)}: ${printable(error.message)}`,
+    ...hint.map((line) => `  ${printable(line)}`),
     `  ${state}`,
   ];
   return `${lines.join('\n')}\n`;

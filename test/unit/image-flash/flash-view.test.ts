@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { RdtError } from '../../../src/errors.js';
-import type { FlashEvent, FlashPlan, FlashProgress } from '../../../src/image/flash-event.js';
+import type { DriveVerdict, FlashEvent, FlashPlan, FlashProgress } from '../../../src/image/flash-event.js';
 import { FlashMeter } from '../../../src/image/flash-meter.js';
 import { createFlashView, type FlashViewOptions } from '../../../src/ui/flash-view.js';
 import { usbStick } from './fake-machine.js';
@@ -17,6 +17,16 @@ const PLAN: FlashPlan = {
   verify: true,
   configure: false,
   notes: ['The program xz is not installed.'],
+};
+
+const WRITTEN: DriveVerdict = {
+  kind: 'written',
+  drive: '/dev/sdb',
+  imageBytes: 600e6,
+  writtenBytes: 200e6,
+  rangeCount: 26,
+  verifiedBytes: 200e6,
+  seconds: 5,
 };
 
 const progress = (doneBytes: number, changes: Partial<FlashProgress> = {}): FlashEvent => ({
@@ -87,15 +97,7 @@ describe('the view', () => {
     const screen = new Screen();
     screen.show({
       type: 'verdict',
-      verdict: {
-        kind: 'written',
-        drive: '/dev/sdb',
-        imageBytes: 600e6,
-        writtenBytes: 200e6,
-        rangeCount: 26,
-        verifiedBytes: 200e6,
-        seconds: 5,
-      },
+      verdict: WRITTEN,
     });
     screen.show({
       type: 'verdict',
@@ -138,6 +140,24 @@ describe('the view', () => {
     const drives = [usbStick('/dev/sdb', { volumes: [volume] })];
     const screen = new Screen({ dryRun: true }).show({ type: 'planned', plan: { ...PLAN, drives } });
     expect(screen.take('stdout')).not.toContain('\u001b');
+  });
+
+  it.each([false, true])('writes names of files and drives so, too, on a terminal: %s', (isTTY) => {
+    const name = 'os\u001b[2J\u009b5m\u202e.img';
+    const screen = new Screen({ dryRun: true }, isTTY);
+    const error = new RdtError(`cannot read ${name}`, { hint: `Mend ${name}.` });
+    screen.show({
+      type: 'planned',
+      plan: { ...PLAN, image: name, notes: [`${name} is old.`], drives: [usbStick(name)] },
+    });
+    screen.show(progress(0, { drive: name }));
+    screen.show({ type: 'unmounted', drive: name, mountPoints: [] });
+    screen.show({ type: 'interrupted', drives: [name] });
+    screen.show({ type: 'verdict', verdict: { kind: 'failed', drive: name, error, phase: 'opening' } });
+    screen.show({ type: 'verdict', verdict: { ...WRITTEN, drive: name } });
+    const shown = screen.take('stdout') + screen.take('stderr');
+    expect(shown).not.toContain('\u001b[2J');
+    expect(shown).not.toMatch(/[\u009b\u202e]/);
   });
 
   it('as JSON is one object a line, at most two a second for a drive', () => {
