@@ -116,6 +116,15 @@ describe('ssh to a device', () => {
   });
 
   describe('keeps out', () => {
+    it('whoever does not know the passphrase of the key, and says so', async () => {
+      const identity = [await encryptedCopy(production.testerKeyFile, 'secret')];
+      const failure = connect(production, { identity, askPassphrase: () => Promise.resolve('wrong') });
+      await expect(failure).rejects.toMatchObject({
+        exitCode: ExitCode.auth,
+        hint: expect.stringContaining('locked (its passphrase was wrong)') as string,
+      });
+    });
+
     it('strangers, and says what was tried and what to do', async () => {
       await mustRun(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-f', join(folder, 'key')]);
       const locked = await encryptedCopy(join(folder, 'key'), 'secret');

@@ -97,13 +97,15 @@ export class Credentials {
 
   private async decrypted(path: string, text: string): Promise<ParsedKey | undefined> {
     const ask = this.sources.askPassphrase;
+    let reason = 'needs a passphrase: add it with ssh-add';
     for (let tries = 0; ask !== undefined && tries < PASSPHRASE_TRIES; tries += 1) {
       const passphrase = await ask(path, tries > 0);
       if (passphrase === '') break;
       const key = decryptKey(text, passphrase);
       if (key !== undefined) return key;
+      reason = 'its passphrase was wrong';
     }
-    this.skipped.push(`${path} (needs a passphrase: add it with ssh-add)`);
+    this.skipped.push(`${path} (${reason})`);
     return undefined;
   }
 }
