@@ -71,10 +71,30 @@ function decodeAuth(auth: string): RegistryCredential | undefined {
   return username === '' ? undefined : { username, password: password.join(':').replace(/\0+$/, '') };
 }
 
+/** Without what is of another kind than the docker client writes. */
+function configOf(json: unknown): DockerConfig {
+  const { auths, credHelpers, credsStore } = mapOf(json);
+  return {
+    auths: mapValues(mapOf(auths), (entry) => textsOf(mapOf(entry))),
+    credHelpers: textsOf(mapOf(credHelpers)),
+    ...textsOf({ credsStore }),
+  };
+}
+
+const mapOf = (value: unknown): Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null ? { ...value } : {};
+
+const textsOf = (map: Readonly<Record<string, unknown>>): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    Object.entries(map).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
+  );
+
+const mapValues = <T, R>(map: Readonly<Record<string, T>>, make: (value: T) => R): Record<string, R> =>
+  Object.fromEntries(Object.entries(map).map(([key, value]) => [key, make(value)]));
+
 async function readConfig(file: string): Promise<DockerConfig> {
   try {
-    const parsed: unknown = JSON.parse(await readFile(file, 'utf8'));
-    return typeof parsed === 'object' && parsed !== null ? parsed : {};
+    return configOf(JSON.parse(await readFile(file, 'utf8')));
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return {};
     throw new RdtError(`Cannot read the registry logins in ${file}.`, {

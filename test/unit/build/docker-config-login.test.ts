@@ -44,6 +44,19 @@ describe('the logins of the docker client', () => {
     expect(await login.credentialsFor(['host'])).toEqual({ host: { identitytoken: 'T' } });
   });
 
+  it.each([
+    { auths: null },
+    { auths: [], credHelpers: null, credsStore: 1 },
+    { auths: { host: null } },
+    { auths: { host: { auth: 1, identitytoken: {} } }, credHelpers: 'x' },
+    null,
+    [],
+  ])('are none where the configuration has something else in their place: %j', async (config) => {
+    const login = loginWith(config);
+    await login.hasAny();
+    expect(await login.credentialsFor(['host', 'docker.io'])).toEqual({});
+  });
+
   it('are none without a configuration', async () => {
     const login = new DockerConfigLogin(path.join(temporaryFolder(), 'none', 'config.json'));
     expect(await login.hasAny()).toBe(false);
