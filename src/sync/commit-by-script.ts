@@ -159,9 +159,10 @@ function foldersOnRoot(
 ): string[] {
   const isRoot = (path: string): boolean => isOnRoot(container, posix.join(destination, below, path));
   if (!isRoot('')) return [];
-  const paths = [...uploads, ...deletions.map(({ path }) => path)].filter(isRoot);
-  const folders = new Set(paths.flatMap((path) => [...parentsOf(path)]));
-  return [...folders].sort((a, b) => (`${a}/` < `${b}/` ? -1 : 1));
+  const folders = new Set<string>();
+  for (const path of uploads) for (const folder of parentsOf(path)) folders.add(folder);
+  for (const { path } of deletions) for (const folder of parentsOf(path)) folders.add(folder);
+  return [...folders].filter(isRoot).sort((a, b) => (`${a}/` < `${b}/` ? -1 : 1));
 }
 
 function patchedBytes({ patches }: CountedCommit, { below, uploads }: MountPart): number {

@@ -117,14 +117,11 @@ stage() (
     done <"$staged/$list"
   done
   if [ -s "$staged/on-root" ]; then refuse_mounted <"$staged/on-root"; fi
-  while IFS= read -r move; do
-    path=\${move#* }
-    if [ -d "$path" ] && [ ! -L "$path" ]; then echo "$path is a folder" >&2; exit ${FOLDER_STATUS}; fi
-  done <"$staged/moves"
+  while IFS= read -r move; do refuse_folder "\${move#* }"; done <"$staged/moves"
   if [ -f "$staged/targets" ]; then
     while IFS= read -r path; do
       rest_of_path
-      if [ -d "$path" ] && [ ! -L "$path" ]; then echo "$path is a folder" >&2; exit ${FOLDER_STATUS}; fi
+      refuse_folder "$path"
     done <"$staged/targets"
   fi
   if [ "$3" = strict ]; then
@@ -163,6 +160,10 @@ stage() (
   rm -rf .rdt-stage
   if [ -n "$2" ]; then ln -sfn "$2" .rdt-state; fi
 )
+
+refuse_folder() {
+  if [ -d "$1" ] && [ ! -L "$1" ]; then echo "$1 is a folder" >&2; exit ${FOLDER_STATUS}; fi
+}
 
 # What is behind a link is not ours, and not looked at.
 refuse_mounted() {
@@ -206,6 +207,8 @@ move_group() {
 # What may have been moved already. busybox's mv does not replace a link that leads to itself, or through a file.
 move_one() {
   if [ ! -e "$1" ] && [ ! -L "$1" ]; then return; fi
+  # What was in its place has changed since it was looked at: into a folder it would be moved.
+  refuse_folder "$2"
   if [ -L "$2" ] && { [ -d "$2" ] || [ ! -e "$2" ]; }; then rm -f -- "$2"; fi
   why=$(mv -f -- "$1" "$2" 2>&1) || { echo "$2 cannot be replaced: \${why##*: }" >&2; exit ${IN_PLACE_STATUS}; }
 }

@@ -4,6 +4,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   readlinkSync,
   rmSync,
@@ -18,6 +19,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type CommitArchive, newPackedFiles, packCommit } from '../../../src/sync/commit-archive.js';
 import { LIST_SCRIPT, SETTLE } from '../../../src/sync/container-script.js';
 import {
+  FOLDER_STATUS,
   IN_PLACE_STATUS,
   NO_GZIP_STATUS,
   STAGE_SCRIPT,
@@ -293,3 +295,19 @@ it.runIf(process.platform === 'linux').each([
   expect(stdout).toBe(`rdt:${IN_PLACE_STATUS}\n`);
   expect(stderr).toBe('./file cannot be replaced: Operation not permitted\n');
 });
+
+it.runIf(process.platform === 'linux')(
+  'a folder that came to the place of a file since that was looked at gets nothing moved into it',
+  () => {
+    const stage = join(folder, '.rdt-stage', 'abcd');
+    mkdirSync(join(stage, 'to0'), { recursive: true });
+    for (const empty of ['remove', 'moves']) writeFileSync(join(stage, empty), '');
+    writeFileSync(join(stage, 'groups'), 'to0 .\n');
+    writeFileSync(join(stage, 'to0', 'file'), 'new');
+    const tar = spawnSync('tar', ['-cf', '-', '-C', folder, '.rdt-stage']).stdout;
+    rmSync(join(folder, '.rdt-stage'), { recursive: true });
+    mkdirSync(join(folder, 'file'));
+    expect(run(STAGE_SCRIPT, [TOKEN, 'lenient', '', 'abcd'], tar)).toBe(`rdt:${FOLDER_STATUS}\n`);
+    expect(readdirSync(join(folder, 'file'))).toEqual([]);
+  },
+);
