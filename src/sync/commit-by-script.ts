@@ -151,14 +151,14 @@ function targetsOf({ plan, local }: Commit): string[] {
   return plan.uploads.filter((path) => local.get(path)?.kind !== 'directory' && !swapped.has(path));
 }
 
-/** What the app has mounted there would hide the files of the container's own file system, and be gone with all that is in it when the app ends. */
+/** What the app has mounted there is gone, with all that is sent to it, when the container is restarted. */
 function foldersOnRoot(
-  { container, destination }: Commit,
+  { container, destination, restarts }: Commit,
   { below, uploads }: MountPart,
   deletions: readonly Deletion[],
 ): string[] {
   const isRoot = (path: string): boolean => isOnRoot(container, posix.join(destination, below, path));
-  if (!isRoot('')) return [];
+  if (!restarts || !isRoot('')) return [];
   const folders = new Set<string>();
   for (const path of uploads) for (const folder of parentsOf(path)) folders.add(folder);
   for (const { path } of deletions) for (const folder of parentsOf(path)) folders.add(folder);

@@ -100,7 +100,7 @@ export const OBSTACLE =
 export const IN_PLACE =
   'Something in the container, or on the device, holds that file in its place: it is mounted there, or protected. No file is half-written, and the next push goes on from there. Release it, or ignore that path (`ignore` in .resin-sync.yml).';
 export const MOUNTED =
-  'What is put there is gone when the app ends, and hides what it covers. Let the device mount it (`volumes` in .resin-sync.yml), or ignore that path (`ignore`).';
+  'What is put there is gone when the container is restarted, as it is after a sync. Let the device mount it (`volumes` in .resin-sync.yml), ignore that path (`ignore`), or do not restart (`--restart none`).';
 
 export const refused = (destination: string, why: string, hint: string, cause?: unknown): RdtError =>
   new RdtError(refusal(destination, why), { hint, cause });

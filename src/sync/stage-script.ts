@@ -13,7 +13,7 @@ export const FOLDER_STATUS = 67;
 export const NO_FOLDER_STATUS = 68;
 /** A stage that came compressed. Nothing was done. */
 export const NO_GZIP_STATUS = 69;
-/** What a folder keeps is gone when the container starts again: the app has mounted a file system there. Nothing was put in place. */
+/** What a folder keeps is gone when the container is restarted: the app has mounted a file system there. Nothing was put in place. */
 export const MOUNTED_STATUS = 70;
 /** Something is not let go from its place. A part of what is new may be in place. */
 export const IN_PLACE_STATUS = 71;
@@ -72,7 +72,7 @@ const RMDIR = `${OURS}
  * place, or a link, which leads to what is not ours: the files that the folder had are not there any more. Whoever syncs is sent back to ask what is
  * there. Who could not ask sends all files, and what is in the place of a folder is replaced: a busybox tar would leave it there without a word.
  *
- * Nor is it when a folder that is on the container's own file system for all that the engine knows is on another one.
+ * Nor is it when a folder that should be on the container's own file system is on another one.
  *
  * A file is patched in a copy. An app that wrote into it since our last sync has left another size, or another time; a `stat` without
  * fractions of a second tells only what another second has left.

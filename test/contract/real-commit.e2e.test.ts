@@ -160,31 +160,44 @@ const inside = ({ name }: Container, script: string): Promise<string> =>
   mustRun(['docker', '-H', `unix://${device.engineDoor}`, 'exec', name, 'sh', '-c', script]);
 
 describe.each(SCRIPT_WAYS)('a commit by %s', (_name, way) => {
-  it.each([
-    ['puts nothing on', (folder: SyncedFolder, path: string) => folder.write(path, '22')],
-    ['takes nothing from', (folder: SyncedFolder, path: string) => folder.remove(path)],
-  ])('%s a file system that the app has mounted', async (_does, change) => {
-    await using app = await rig({ image: 'busybox', flags: ['--privileged'], way });
-    await using opened = await app.open(DESTINATIONS);
-    using folder = new SyncedFolder(engine, app.container, DESTINATIONS, opened.commit);
+  /** A tmpfs of the app's at `deep/mounted`, with a file of its own in it. */
+  const mounted = async (app: CommitRig, folder: SyncedFolder): Promise<string> => {
     folder.write('deep/mounted/here/file', '1');
     folder.write('elsewhere/file', '1');
     await folder.sync();
     const there = `${DESTINATIONS}/deep/mounted`;
-    await inside(
-      app.container,
-      `mount -t tmpfs none ${there} && mkdir ${there}/here && echo app >${there}/here/file`,
-    );
+    const mount = `mount -t tmpfs none ${there} && mkdir ${there}/here && echo app >${there}/here/file`;
+    await inside(app.container, mount);
     folder.write('elsewhere/file', '2');
     expect(await folder.commit()).toMatchObject({ kind: 'committed' });
+    return `cat ${there}/here/file ${DESTINATIONS}/elsewhere/file`;
+  };
+
+  it.each([
+    ['puts nothing on', (folder: SyncedFolder, path: string) => folder.write(path, '22')],
+    ['takes nothing from', (folder: SyncedFolder, path: string) => folder.remove(path)],
+  ])('%s a file system that the app has mounted, when it is restarted', async (_does, change) => {
+    await using app = await rig({ image: 'busybox', flags: ['--privileged'], way });
+    await using opened = await app.open(DESTINATIONS);
+    const restarting: CommitWay = (request) => opened.commit({ ...request, restarts: true });
+    using folder = new SyncedFolder(engine, app.container, DESTINATIONS, restarting);
+    const look = await mounted(app, folder);
     change(folder, 'deep/mounted/here/file');
     folder.write('elsewhere/file', '3');
     await expect(folder.commit()).rejects.toThrow(
       './deep/mounted is on a file system that the app has mounted',
     );
-    expect(await inside(app.container, `cat ${there}/here/file ${DESTINATIONS}/elsewhere/file`)).toBe(
-      'app\n2',
-    );
+    expect(await inside(app.container, look)).toBe('app\n2');
+  });
+
+  it('fills a file system that the app has mounted, when it is not restarted', async () => {
+    await using app = await rig({ image: 'busybox', flags: ['--privileged'], way });
+    await using opened = await app.open(DESTINATIONS);
+    using folder = new SyncedFolder(engine, app.container, DESTINATIONS, opened.commit);
+    const look = await mounted(app, folder);
+    folder.write('deep/mounted/here/file', '22');
+    expect(await folder.commit()).toMatchObject({ kind: 'committed' });
+    expect(await inside(app.container, look)).toBe('222');
   });
 
   it('finds the shell of a container whose programs are looked for in the folder at hand', async () => {
